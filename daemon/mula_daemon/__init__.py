@@ -1,0 +1,1 @@
+"""The mulabridge daemon: session, jobs, engine process and sinks."""

@@ -1,0 +1,1 @@
+"""Benchmarks; each ends in one JSON line."""

@@ -1,0 +1,1 @@
+"""HeartMuLa: checkpoint, prompt and (later) codec."""

@@ -1,0 +1,1 @@
+"""The built-in model: tokens, material, training, weights and synthesiser."""

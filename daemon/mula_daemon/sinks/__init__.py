@@ -1,0 +1,1 @@
+"""Where generated audio and reports go."""
