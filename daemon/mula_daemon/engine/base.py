@@ -31,35 +31,6 @@ class KnobRange:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipRequest:
-    """One job, as an engine gets it: one clip, or one take per seed.
-
-    ``tags_b`` empty means that there is no second prompt to morph to. ``pace`` is
-    generation speed in multiples of real time, 0 for as fast as possible.
-    """
-
-    job: str
-    tags: tuple[str, ...]
-    seeds: tuple[int, ...]
-    bpm: float = 120.0
-    bars: int = 4
-    key: str = "Amin"
-    beats_per_bar: int = 4
-    tags_b: tuple[str, ...] = ()
-    lyrics: str = ""
-    pace: float = 0.0
-
-    @property
-    def beats(self) -> int:
-        """Length in quarter notes."""
-        return self.bars * self.beats_per_bar
-
-    def samples(self, sample_rate: int) -> int:
-        """Exact length in samples: beats x 60 / bpm x rate, rounded once."""
-        return round(self.beats * 60 * sample_rate / Fraction(self.bpm))
-
-
-@dataclass(frozen=True, slots=True)
 class FrameKnobs:
     """The knob values one frame is sampled with, and the revision they belong to.
 
@@ -72,6 +43,37 @@ class FrameKnobs:
     temperature: float = 1.0
     top_k: int = 50
     morph: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """One job, as an engine gets it: one clip, or one take per seed.
+
+    ``tags_b`` empty means that there is no second prompt to morph to. ``pace`` is
+    generation speed in multiples of real time, 0 for as fast as possible.
+    ``performance`` replays knobs, as (frame, values from there on), in place of live ones.
+    """
+
+    job: str
+    tags: tuple[str, ...]
+    seeds: tuple[int, ...]
+    bpm: float = 120.0
+    bars: int = 4
+    key: str = "Amin"
+    beats_per_bar: int = 4
+    tags_b: tuple[str, ...] = ()
+    lyrics: str = ""
+    pace: float = 0.0
+    performance: tuple[tuple[int, FrameKnobs], ...] = ()
+
+    @property
+    def beats(self) -> int:
+        """Length in quarter notes."""
+        return self.bars * self.beats_per_bar
+
+    def samples(self, sample_rate: int) -> int:
+        """Exact length in samples: beats x 60 / bpm x rate, rounded once."""
+        return round(self.beats * 60 * sample_rate / Fraction(self.bpm))
 
 
 @dataclass(frozen=True, slots=True)

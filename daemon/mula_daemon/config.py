@@ -1,0 +1,141 @@
+"""One frozen Config, built once at start and passed down.
+
+Precedence, strongest first: command-line option, environment variable
+(``MULA_`` and the field's name in capitals), config file, default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from mula_bridge.errors import BadInput, UnknownName
+
+OFF: Final = "off"
+ENVIRONMENT_PREFIX: Final = "MULA_"
+DEFAULT_OSC: Final = "127.0.0.1:7770"
+
+
+class ConfigError(BadInput):
+    """An option, environment variable or config file entry that cannot be used."""
+
+    code = "bad_config"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting as text, the way it is written on the command line.
+
+    Empty means "choose for me". ``osc`` is HOST:PORT; ``audio``, ``midi`` and
+    ``http`` may be "off"; ``mapping`` is a YAML file beside the bundled presets.
+    """
+
+    engine: str = "auto"
+    checkpoint: str = ""
+    folder: str = ""
+    osc: str = DEFAULT_OSC
+    http: str = OFF
+    audio: str = ""
+    midi: str = "*"
+    mapping: str = ""
+    feedback: str = ""
+    allow: str = ""
+
+    @property
+    def osc_address(self) -> tuple[str, int]:
+        """Host and port to listen on. Raises ConfigError."""
+        return parse_host_port("osc", self.osc)
+
+    @property
+    def feedback_targets(self) -> tuple[tuple[str, int], ...]:
+        """Hosts and ports, comma-separated in the config, that always get every change."""
+        return tuple(parse_host_port("feedback", item) for item in _items(self.feedback))
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """Addresses beyond this machine's own that may send us OSC."""
+        return _items(self.allow)
+
+
+NAMES: Final = tuple(field.name for field in fields(Config))
+
+
+def load_config(
+    options: Mapping[str, str | None],
+    *,
+    config_file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Config:
+    """Merge the sources in their order of precedence.
+
+    ``options`` holds what the command line gave (None for what it did not);
+    ``config_file`` None means the default place, which need not exist. Raises
+    ConfigError naming the file and the entry.
+    """
+    values: dict[str, str] = _read_file(config_file)
+    for name in NAMES:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if variable in environment:
+            values[name] = environment[variable]
+    values.update({name: text for name, text in options.items() if text is not None})
+    config = Config(**values)
+    for check in ("osc_address", "feedback_targets"):
+        getattr(config, check)
+    return config
+
+
+def default_config_file() -> Path:
+    """Where the config file is looked for when none is named."""
+    from platformdirs import user_config_path
+
+    return user_config_path("mulabridge", appauthor=False) / "config.yaml"
+
+
+def parse_host_port(name: str, text: str) -> tuple[str, int]:
+    """``HOST:PORT``, ``:PORT`` or ``PORT``; IPv6 hosts in square brackets. Raises ConfigError."""
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{name}: {text!r} is not HOST:PORT, such as {DEFAULT_OSC}")
+    return host, int(port)
+
+
+def _read_file(path: Path | None) -> dict[str, str]:
+    named = path is not None
+    path = path or default_config_file()
+    if not path.exists():
+        if named:
+            raise ConfigError(f"there is no config file {path}")
+        return {}
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected lines such as 'engine: mini'")
+    values = {}
+    for name, value in content.items():
+        if name not in NAMES:
+            raise ConfigError(f"{path}: {UnknownName('setting', str(name), NAMES)}")
+        values[name] = _text(path, name, value)
+    return values
+
+
+def _text(path: Path, name: str, value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    # YAML reads the word off as False; here it is a setting like any other.
+    if value is False:
+        return OFF
+    if value is None or isinstance(value, dict | bool):
+        raise ConfigError(f"{path}: {name} takes a text, not {value!r}")
+    return str(value)
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())

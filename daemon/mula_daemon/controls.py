@@ -1,0 +1,152 @@
+"""What the producer has set: knobs, the two prompts, lyrics. Pure; one thread.
+
+The session owns the only instance and is its only writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from mula_bridge.errors import BadInput, UnknownName, nearest
+from mula_bridge.knobs import FRAME_KNOBS, KNOBS, Knobs, KnobValue, knob
+from mula_bridge.messages import Prompt
+from mula_daemon.engine.base import EngineInfo, FrameKnobs
+
+Curve = Callable[[float], Mapping[str, KnobValue]]
+"""Genre strength 0..1 -> the knobs it moves."""
+
+MAX_TAGS: Final = 32
+MAX_TAG_LENGTH: Final = 64
+MAX_LYRICS: Final = 8_000
+"""Characters; a prompt beyond this would not fit any model we know."""
+
+
+class UnknownTag(BadInput):
+    """The engine has never heard this tag word."""
+
+    code = "unknown_tag"
+
+
+class Controls:
+    """Every setting, with the engine's limits applied.
+
+    Setters return the names of the knobs whose effective value changed, and leave
+    everything as it was when they raise.
+    """
+
+    def __init__(
+        self,
+        curve: Curve,
+        presets: Mapping[str, Mapping[str, KnobValue]] = MappingProxyType({}),
+    ) -> None:
+        self.knobs = Knobs()
+        self.lyrics = ""
+        self.frame_knobs = FrameKnobs()
+        self.tags: dict[Prompt, tuple[str, ...]] = {Prompt.A: (), Prompt.B: ()}
+        self._curve = curve
+        self._presets = presets
+        self._engine: EngineInfo | None = None
+        self._refresh()
+
+    def fit(self, engine: EngineInfo) -> tuple[str, ...]:
+        """Take over the ranges and vocabulary of an engine that became ready."""
+        self._engine = engine
+        return self._turn(dict(self.knobs))
+
+    def set(self, name: str, value: KnobValue, *, norm: bool = False) -> tuple[str, ...]:
+        """Set a knob, in real units or by travel. Raises UnknownName and BadInput."""
+        row = knob(name)
+        if not norm:
+            return self._turn({name: value})
+        if isinstance(value, str):
+            raise BadInput(f"knob {name!r} takes a travel 0..1, not {value!r}")
+        return self._turn({name: row.from_norm(value)})
+
+    def nudge(self, name: str, delta: float, *, norm: bool = False) -> tuple[str, ...]:
+        """Move a knob by ``delta`` in real units (steps, for choices) or in travel."""
+        row = knob(name)
+        if norm:
+            return self.set(name, row.to_norm(self.knobs[name]) + delta, norm=True)
+        return self._turn({name: self.knobs.number(name) + delta})
+
+    def reset(self, name: str) -> tuple[str, ...]:
+        """Put a knob back to its default."""
+        return self._turn({name: knob(name).default})
+
+    def load(self, preset: str | int) -> tuple[str, ...]:
+        """Turn every knob of a preset, named or numbered from 1. Raises UnknownName."""
+        names = list(self._presets)
+        if isinstance(preset, int) and 1 <= preset <= len(names):
+            preset = names[preset - 1]
+        if preset not in self._presets:
+            raise UnknownName("preset", str(preset), names)
+        return self._turn(dict(self._presets[str(preset)]))
+
+    def set_tags(self, tags: tuple[str, ...], prompt: Prompt = Prompt.A) -> None:
+        """Replace a prompt's tags, in the engine's spelling. Raises UnknownTag and BadInput."""
+        self.tags[prompt] = self._canonical(tags)
+
+    def toggle_tag(self, tag: str, on: bool) -> None:
+        """Add one tag to prompt A, or take it out."""
+        (word,) = self._canonical((tag,)) or ("",)
+        rest = tuple(other for other in self.tags[Prompt.A] if other != word)
+        self.set_tags((*rest, word) if on else rest)
+
+    def set_lyrics(self, text: str) -> None:
+        """Replace the lyrics. Raises BadInput when they are too long for any model."""
+        if len(text) > MAX_LYRICS:
+            raise BadInput(f"lyrics have {len(text)} characters; at most {MAX_LYRICS} fit")
+        self.lyrics = text
+
+    def _canonical(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+        words = [tag.strip().lower() for tag in tags]
+        words = [word for word in words if word]
+        for word in words:
+            if len(word) > MAX_TAG_LENGTH:
+                raise BadInput(f"tag {word[:20]!r}... is longer than {MAX_TAG_LENGTH} characters")
+        vocabulary = self._engine.vocabulary if self._engine else None
+        if vocabulary is not None:
+            words = [self._known(word, vocabulary) for word in words]
+        words = list(dict.fromkeys(words))
+        if len(words) > MAX_TAGS:
+            raise BadInput(f"{len(words)} tags are more than {MAX_TAGS}; leave some out")
+        return tuple(words)
+
+    def _known(self, word: str, vocabulary: Mapping[str, str]) -> str:
+        if word in vocabulary:
+            return vocabulary[word]
+        close = nearest(word, vocabulary)
+        hint = f"; did you mean {close}?" if close else "; mula tags lists what it knows"
+        engine = self._engine.name if self._engine else "the engine"
+        raise UnknownTag(f"{engine} does not know the tag {word!r}{hint} (tags stay as they were)")
+
+    def _turn(self, moves: Mapping[str, object]) -> tuple[str, ...]:
+        wanted = self.knobs.turned(**moves)
+        if "genre_strength" in moves and "cfg" not in moves:
+            wanted = wanted.turned(**self._curve(wanted.number("genre_strength")))
+        wanted = wanted.turned(**{name: self._limited(name, wanted[name]) for name in wanted})
+        before, self.knobs = self.knobs, wanted
+        changed = tuple(name for name in KNOBS if before[name] != wanted[name])
+        if any(name in FRAME_KNOBS for name in changed):
+            self._refresh()
+        return changed
+
+    def _limited(self, name: str, value: KnobValue) -> KnobValue:
+        span = self._engine.knobs.get(name) if self._engine else None
+        if span is None or isinstance(value, str):
+            return value
+        return min(span.maximum, max(span.minimum, value))
+
+    def _refresh(self) -> None:
+        self.frame_knobs = replace(
+            FrameKnobs(
+                cfg=self.knobs.number("cfg"),
+                temperature=self.knobs.number("temperature"),
+                top_k=int(self.knobs.number("top_k")),
+                morph=self.knobs.number("morph"),
+            ),
+            revision=self.frame_knobs.revision + 1,
+        )

@@ -1,0 +1,158 @@
+"""The engine process: one thread that owns the model and answers one connection.
+
+Between frames it reads whatever has arrived, so knobs and cancels need no second
+thread that would fight the model for the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from multiprocessing.connection import Connection
+from time import perf_counter
+
+from mula_bridge.errors import MulaError
+from mula_bridge.messages import JobState
+from mula_daemon.engine.base import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
+from mula_daemon.engine.engines import build
+from mula_daemon.engine.messages import Abort, Broken, Ended, EngineSpec, Quit, Ready, Run, Turn
+
+
+def main(connection: Connection, spec: EngineSpec) -> None:
+    """Run an engine until the daemon says Quit or goes away. The process's only thread."""
+    # Control-C in a terminal goes to the whole process group; the daemon decides when we stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            engine = build(spec)
+            engine.warm_up()
+        except MulaError as error:
+            connection.send(Broken(str(error)))
+            return
+        except Exception as error:
+            traceback.print_exc()
+            connection.send(Broken(f"{type(error).__name__}: {error}"))
+            return
+        connection.send(Ready(engine.info))
+        _serve(Inbox(connection), engine)
+    # A daemon that died leaves nobody to report to, and torch's exit can be slow.
+    os._exit(0)
+
+
+class Inbox:
+    """What has arrived on the connection, newest knobs apart from the rest."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._jobs: deque[ClipRequest] = deque()
+        self._aborted: set[str] = set()
+        self._knobs = FrameKnobs()
+        self.quit = False
+
+    def send(self, message: Frame | AudioBlock | Ended) -> None:
+        """Report to the daemon; blocks while it holds us back."""
+        self._connection.send(message)
+
+    def knobs(self) -> FrameKnobs:
+        """The newest knobs at this moment."""
+        self.read(0)
+        return self._knobs
+
+    def aborted(self, job: str) -> bool:
+        """Whether ``job`` is to stop now."""
+        return self.quit or job in self._aborted
+
+    def next_job(self) -> ClipRequest | None:
+        """Wait for a job; None when it is time to leave."""
+        while not self.quit:
+            if self._jobs:
+                return self._jobs.popleft()
+            self.read(None)
+        return None
+
+    def forget(self, job: str) -> None:
+        """Drop what was kept about an ended job."""
+        self._aborted.discard(job)
+
+    def read(self, timeout: float | None) -> None:
+        """Take everything that has arrived, waiting up to ``timeout`` seconds for the first."""
+        while self._connection.poll(timeout):
+            match self._connection.recv():
+                case Turn(knobs):
+                    self._knobs = knobs
+                case Run(request):
+                    self._jobs.append(request)
+                case Abort(job):
+                    self._aborted.add(job)
+                case Quit():
+                    self.quit = True
+            timeout = 0
+
+
+def _serve(inbox: Inbox, engine: Engine) -> None:
+    while (request := inbox.next_job()) is not None:
+        try:
+            state, reason = _run(inbox, engine, request), ""
+        except MulaError as error:
+            state, reason = JobState.FAILED, str(error)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            state, reason = JobState.FAILED, f"{type(error).__name__}: {error}"
+        inbox.forget(request.job)
+        inbox.send(Ended(request.job, state, reason))
+
+
+def _run(inbox: Inbox, engine: Engine, request: ClipRequest) -> JobState:
+    pacer = Pacer(request.pace, engine.info.sample_rate, inbox)
+    knobs = scripted(request, inbox) or inbox.knobs
+    with contextlib.closing(_iterator(engine.generate(request, knobs))) as items:
+        for item in items:
+            if inbox.aborted(request.job):
+                return JobState.CANCELLED
+            inbox.send(item)
+            if isinstance(item, AudioBlock) and item.take == 0:
+                pacer.wait(item.samples.shape[0], request.job)
+    return JobState.CANCELLED if inbox.aborted(request.job) else JobState.DONE
+
+
+def _iterator(items: Iterator[Frame | AudioBlock]) -> Generator[Frame | AudioBlock, None, None]:
+    """A generator around any iterator, so that it can be closed."""
+    yield from items
+
+
+def scripted(request: ClipRequest, inbox: Inbox) -> Callable[[], FrameKnobs] | None:
+    """Knobs replayed from a performance, frame by frame; None when the request has none."""
+    if not request.performance:
+        return None
+    script = dict(request.performance)
+    frame, current = -1, request.performance[0][1]
+
+    def read() -> FrameKnobs:
+        nonlocal frame, current
+        inbox.read(0)  # a replay listens to no knob, but it can be cancelled
+        frame += 1
+        current = script.get(frame, current)
+        return current
+
+    return read
+
+
+class Pacer:
+    """Holds generation to ``pace`` times real time, still reading what arrives."""
+
+    def __init__(self, pace: float, sample_rate: int, inbox: Inbox) -> None:
+        self._seconds_per_sample = 1 / (pace * sample_rate) if pace > 0 else 0.0
+        self._inbox = inbox
+        self._due = perf_counter()
+
+    def wait(self, samples: int, job: str) -> None:
+        """Wait until ``samples`` more are due, or the job is aborted."""
+        self._due += samples * self._seconds_per_sample
+        while (left := self._due - perf_counter()) > 0 and not self._inbox.aborted(job):
+            self._inbox.read(left)

@@ -1,0 +1,325 @@
+"""The session: the one writer of knobs, and the one place where jobs move.
+
+One thread runs it. Sources call ``emit`` and the engine's side calls ``post``,
+from any thread; both only put into the inbox. Listeners are called on the
+session's thread, in the order in which things happened.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Sequence
+from itertools import count
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_bridge.knobs import KNOBS, Effect
+from mula_bridge.messages import (
+    DAEMON,
+    AudioReport,
+    Cancel,
+    ClipReady,
+    Command,
+    EngineChanged,
+    EngineState,
+    Failed,
+    FrameReport,
+    Generate,
+    KnobChanged,
+    Listener,
+    LoadPreset,
+    LyricsChanged,
+    NudgeKnob,
+    Origin,
+    Panic,
+    Progress,
+    Prompt,
+    QueryDump,
+    QueryKnob,
+    QueryStatus,
+    Report,
+    ResetKnob,
+    SetKnob,
+    SetLyrics,
+    SetTags,
+    StatusReport,
+    Stop,
+    TagsChanged,
+    ToggleTag,
+)
+from mula_daemon.controls import Controls
+from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame
+from mula_daemon.engine.messages import Ended
+from mula_daemon.engine.process import EngineHost
+from mula_daemon.events import EngineNews, Event, Shutdown
+from mula_daemon.inbox import Inbox
+from mula_daemon.jobs import Job, JobQueue
+from mula_daemon.recorder import Recorder
+from mula_daemon.recording import frame_values
+from mula_daemon.scheduler import Scheduler, StartRecording
+
+log = logging.getLogger(__name__)
+
+AUDIO_REPORT_S: Final = 0.25
+MAX_JOB_ID: Final = 64
+MAX_SEED: Final = 2**31
+
+
+class Speaker(Protocol):
+    """The part of the audio interface that the session plays on. Any thread."""
+
+    def stop(self) -> None: ...
+    def panic(self) -> None: ...
+    def set_gain(self, decibels: float) -> None: ...
+    def report(self) -> AudioReport: ...
+
+
+class Session:
+    """Turns commands into settings, jobs and reports."""
+
+    def __init__(
+        self,
+        controls: Controls,
+        host: EngineHost,
+        start_recording: StartRecording,
+        *,
+        speaker: Speaker | None = None,
+        queue_limit: int = 16,
+    ) -> None:
+        self._controls = controls
+        self._host = host
+        self._speaker = speaker
+        self._inbox: Inbox[Event] = Inbox()
+        self._listeners: list[Listener] = []
+        self._engine_state = EngineState.STARTING
+        self._engine_detail = ""
+        self._clips = 0
+        self._numbers = count(1)
+        self._stopping = False
+        self._last_audio: AudioReport | None = None
+        self._thread = threading.Thread(target=self._run, name="session", daemon=True)
+        self.recorder = Recorder(self.post, host.abort)
+        self._scheduler = Scheduler(
+            host, self.recorder, start_recording, self._publish, JobQueue(queue_limit)
+        )
+
+    # --- any thread ---------------------------------------------------------------------------
+
+    def emit(self, command: Command, origin: Origin = DAEMON) -> None:
+        """Take a command; raises Busy when thousands are waiting already."""
+        self._inbox.put(command, origin)
+
+    def post(self, event: Event) -> None:
+        """Take an event of the engine's side."""
+        self._inbox.put_event(event)
+
+    # --- the thread that owns the daemon ------------------------------------------------------
+
+    def listen(self, listener: Listener) -> None:
+        """Add a listener; before ``start``."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Begin handling what comes in."""
+        self._thread.start()
+        self._host.turn(self._controls.frame_knobs)
+
+    def stop(self, timeout: float = 0.5) -> None:
+        """Cancel what runs, handle what waits, and end the thread."""
+        self.emit(Panic())
+        self.post(Shutdown())
+        self._thread.join(timeout)
+
+    # --- the session's thread -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            for mail in self._inbox.take(AUDIO_REPORT_S if self._speaker else None):
+                if isinstance(mail, tuple):
+                    self._obey(*mail)
+                else:
+                    self._hear(mail)
+            self._report_audio()
+
+    def _obey(self, command: Command, origin: Origin) -> None:
+        try:
+            self._handle(command, origin)
+        except MulaError as error:
+            failed = Failed(origin.address, error.code, str(error))
+            self._publish(failed, to=None if origin == DAEMON else origin)
+        except Exception:  # a bug must not take the knobs away in the middle of a session
+            log.exception("could not handle %s", command)
+            self._publish(Failed(origin.address, "internal", "see the daemon's log"), to=origin)
+
+    def _handle(self, command: Command, origin: Origin) -> None:
+        controls = self._controls
+        match command:
+            case SetKnob(name, value, norm):
+                self._turned(controls.set(name, value, norm=norm), origin, name)
+            case NudgeKnob(name, delta, norm):
+                self._turned(controls.nudge(name, delta, norm=norm), origin, name)
+            case ResetKnob(name):
+                self._turned(controls.reset(name), origin, name)
+            case LoadPreset(preset):
+                self._turned(controls.load(preset), DAEMON)
+            case QueryKnob(name):
+                self._publish(self._knob(name), to=origin)
+            case SetTags(tuple() as tags, prompt):
+                controls.set_tags(tags, prompt)
+                self._announce(TagsChanged(controls.tags[prompt], prompt), origin)
+            case SetTags(_, prompt):
+                self._publish(TagsChanged(controls.tags[prompt], prompt), to=origin)
+            case ToggleTag(tag, on):
+                controls.toggle_tag(tag, on)
+                self._announce(TagsChanged(controls.tags[Prompt.A]), origin)
+            case SetLyrics(str() as text):
+                controls.set_lyrics(text)
+                self._announce(LyricsChanged(controls.lyrics), origin)
+            case SetLyrics():
+                self._publish(LyricsChanged(controls.lyrics), to=origin)
+            case Generate():
+                self._queue(command)
+            case Cancel(job_id):
+                self._scheduler.cancel(job_id)
+            case Stop():
+                if self._speaker is not None:
+                    self._speaker.stop()
+            case Panic():
+                self._panic()
+            case QueryStatus():
+                self._publish(self._status(), to=origin)
+            case QueryDump():
+                self._dump(origin)
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Frame():
+                self._frame(event)
+            case ClipReady():
+                self._clips += 1
+                self._publish(event)
+            case Ended():
+                self._scheduler.ended(event)
+            case EngineNews(state, detail, info):
+                self._engine_news(state, detail, info)
+            case Failed():
+                self._publish(event)
+            case Shutdown():
+                self._stopping = True
+
+    # --- knobs --------------------------------------------------------------------------------
+
+    def _turned(self, changed: Sequence[str], origin: Origin, asked: str = "") -> None:
+        if any(KNOBS[name].effect is Effect.FRAME for name in changed):
+            self._host.turn(self._controls.frame_knobs)
+        if "gain_db" in changed and self._speaker is not None:
+            self._speaker.set_gain(self._controls.knobs.number("gain_db"))
+        for name in changed:
+            # What a macro or preset moved along is news for its sender too.
+            self._publish(self._knob(name), but=origin if name == asked else None)
+        if asked and origin != DAEMON:
+            self._publish(self._knob(asked), to=origin)
+
+    def _knob(self, name: str) -> KnobChanged:
+        value = self._controls.knobs[name]
+        return KnobChanged(name, value, KNOBS[name].to_norm(value))
+
+    # --- jobs ---------------------------------------------------------------------------------
+
+    def _queue(self, command: Generate) -> None:
+        if self._engine_state is EngineState.FAILED:
+            raise Unavailable(f"there is no engine: {self._engine_detail}")
+        self._scheduler.add(Job(self._request(command), dict(self._controls.knobs)))
+
+    def _request(self, command: Generate) -> ClipRequest:
+        job_id = command.id or f"job{next(self._numbers)}"
+        if len(job_id) > MAX_JOB_ID or not job_id.isprintable():
+            raise BadInput(f"a job id has 1..{MAX_JOB_ID} printable characters")
+        knobs = self._controls.knobs.turned(**command.overrides)
+        seed = int(knobs.number("seed"))
+        first = seed if seed >= 0 else secrets.randbelow(MAX_SEED)
+        return ClipRequest(
+            job=job_id,
+            tags=self._controls.tags[Prompt.A],
+            tags_b=self._controls.tags[Prompt.B],
+            lyrics=self._controls.lyrics,
+            seeds=tuple((first + take) % MAX_SEED for take in range(int(knobs.number("takes")))),
+            bpm=knobs.number("bpm"),
+            bars=int(knobs.number("bars")),
+            key=str(knobs["key"]),
+            pace=knobs.number("pace"),
+        )
+
+    def _frame(self, frame: Frame) -> None:
+        if not self._scheduler.is_running(frame.job):
+            return
+        self._publish(
+            FrameReport(
+                frame.job,
+                frame.index,
+                frame.total,
+                MappingProxyType(frame_values(frame.knobs)),
+                frame.knobs.revision,
+                frame.started_ns,
+            )
+        )
+        self._publish(Progress(frame.job, (frame.index + 1) / frame.total))
+
+    def _panic(self) -> None:
+        if self._speaker is not None:
+            self._speaker.panic()
+        self._scheduler.cancel_all()
+
+    # --- engine and reports -------------------------------------------------------------------
+
+    def _engine_news(self, state: EngineState, detail: str, info: EngineInfo | None) -> None:
+        self._engine_state, self._engine_detail = state, detail
+        self._publish(EngineChanged(state, detail))
+        if info is not None:
+            self._engine_detail = info.name
+            self._turned(self._controls.fit(info), DAEMON)
+            self._host.turn(self._controls.frame_knobs)
+            self._scheduler.engine_ready(info)
+        elif state is not EngineState.STARTING:
+            self._scheduler.engine_lost(detail, for_good=state is EngineState.FAILED)
+
+    def _status(self) -> StatusReport:
+        return StatusReport(
+            engine=self._engine_detail,
+            state=self._engine_state,
+            running=self._scheduler.running,
+            queued=self._scheduler.queued,
+            clips=self._clips,
+            underruns=self._last_audio.underruns if self._last_audio else 0,
+        )
+
+    def _dump(self, origin: Origin) -> None:
+        for name in KNOBS:
+            self._publish(self._knob(name), to=origin)
+        for prompt in Prompt:
+            self._publish(TagsChanged(self._controls.tags[prompt], prompt), to=origin)
+        self._publish(LyricsChanged(self._controls.lyrics), to=origin)
+        self._publish(EngineChanged(self._engine_state, self._engine_detail), to=origin)
+
+    def _report_audio(self) -> None:
+        if self._speaker is None:
+            return
+        report = self._speaker.report()
+        if report != self._last_audio:
+            self._last_audio = report
+            self._publish(report)
+
+    def _announce(self, report: Report, origin: Origin) -> None:
+        """News for everyone, and the answer to who caused it."""
+        self._publish(report, but=origin)
+        if origin != DAEMON:
+            self._publish(report, to=origin)
+
+    def _publish(
+        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+    ) -> None:
+        for listener in self._listeners:
+            listener.report(report, to=to, but=but)
