@@ -1,0 +1,54 @@
+"""How loud something is: peak and loudness."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from mula_daemon.engine.base import Samples
+
+SILENCE_DBFS: Final = -120.0
+"""What meters show for digital silence."""
+_BLOCK_SECONDS: Final = 0.4
+"""The gating block of ITU-R BS.1770."""
+_SHORTEST_SECONDS: Final = 0.02
+"""Below this the filters have not settled and a loudness means nothing."""
+
+
+def to_dbfs(peak: float) -> float | None:
+    """A linear peak >= 0 in dB relative to full scale; None for digital silence."""
+    return 20.0 * math.log10(peak) if peak > 0.0 else None
+
+
+def to_gain(decibels: float) -> float:
+    """Decibels as a linear factor."""
+    return float(10.0 ** (decibels / 20.0))
+
+
+def loudness_lufs(samples: Samples, sample_rate: int) -> float | None:
+    """Integrated loudness (ITU-R BS.1770-4) of ``samples`` [n, channels], up to 5 channels.
+
+    A clip shorter than one gating block is measured as one ungated block of its own
+    length. None when there is nothing to measure: silence, or too short to tell. Takes
+    about 2.5 ms for each second of stereo. Any thread.
+    """
+    import pyloudnorm
+
+    seconds = len(samples) / sample_rate
+    if seconds < _SHORTEST_SECONDS:
+        return None
+    # A hair under the clip's own length, lest rounding makes the block the longer one.
+    block = min(_BLOCK_SECONDS, (len(samples) - 0.5) / sample_rate)
+    meter = pyloudnorm.Meter(sample_rate, block_size=block)
+    loudness = float(meter.integrated_loudness(samples))
+    return loudness if math.isfinite(loudness) else None
+
+
+def preload() -> None:
+    """Import what ``loudness_lufs`` needs (about a second), so that no clip waits for it.
+
+    Any thread, also while another one measures.
+    """
+    loudness_lufs(np.zeros((4800, 2), np.float32), 48000)

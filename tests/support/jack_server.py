@@ -1,0 +1,133 @@
+"""A JACK server of our own for tests: real ports and real audio, no hardware.
+
+Clients inside the test process (rtmidi, PortAudio) find the server by
+``JACK_DEFAULT_SERVER`` when they open, so it is set in ``os.environ`` while the
+server runs. Nothing else on the machine is touched: the name is unique.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+_TOOLS = ("jackd", "jack_lsp", "jack_connect", "jack_disconnect")
+_START_SECONDS = 15.0
+_numbers = itertools.count()
+
+
+def why_no_jack() -> str:
+    """Why no server can be started here; empty when one can."""
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    return f"no {', '.join(missing)} on this machine (install jackd2)" if missing else ""
+
+
+@dataclass(frozen=True)
+class JackServer:
+    """A running server. ``env`` is what a child process needs to find it."""
+
+    name: str
+    period: int
+    rate: int
+    env: dict[str, str] = field(repr=False)
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    def ports(self) -> list[str]:
+        """Every port's full name, as in ``client:port``."""
+        listed = self._run("jack_lsp")
+        return listed.stdout.split("\n")[:-1] if listed.returncode == 0 else []
+
+    def find(self, part: str, timeout: float = 5.0) -> str:
+        """The first port whose name contains ``part``; waits for it to appear."""
+        deadline = time.monotonic() + timeout
+        while True:
+            ports = self.ports()
+            for port in ports:
+                if part in port:
+                    return port
+            if time.monotonic() > deadline:
+                raise LookupError(f"no JACK port contains {part!r}; there are {ports}")
+            time.sleep(0.05)
+
+    def connect(self, source: str, target: str) -> None:
+        """Plug an output port into an input port, both by full name."""
+        self._must("jack_connect", source, target)
+
+    def disconnect(self, source: str, target: str) -> None:
+        """Unplug what ``connect`` plugged."""
+        self._must("jack_disconnect", source, target)
+
+    def stop(self) -> None:
+        """End the server, as a crash would for its clients. May be called twice.
+
+        Close clients of this process before it opens another one: at the next open
+        libjack frees what a dead server left, and a close after that crashes.
+        """
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=self.env, capture_output=True, text=True, timeout=10, check=False
+        )
+
+    def _must(self, *command: str) -> None:
+        done = self._run(*command)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+
+
+@contextmanager
+def jack_server(period: int = 1024, rate: int = 48000) -> Iterator[JackServer]:
+    """Run a dummy server (``period`` in samples, ``rate`` in Hz) for the body; skip without jackd.
+
+    Periods below 128 lose MIDI messages now and then.
+    """
+    if why := why_no_jack():
+        pytest.skip(why)
+    name = f"mula{os.getpid()}-{next(_numbers)}"
+    ours = {
+        "JACK_DEFAULT_SERVER": name,
+        "JACK_NO_AUDIO_RESERVATION": "1",
+        "JACK_NO_START_SERVER": "1",
+    }
+    env = {**os.environ, **ours}
+    command = ["jackd", "-n", name, "--port-max", "256", "--no-realtime", "--no-mlock"]
+    command += ["-d", "dummy", "-r", str(rate), "-p", str(period)]
+    if shutil.which("setpriv"):  # the server goes down with a killed test run, too
+        command = ["setpriv", "--pdeathsig", "KILL", *command]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        server = JackServer(name, period, rate, env, process)
+        before = {key: os.environ.get(key) for key in ours}
+        os.environ.update(ours)
+        try:
+            deadline = time.monotonic() + _START_SECONDS
+            while not server.ports():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise RuntimeError(f"jackd did not start:\n{log.read().decode()}")
+                time.sleep(0.05)
+            yield server
+        finally:
+            server.stop()
+            for left in Path("/dev/shm").glob(f"jack_*{name}_*"):  # by clients that never closed
+                left.unlink(missing_ok=True)
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key, None)
+                else:
+                    os.environ[key] = value
