@@ -1,0 +1,141 @@
+"""From logits to codes: guidance, temperature, top-k and one random choice.
+
+Pure functions on float32 tensors, with knobs as 0-d tensors so that a captured graph still
+hears them. Letters: R rows, N takes, V audio ids, K = ``choices(V)`` candidates, C codebooks.
+
+The choice is made with exponential noise: ``argmax(p / noise)`` draws from ``p`` (the
+"exponential race"), done in logarithms. The noise belongs to ranks, not to
+codes, and its amount depends on shapes alone, so turning a knob never shifts the randomness
+of later frames. Engine process only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MAX_TOP_K = 250  # candidates considered at most; the knob is clamped to it
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-4, 1e4  # below: greedy; above: all the same, and finite
+TINY = 1e-30  # noise of exactly 0 would win against -inf
+
+
+def choices(vocab: int) -> int:
+    """The fixed number K of candidates for a vocabulary of ``vocab`` ids."""
+    return min(MAX_TOP_K, vocab)
+
+
+@dataclass(frozen=True)
+class KnobTensors:
+    """The knobs of one job as 0-d float32 tensors, written in place by `load`.
+
+    ``cfg`` any number (1 is the plain model), ``temperature`` >= 0 (0 is greedy), ``top_k``
+    1..K (clamped), ``morph`` 0 for prompt A to 1 for prompt B (unused with one prompt).
+    """
+
+    cfg: Tensor
+    temperature: Tensor
+    top_k: Tensor
+    morph: Tensor
+
+    @classmethod
+    def create(
+        cls,
+        cfg: float = 1.5,
+        temperature: float = 1.0,
+        top_k: float = 50,
+        morph: float = 0.0,
+        device: torch.device | str = "cpu",
+    ) -> "KnobTensors":
+        """New tensors; the defaults are the HeartMuLa paper's."""
+        return cls(
+            *(torch.tensor(float(v), device=device) for v in (cfg, temperature, top_k, morph))
+        )
+
+    def load(
+        self,
+        *,
+        cfg: float | None = None,
+        temperature: float | None = None,
+        top_k: float | None = None,
+        morph: float | None = None,
+    ) -> None:
+        """Overwrite the values given, in place; the others stay."""
+        for tensor, value in (
+            (self.cfg, cfg),
+            (self.temperature, temperature),
+            (self.top_k, top_k),
+            (self.morph, morph),
+        ):
+            if value is not None:
+                tensor.fill_(value)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One frame's randomness and knobs, ready for C quick choices."""
+
+    scale: Tensor  # 0-d: 1 / temperature
+    starts: tuple[Tensor, ...]  # C times [N, K]: log noise by rank; +inf beyond the top k
+
+
+def draw_noise(generators: Sequence[torch.Generator], codebooks: int, vocab: int) -> Tensor:
+    """Exponential noise of one frame, float32 [N, C, K], one generator per take.
+
+    Each generator advances by the same amount whatever the knobs are.
+    """
+    shape = (len(generators), codebooks, choices(vocab))
+    noise = torch.empty(shape, device=generators[0].device)
+    for take, generator in zip(noise, generators, strict=True):
+        take.exponential_(generator=generator)
+    return noise
+
+
+def prepare(noise: Tensor, temperature: Tensor, top_k: Tensor) -> Draw:
+    """Bind ``noise`` [N, C, K] and the 0-d knobs ``temperature`` and ``top_k`` for one frame."""
+    ranks = torch.arange(noise.shape[-1], device=noise.device)
+    kept = (top_k * (temperature >= MIN_TEMPERATURE)).clamp(min=1.0)  # rank 0 always stays
+    starts = noise.clamp(min=TINY).log_().masked_fill_(ranks >= kept, torch.inf)
+    scale = temperature.clamp(MIN_TEMPERATURE, MAX_TEMPERATURE).reciprocal()
+    return Draw(scale, starts.unbind(1))
+
+
+def guide(logits: Tensor, cfg: Tensor, morph: Tensor, takes: int) -> Tensor:
+    """Classifier-free guidance ``u + cfg * (c - u)``: [R, V] -> [N, V].
+
+    Rows are [A x takes, (B x takes), U x takes]; with two prompts ``c = (1-m) * A + m * B``.
+    At ``cfg`` 1 the result is exactly ``c``, at 0 exactly ``u``. Formula: Ho & Salimans 2022,
+    as used by HeartMuLa (arXiv 2601.10547).
+    """
+    parts = logits.chunk(len(logits) // takes)
+    if len(parts) == 2:
+        return torch.lerp(parts[1], parts[0], cfg)
+    return torch.lerp(parts[2], torch.lerp(parts[0], parts[1], morph), cfg)
+
+
+def choose(guided: Tensor, draw: Draw, codebook: int, ban: Tensor | None = None) -> Tensor:
+    """Codes int64 [N] from guided logits [N, V].
+
+    ``ban`` [V] is added first: -inf rules a code out. Exactly k candidates are kept, so ties at
+    the threshold never leak.
+    """
+    if ban is not None:
+        guided = guided + ban
+    start = draw.starts[codebook]
+    values, ids = guided.topk(start.shape[-1])  # [N, K], best first
+    race = torch.addcmul(
+        start, values, draw.scale, value=-1
+    )  # log of noise / p, but for a constant
+    return ids.gather(1, race.argmin(-1, True)).view(-1)
+
+
+def sample(
+    logits: Tensor,
+    knobs: KnobTensors,
+    noise: Tensor,
+    ban: Tensor | None = None,
+) -> Tensor:
+    """One codebook from beginning to end: logits [R, V], noise [N, K], ban [V] -> codes [N]."""
+    draw = prepare(noise[:, None], knobs.temperature, knobs.top_k)
+    guided = guide(logits.float(), knobs.cfg, knobs.morph, noise.shape[0])
+    return choose(guided, draw, 0, ban)
