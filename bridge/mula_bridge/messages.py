@@ -110,6 +110,14 @@ class Generate:
 
 
 @dataclass(frozen=True, slots=True)
+class Render:
+    """Queue a job that makes the clip ``clip`` (its id) again, knob moves and all."""
+
+    clip: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Cancel one job, or (None) the running one."""
 
@@ -152,6 +160,7 @@ Command = (
     | ToggleTag
     | SetLyrics
     | Generate
+    | Render
     | Cancel
     | Stop
     | Panic

@@ -17,6 +17,7 @@ from mula_bridge.errors import BadInput, UnknownName
 OFF: Final = "off"
 ENVIRONMENT_PREFIX: Final = "MULA_"
 DEFAULT_OSC: Final = "127.0.0.1:7770"
+MIDI_SYSTEMS: Final = ("alsa", "jack", "core", "windows")
 
 
 class ConfigError(BadInput):
@@ -48,6 +49,14 @@ class Config:
     def osc_address(self) -> tuple[str, int]:
         """Host and port to listen on. Raises ConfigError."""
         return parse_host_port("osc", self.osc)
+
+    @property
+    def midi_ports(self) -> tuple[str | None, str]:
+        """MIDI system (None: this machine's own) and port pattern, from [SYSTEM:]PATTERN."""
+        system, colon, pattern = self.midi.partition(":")
+        if colon and system in MIDI_SYSTEMS:
+            return system, pattern
+        return None, self.midi
 
     @property
     def feedback_targets(self) -> tuple[tuple[str, int], ...]:

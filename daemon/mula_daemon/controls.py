@@ -5,6 +5,7 @@ The session owns the only instance and is its only writer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -102,8 +103,8 @@ class Controls:
         self.lyrics = text
 
     def _canonical(self, tags: tuple[str, ...]) -> tuple[str, ...]:
-        words = [tag.strip().lower() for tag in tags]
-        words = [word for word in words if word]
+        parts = [part.strip().lower() for tag in tags for part in tag.split(",")]
+        words = [part for part in parts if part]
         for word in words:
             if len(word) > MAX_TAG_LENGTH:
                 raise BadInput(f"tag {word[:20]!r}... is longer than {MAX_TAG_LENGTH} characters")
@@ -116,9 +117,10 @@ class Controls:
         return tuple(words)
 
     def _known(self, word: str, vocabulary: Mapping[str, str]) -> str:
-        if word in vocabulary:
-            return vocabulary[word]
-        close = nearest(word, vocabulary)
+        folded = re.sub(r"[\s_-]+", " ", word)
+        if folded in vocabulary:
+            return vocabulary[folded]
+        close = nearest(folded, vocabulary)
         hint = f"; did you mean {close}?" if close else "; mula tags lists what it knows"
         engine = self._engine.name if self._engine else "the engine"
         raise UnknownTag(f"{engine} does not know the tag {word!r}{hint} (tags stay as they were)")

@@ -39,27 +39,6 @@ def frame_values(knobs: FrameKnobs) -> dict[str, float]:
     return {name: values[name] for name in FRAME_KNOBS}
 
 
-def performance(
-    initial: dict[str, float], changes: Sequence[Change]
-) -> tuple[tuple[int, FrameKnobs], ...]:
-    """A timeline as a ClipRequest replays it: (frame, all knobs from there on)."""
-    now = dict(initial)
-    script = {0: _frame_knobs(now)}
-    for index, name, value in changes:
-        now[name] = value
-        script[index] = _frame_knobs(now)
-    return tuple(sorted(script.items()))
-
-
-def _frame_knobs(values: dict[str, float]) -> FrameKnobs:
-    return FrameKnobs(
-        cfg=values["cfg"],
-        temperature=values["temperature"],
-        top_k=int(values["top_k"]),
-        morph=values["morph"],
-    )
-
-
 class Recording:
     """Feeds the sinks of every take of one job. Engine reader thread only, but for release.
 

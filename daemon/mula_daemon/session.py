@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -40,6 +40,7 @@ from mula_bridge.messages import (
     QueryDump,
     QueryKnob,
     QueryStatus,
+    Render,
     Report,
     ResetKnob,
     SetKnob,
@@ -68,13 +69,20 @@ MAX_JOB_ID: Final = 64
 MAX_SEED: Final = 2**31
 
 
+Rendering = Callable[[str, str], Job]
+"""Clip id and job id -> the job that makes the clip again. Raises UnknownName and BadInput."""
+
+
 class Speaker(Protocol):
     """The part of the audio interface that the session plays on. Any thread."""
 
+    gain_db: float
+
+    @property
+    def problem(self) -> str: ...
     def stop(self) -> None: ...
     def panic(self) -> None: ...
-    def set_gain(self, decibels: float) -> None: ...
-    def report(self) -> AudioReport: ...
+    def stats(self) -> AudioReport: ...
 
 
 class Session:
@@ -86,11 +94,13 @@ class Session:
         host: EngineHost,
         start_recording: StartRecording,
         *,
+        rendering: Rendering,
         speaker: Speaker | None = None,
         queue_limit: int = 16,
     ) -> None:
         self._controls = controls
         self._host = host
+        self._rendering = rendering
         self._speaker = speaker
         self._inbox: Inbox[Event] = Inbox()
         self._listeners: list[Listener] = []
@@ -100,6 +110,7 @@ class Session:
         self._numbers = count(1)
         self._stopping = False
         self._last_audio: AudioReport | None = None
+        self._speaker_problem = ""
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
         self.recorder = Recorder(self.post, host.abort)
         self._scheduler = Scheduler(
@@ -119,7 +130,7 @@ class Session:
     # --- the thread that owns the daemon ------------------------------------------------------
 
     def listen(self, listener: Listener) -> None:
-        """Add a listener; before ``start``."""
+        """Add a listener; from one thread at a time."""
         self._listeners.append(listener)
 
     def start(self) -> None:
@@ -128,8 +139,7 @@ class Session:
         self._host.turn(self._controls.frame_knobs)
 
     def stop(self, timeout: float = 0.5) -> None:
-        """Cancel what runs, handle what waits, and end the thread."""
-        self.emit(Panic())
+        """Handle what waits, and end the thread."""
         self.post(Shutdown())
         self._thread.join(timeout)
 
@@ -181,7 +191,9 @@ class Session:
             case SetLyrics():
                 self._publish(LyricsChanged(controls.lyrics), to=origin)
             case Generate():
-                self._queue(command)
+                self._queue(self._job(command))
+            case Render(clip, job_id):
+                self._queue(self._rendering(clip, self._job_id(job_id)))
             case Cancel(job_id):
                 self._scheduler.cancel(job_id)
             case Stop():
@@ -216,7 +228,7 @@ class Session:
         if any(KNOBS[name].effect is Effect.FRAME for name in changed):
             self._host.turn(self._controls.frame_knobs)
         if "gain_db" in changed and self._speaker is not None:
-            self._speaker.set_gain(self._controls.knobs.number("gain_db"))
+            self._speaker.gain_db = self._controls.knobs.number("gain_db")
         for name in changed:
             # What a macro or preset moved along is news for its sender too.
             self._publish(self._knob(name), but=origin if name == asked else None)
@@ -229,20 +241,23 @@ class Session:
 
     # --- jobs ---------------------------------------------------------------------------------
 
-    def _queue(self, command: Generate) -> None:
+    def _queue(self, job: Job) -> None:
         if self._engine_state is EngineState.FAILED:
             raise Unavailable(f"there is no engine: {self._engine_detail}")
-        self._scheduler.add(Job(self._request(command), dict(self._controls.knobs)))
+        self._scheduler.add(job)
 
-    def _request(self, command: Generate) -> ClipRequest:
-        job_id = command.id or f"job{next(self._numbers)}"
+    def _job_id(self, asked: str | None) -> str:
+        job_id = asked or f"job{next(self._numbers)}"
         if len(job_id) > MAX_JOB_ID or not job_id.isprintable():
             raise BadInput(f"a job id has 1..{MAX_JOB_ID} printable characters")
+        return job_id
+
+    def _job(self, command: Generate) -> Job:
         knobs = self._controls.knobs.turned(**command.overrides)
         seed = int(knobs.number("seed"))
         first = seed if seed >= 0 else secrets.randbelow(MAX_SEED)
-        return ClipRequest(
-            job=job_id,
+        request = ClipRequest(
+            job=self._job_id(command.id),
             tags=self._controls.tags[Prompt.A],
             tags_b=self._controls.tags[Prompt.B],
             lyrics=self._controls.lyrics,
@@ -252,6 +267,7 @@ class Session:
             key=str(knobs["key"]),
             pace=knobs.number("pace"),
         )
+        return Job(request, dict(knobs))
 
     def _frame(self, frame: Frame) -> None:
         if not self._scheduler.is_running(frame.job):
@@ -307,7 +323,11 @@ class Session:
     def _report_audio(self) -> None:
         if self._speaker is None:
             return
-        report = self._speaker.report()
+        if self._speaker.problem != self._speaker_problem:
+            self._speaker_problem = self._speaker.problem
+            if self._speaker_problem:
+                self._publish(Failed("", "audio", self._speaker_problem))
+        report = self._speaker.stats()
         if report != self._last_audio:
             self._last_audio = report
             self._publish(report)

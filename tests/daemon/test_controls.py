@@ -29,7 +29,12 @@ ENGINE = EngineInfo(
     channels=2,
     device="cpu",
     knobs={"cfg": KnobRange(0.0, 5.0, Effect.FRAME), "top_k": KnobRange(1, 40, Effect.FRAME)},
-    vocabulary={"techno": "techno", "dnb": "drum and bass", "drum and bass": "drum and bass"},
+    vocabulary={
+        "techno": "techno",
+        "hip hop": "hip-hop",
+        "dnb": "drum and bass",
+        "drum and bass": "drum and bass",
+    },
 )
 
 
@@ -106,8 +111,8 @@ def test_an_engine_limits_what_it_declares() -> None:
 def test_tags_take_the_engines_spelling_once_each() -> None:
     desk = controls()
     desk.fit(ENGINE)
-    desk.set_tags((" Techno ", "DnB", "drum and bass", ""))
-    assert desk.tags[Prompt.A] == ("techno", "drum and bass")
+    desk.set_tags((" Techno ", "DnB, Hip-Hop", "drum_and  bass", ""))
+    assert desk.tags[Prompt.A] == ("techno", "drum and bass", "hip-hop")
 
 
 def test_an_unknown_tag_names_the_nearest_and_changes_nothing() -> None:

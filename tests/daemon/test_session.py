@@ -30,6 +30,7 @@ from mula_bridge.messages import (
     QueryDump,
     QueryKnob,
     QueryStatus,
+    Render,
     ResetKnob,
     SetKnob,
     SetLyrics,
@@ -40,7 +41,7 @@ from mula_bridge.messages import (
     ToggleTag,
 )
 from mula_daemon.controls import Controls
-from mula_daemon.engine.base import EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.messages import Ended
 from mula_daemon.events import EngineNews
 from mula_daemon.jobs import Job
@@ -55,6 +56,8 @@ INFO = EngineInfo("tone", "1", 48_000, 2, "cpu", {}, vocabulary={"techno": "tech
 class FakeSpeaker:
     def __init__(self) -> None:
         self.calls: list[object] = []
+        self.gain_db = 0.0
+        self.problem = ""
 
     def stop(self) -> None:
         self.calls.append("stop")
@@ -62,10 +65,7 @@ class FakeSpeaker:
     def panic(self) -> None:
         self.calls.append("panic")
 
-    def set_gain(self, decibels: float) -> None:
-        self.calls.append(decibels)
-
-    def report(self) -> AudioReport:
+    def stats(self) -> AudioReport:
         return AudioReport(-60.0, 0)
 
 
@@ -75,7 +75,12 @@ class Rig:
         self.refuse = ""
         controls = Controls(lambda at: {"cfg": 1.5 + at}, {"hard": {"cfg": 3.0}})
         self.session = Session(
-            controls, self.host, self._record, speaker=self.speaker, queue_limit=2
+            controls,
+            self.host,
+            self._record,
+            rendering=lambda clip, job: Job(ClipRequest(job, (clip,), (1,)), {}),
+            speaker=self.speaker,
+            queue_limit=2,
         )
         self.session.listen(self.ear)
 
@@ -198,6 +203,13 @@ def test_a_seed_is_drawn_when_none_is_asked_for(rig: Rig) -> None:
     assert 0 <= first != second
 
 
+def test_a_clip_is_rendered_again_as_a_job_of_its_own(rig: Rig) -> None:
+    rig.ready()
+    rig.send(Render("abc123"), Generate("next"))
+    assert rig.host.runs[0].tags == ("abc123",)
+    assert rig.states(rig.host.runs[0].job) == [JobState.QUEUED, JobState.RUNNING]
+
+
 def test_a_full_queue_says_busy(rig: Rig) -> None:
     rig.ready()
     rig.send(*(Generate(name) for name in "abcd"))
@@ -232,7 +244,8 @@ def test_panic_silences_and_cancels_everything(rig: Rig) -> None:
 
 def test_stop_and_gain_go_to_the_speaker(rig: Rig) -> None:
     rig.send(SetKnob("gain_db", -6.0), Stop())
-    assert rig.speaker.calls == [-6.0, "stop"]
+    assert rig.speaker.gain_db == -6.0
+    assert rig.speaker.calls == ["stop"]
 
 
 def test_frames_are_reported_with_progress(rig: Rig) -> None:
@@ -283,3 +296,11 @@ def test_an_unready_engines_end_of_a_stranger_job_is_ignored(rig: Rig) -> None:
     rig.session.post(Ended("old", JobState.DONE))
     rig.send()
     assert rig.states("a")[-1] is JobState.RUNNING
+
+
+def test_a_lost_interface_is_said_once(rig: Rig) -> None:
+    rig.speaker.problem = "the audio output has stopped"
+    rig.ear.wait(Failed, lambda failed: failed.code == "audio")
+    rig.send()
+    rig.send()
+    assert len(rig.ear.all(Failed)) == 1

@@ -105,8 +105,9 @@ class AudioBlock:
 class EngineInfo:
     """What an engine says of itself once it is warm.
 
-    ``vocabulary`` maps every tag word it knows to its canonical form; None means
-    free text. ``sha256`` is of the weights, empty where there are none.
+    ``vocabulary`` maps every tag word it knows (lower case, with one space for any
+    run of spaces, hyphens and underscores) to its canonical form; None means free
+    text. ``sha256`` is of the weights, empty where there are none.
     """
 
     name: str

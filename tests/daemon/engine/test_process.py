@@ -16,7 +16,7 @@ from mula_bridge.messages import EngineState, JobState
 from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.messages import Ended, EngineSpec
 from mula_daemon.engine.process import EngineProcess
-from mula_daemon.recording import performance
+from mula_daemon.replay import performance
 
 
 class Log:
