@@ -142,6 +142,22 @@ class LoadPreset:
 
 
 @dataclass(frozen=True, slots=True)
+class SavePreset:
+    """Keep the steering knobs and the texts as a preset, by name or number."""
+
+    preset: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class MorphPresets:
+    """Go ``at`` 0..1 of the way from one preset to another."""
+
+    one: str | int
+    other: str | int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class QueryStatus:
     """Ask for a StatusReport."""
 
@@ -165,6 +181,8 @@ Command = (
     | Stop
     | Panic
     | LoadPreset
+    | SavePreset
+    | MorphPresets
     | QueryStatus
     | QueryDump
 )
@@ -214,6 +232,13 @@ class LyricsChanged:
     """The lyrics of the next clip."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresetSaved:
+    """A preset was kept under this name."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +328,7 @@ Report = (
     KnobChanged
     | TagsChanged
     | LyricsChanged
+    | PresetSaved
     | JobChanged
     | Progress
     | FrameReport

@@ -42,6 +42,7 @@ class Config:
     audio: str = ""
     midi: str = "*"
     mapping: str = ""
+    presets: str = ""
     feedback: str = ""
     allow: str = ""
 

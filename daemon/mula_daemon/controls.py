@@ -8,16 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Final
 
-from mula_bridge.errors import BadInput, UnknownName, nearest
+from mula_bridge.errors import BadInput, nearest
 from mula_bridge.knobs import FRAME_KNOBS, KNOBS, Knobs, KnobValue, knob
 from mula_bridge.messages import Prompt
+from mula_bridge.presets import Preset
 from mula_daemon.engine.base import EngineInfo, FrameKnobs
 
 Curve = Callable[[float], Mapping[str, KnobValue]]
 """Genre strength 0..1 -> the knobs it moves."""
+
+SNAPSHOT: Final = ("genre_strength", *FRAME_KNOBS)
+"""What a saved preset holds of the knobs: what steers the sound, not what belongs to a song."""
 
 MAX_TAGS: Final = 32
 MAX_TAG_LENGTH: Final = 64
@@ -38,17 +41,12 @@ class Controls:
     everything as it was when they raise.
     """
 
-    def __init__(
-        self,
-        curve: Curve,
-        presets: Mapping[str, Mapping[str, KnobValue]] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, curve: Curve) -> None:
         self.knobs = Knobs()
         self.lyrics = ""
         self.frame_knobs = FrameKnobs()
         self.tags: dict[Prompt, tuple[str, ...]] = {Prompt.A: (), Prompt.B: ()}
         self._curve = curve
-        self._presets = presets
         self._engine: EngineInfo | None = None
         self._refresh()
 
@@ -77,14 +75,26 @@ class Controls:
         """Put a knob back to its default."""
         return self._turn({name: knob(name).default})
 
-    def load(self, preset: str | int) -> tuple[str, ...]:
-        """Turn every knob of a preset, named or numbered from 1. Raises UnknownName."""
-        names = list(self._presets)
-        if isinstance(preset, int) and 1 <= preset <= len(names):
-            preset = names[preset - 1]
-        if preset not in self._presets:
-            raise UnknownName("preset", str(preset), names)
-        return self._turn(dict(self._presets[str(preset)]))
+    def apply(self, preset: Preset) -> tuple[str, ...]:
+        """Take over what ``preset`` names: all of it, or (when this raises) nothing."""
+        texts = {
+            prompt: self._canonical(tags)
+            for prompt, tags in ((Prompt.A, preset.tags), (Prompt.B, preset.tags_b))
+            if tags is not None
+        }
+        if preset.lyrics is not None:
+            self.set_lyrics(preset.lyrics)
+        self.tags.update(texts)
+        return self._turn(preset.knobs)
+
+    def snapshot(self) -> Preset:
+        """The steering knobs and the texts, as a preset; tempo, length and seed stay out of it."""
+        return Preset(
+            {name: self.knobs[name] for name in SNAPSHOT},
+            self.tags[Prompt.A],
+            self.tags[Prompt.B],
+            self.lyrics,
+        )
 
     def set_tags(self, tags: tuple[str, ...], prompt: Prompt = Prompt.A) -> None:
         """Replace a prompt's tags, in the engine's spelling. Raises UnknownTag and BadInput."""

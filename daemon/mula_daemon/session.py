@@ -28,36 +28,27 @@ from mula_bridge.messages import (
     Failed,
     FrameReport,
     Generate,
-    KnobChanged,
     Listener,
-    LoadPreset,
-    LyricsChanged,
-    NudgeKnob,
     Origin,
     Panic,
     Progress,
     Prompt,
     QueryDump,
-    QueryKnob,
     QueryStatus,
     Render,
     Report,
-    ResetKnob,
-    SetKnob,
-    SetLyrics,
-    SetTags,
     StatusReport,
     Stop,
-    TagsChanged,
-    ToggleTag,
 )
 from mula_daemon.controls import Controls
+from mula_daemon.desk import Desk
 from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.process import EngineHost
 from mula_daemon.events import EngineNews, Event, Shutdown
 from mula_daemon.inbox import Inbox
 from mula_daemon.jobs import Job, JobQueue
+from mula_daemon.preset_store import PresetStore
 from mula_daemon.recorder import Recorder
 from mula_daemon.recording import frame_values
 from mula_daemon.scheduler import Scheduler, StartRecording
@@ -94,12 +85,14 @@ class Session:
         host: EngineHost,
         start_recording: StartRecording,
         *,
+        presets: PresetStore,
         rendering: Rendering,
         speaker: Speaker | None = None,
         queue_limit: int = 16,
     ) -> None:
         self._controls = controls
         self._host = host
+        self._desk = Desk(controls, presets, self._publish, self._moved)
         self._rendering = rendering
         self._speaker = speaker
         self._inbox: Inbox[Event] = Inbox()
@@ -165,31 +158,9 @@ class Session:
             self._publish(Failed(origin.address, "internal", "see the daemon's log"), to=origin)
 
     def _handle(self, command: Command, origin: Origin) -> None:
-        controls = self._controls
+        if self._desk.handle(command, origin):
+            return
         match command:
-            case SetKnob(name, value, norm):
-                self._turned(controls.set(name, value, norm=norm), origin, name)
-            case NudgeKnob(name, delta, norm):
-                self._turned(controls.nudge(name, delta, norm=norm), origin, name)
-            case ResetKnob(name):
-                self._turned(controls.reset(name), origin, name)
-            case LoadPreset(preset):
-                self._turned(controls.load(preset), DAEMON)
-            case QueryKnob(name):
-                self._publish(self._knob(name), to=origin)
-            case SetTags(tuple() as tags, prompt):
-                controls.set_tags(tags, prompt)
-                self._announce(TagsChanged(controls.tags[prompt], prompt), origin)
-            case SetTags(_, prompt):
-                self._publish(TagsChanged(controls.tags[prompt], prompt), to=origin)
-            case ToggleTag(tag, on):
-                controls.toggle_tag(tag, on)
-                self._announce(TagsChanged(controls.tags[Prompt.A]), origin)
-            case SetLyrics(str() as text):
-                controls.set_lyrics(text)
-                self._announce(LyricsChanged(controls.lyrics), origin)
-            case SetLyrics():
-                self._publish(LyricsChanged(controls.lyrics), to=origin)
             case Generate():
                 self._queue(self._job(command))
             case Render(clip, job_id):
@@ -224,20 +195,11 @@ class Session:
 
     # --- knobs --------------------------------------------------------------------------------
 
-    def _turned(self, changed: Sequence[str], origin: Origin, asked: str = "") -> None:
+    def _moved(self, changed: Sequence[str]) -> None:
         if any(KNOBS[name].effect is Effect.FRAME for name in changed):
             self._host.turn(self._controls.frame_knobs)
         if "gain_db" in changed and self._speaker is not None:
             self._speaker.gain_db = self._controls.knobs.number("gain_db")
-        for name in changed:
-            # What a macro or preset moved along is news for its sender too.
-            self._publish(self._knob(name), but=origin if name == asked else None)
-        if asked and origin != DAEMON:
-            self._publish(self._knob(asked), to=origin)
-
-    def _knob(self, name: str) -> KnobChanged:
-        value = self._controls.knobs[name]
-        return KnobChanged(name, value, KNOBS[name].to_norm(value))
 
     # --- jobs ---------------------------------------------------------------------------------
 
@@ -296,7 +258,7 @@ class Session:
         self._publish(EngineChanged(state, detail))
         if info is not None:
             self._engine_detail = info.name
-            self._turned(self._controls.fit(info), DAEMON)
+            self._desk.turned(self._controls.fit(info))
             self._host.turn(self._controls.frame_knobs)
             self._scheduler.engine_ready(info)
         elif state is not EngineState.STARTING:
@@ -313,11 +275,7 @@ class Session:
         )
 
     def _dump(self, origin: Origin) -> None:
-        for name in KNOBS:
-            self._publish(self._knob(name), to=origin)
-        for prompt in Prompt:
-            self._publish(TagsChanged(self._controls.tags[prompt], prompt), to=origin)
-        self._publish(LyricsChanged(self._controls.lyrics), to=origin)
+        self._desk.dump(origin)
         self._publish(EngineChanged(self._engine_state, self._engine_detail), to=origin)
 
     def _report_audio(self) -> None:
@@ -331,12 +289,6 @@ class Session:
         if report != self._last_audio:
             self._last_audio = report
             self._publish(report)
-
-    def _announce(self, report: Report, origin: Origin) -> None:
-        """News for everyone, and the answer to who caused it."""
-        self._publish(report, but=origin)
-        if origin != DAEMON:
-            self._publish(report, to=origin)
 
     def _publish(
         self, report: Report, *, to: Origin | None = None, but: Origin | None = None

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.errors import BadInput, UnknownName
+from mula_bridge.errors import BadInput
 from mula_bridge.knobs import KNOBS, Effect, KnobValue
 from mula_bridge.messages import Prompt
+from mula_bridge.presets import Preset
 from mula_daemon.controls import Controls, UnknownTag
 from mula_daemon.engine.base import EngineInfo, KnobRange
 
@@ -18,8 +19,7 @@ def curve(at: float) -> Mapping[str, KnobValue]:
 
 
 def controls() -> Controls:
-    presets = {"soft": {"cfg": 1.5}, "hard": {"cfg": 3.0, "temperature": 0.8}}
-    return Controls(curve, presets)
+    return Controls(curve)
 
 
 ENGINE = EngineInfo(
@@ -77,16 +77,35 @@ def test_genre_strength_moves_the_recipe() -> None:
     assert (desk.knobs["cfg"], desk.knobs["temperature"], desk.knobs["top_k"]) == (4.0, 0.75, 30)
 
 
-def test_presets_load_by_name_and_number() -> None:
+def test_a_preset_is_taken_over_and_what_it_leaves_out_stays() -> None:
     desk = controls()
-    desk.load("hard")
-    assert desk.knobs["cfg"] == 3.0
-    desk.load(1)
-    assert desk.knobs["cfg"] == 1.5
-    with pytest.raises(UnknownName, match="did you mean hard"):
-        desk.load("hart")
-    with pytest.raises(UnknownName):
-        desk.load(3)
+    desk.set_lyrics("la")
+    desk.set_tags(("jazz",), Prompt.B)
+    assert desk.apply(Preset({"cfg": 3.0}, tags=("techno",))) == ("cfg",)
+    assert desk.tags == {Prompt.A: ("techno",), Prompt.B: ("jazz",)}
+    assert desk.lyrics == "la"
+
+
+def test_a_preset_with_an_unknown_tag_changes_nothing() -> None:
+    desk = controls()
+    desk.fit(ENGINE)
+    with pytest.raises(UnknownTag):
+        desk.apply(Preset({"cfg": 3.0}, tags=("tekno",), lyrics="la"))
+    assert (desk.knobs["cfg"], desk.lyrics) == (1.5, "")
+
+
+def test_a_snapshot_brings_the_sound_back_but_not_the_song() -> None:
+    desk = controls()
+    desk.set("genre_strength", 0.5)
+    desk.set("cfg", 2.2)
+    desk.set_tags(("techno",))
+    kept = desk.snapshot()
+    for name, value in (("genre_strength", 1.0), ("bpm", 99.0)):
+        desk.set(name, value)
+    desk.set_tags(("pop",))
+    desk.apply(kept)
+    assert (desk.knobs["genre_strength"], desk.knobs["cfg"], desk.knobs["bpm"]) == (0.5, 2.2, 99.0)
+    assert desk.tags[Prompt.A] == ("techno",)
 
 
 def test_nudge_moves_in_real_units_and_in_travel() -> None:

@@ -22,9 +22,11 @@ from mula_bridge.messages import (
     KnobChanged,
     LoadPreset,
     LyricsChanged,
+    MorphPresets,
     NudgeKnob,
     Origin,
     Panic,
+    PresetSaved,
     Progress,
     Prompt,
     QueryDump,
@@ -32,6 +34,7 @@ from mula_bridge.messages import (
     QueryStatus,
     Render,
     ResetKnob,
+    SavePreset,
     SetKnob,
     SetLyrics,
     SetTags,
@@ -40,11 +43,13 @@ from mula_bridge.messages import (
     TagsChanged,
     ToggleTag,
 )
+from mula_bridge.presets import Preset
 from mula_daemon.controls import Controls
 from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.messages import Ended
 from mula_daemon.events import EngineNews
 from mula_daemon.jobs import Job
+from mula_daemon.preset_store import PresetStore
 from mula_daemon.recording import Recording
 from mula_daemon.session import Session
 from support.fakes import Ear, FakeHost
@@ -73,11 +78,12 @@ class Rig:
     def __init__(self) -> None:
         self.host, self.ear, self.speaker = FakeHost(), Ear(), FakeSpeaker()
         self.refuse = ""
-        controls = Controls(lambda at: {"cfg": 1.5 + at}, {"hard": {"cfg": 3.0}})
+        controls = Controls(lambda at: {"cfg": 1.5 + at})
         self.session = Session(
             controls,
             self.host,
             self._record,
+            presets=PresetStore({"soft": Preset({"cfg": 2.0}), "hard": Preset({"cfg": 3.0})}),
             rendering=lambda clip, job: Job(ClipRequest(job, (clip,), (1,)), {}),
             speaker=self.speaker,
             queue_limit=2,
@@ -145,6 +151,16 @@ def test_norm_nudge_reset_preset_and_query(rig: Rig) -> None:
     assert rig.answers()[-2:-1] == [KnobChanged("cfg", 1.5, 0.125)]
 
 
+def test_presets_are_saved_morphed_and_loaded_with_news_for_everyone(rig: Rig) -> None:
+    rig.send(SetTags(("techno",)), SetKnob("cfg", 4.0), SavePreset("mine"), SetTags(("pop",)))
+    rig.send(MorphPresets("soft", 2, 0.5))
+    assert rig.host.turns[-1].cfg == 2.5
+    rig.send(LoadPreset(3))
+    assert rig.host.turns[-1].cfg == 4.0
+    assert TagsChanged(("techno",)) in [r for r, to, but in rig.ear.heard if not to and not but]
+    assert PresetSaved("mine") in rig.answers()
+
+
 def test_texts_are_set_asked_for_and_toggled(rig: Rig) -> None:
     rig.send(SetTags(("techno",)), SetTags(("jazz",), Prompt.B), SetLyrics("la"))
     rig.send(SetTags(None), SetTags(None, Prompt.B), SetLyrics(None), ToggleTag("dark", True))
@@ -164,7 +180,7 @@ def test_a_dump_holds_every_knob_and_text(rig: Rig) -> None:
 
 def test_bad_input_is_answered_to_its_sender_alone_and_changes_nothing(rig: Rig) -> None:
     rig.ready()
-    rig.send(SetKnob("cgf", 1.0), SetTags(("tekno",)), Cancel("nobody"), LoadPreset("soft"))
+    rig.send(SetKnob("cgf", 1.0), SetTags(("tekno",)), Cancel("nobody"), LoadPreset("sift"))
     failures = [r for r in rig.answers() if isinstance(r, Failed)]
     assert [f.code for f in failures] == ["unknown", "unknown_tag", "unknown", "unknown"]
     assert all(f.address == "/mula/here" for f in failures)
