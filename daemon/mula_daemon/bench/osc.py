@@ -1,0 +1,210 @@
+"""``mula bench osc``: what a flood of knob messages costs, here and in python-osc's servers.
+
+A child process sends, unpaced and then at 20,000 messages a second. Every server
+has the same receive buffer, knows the same addresses, and does the same with a
+message: clamp and store. ``acknowledging`` is ours once more, sending every effective
+value back, as the daemon does. CPU is that of this whole process, per message received.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from multiprocessing.synchronize import Barrier
+from time import perf_counter, process_time, sleep
+from typing import Any
+
+from mula_bridge.addresses import concrete
+from mula_bridge.knobs import KNOBS
+from mula_bridge.messages import Command, KnobChanged, Origin, SetKnob
+from mula_bridge.osc import encode
+from mula_bridge.osc_ports import RECEIVE_BUFFER
+from mula_bridge.osc_server import OscServer
+from mula_daemon.bench.figures import print_json
+
+BURST = 40_000
+RATE = 20_000
+ADDRESS = "/mula/knob/cfg"
+LAST = 6.5
+"""The last value sent; no other message has it."""
+QUIET_S = 0.5
+
+
+class StandInSession:
+    """In place of the session: clamps and stores what is set, and counts."""
+
+    def __init__(self, server: OscServer | None = None) -> None:
+        self.knobs = {name: knob.default for name, knob in KNOBS.items()}
+        self.received = 0
+        self._server = server
+
+    def emit(self, command: Command, origin: Origin) -> None:
+        """Take a command, as the session does; acknowledge it if there is a server for that."""
+        if not isinstance(command, SetKnob):
+            return
+        self.set(command.name, command.value)
+        if self._server is not None:
+            knob, value = KNOBS[command.name], self.knobs[command.name]
+            self._server.report(KnobChanged(knob.name, value, knob.to_norm(value)), to=origin)
+
+    def set(self, name: str, value: object) -> None:
+        """One knob."""
+        self.knobs[name] = KNOBS[name].coerce(value)
+        self.received += 1
+
+
+Running = tuple[StandInSession, int]
+"""What a running server fills, and its port."""
+Contender = Callable[[], AbstractContextManager[Running]]
+
+
+@contextmanager
+def mulabridge(*, acknowledging: bool = False) -> Iterator[Running]:
+    """Our server."""
+    server = OscServer(port=0)
+    session = StandInSession(server if acknowledging else None)
+    server.start(session.emit)
+    try:
+        yield session, server.port
+    finally:
+        server.stop()
+
+
+@contextmanager
+def blocking() -> Iterator[Running]:
+    """python-osc's BlockingOSCUDPServer, on a thread."""
+    from pythonosc.osc_server import BlockingOSCUDPServer
+
+    session = StandInSession()
+    with BlockingOSCUDPServer(("127.0.0.1", 0), _dispatcher(session)) as server:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield session, server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def asynchronous() -> Iterator[Running]:
+    """python-osc's AsyncIOOSCUDPServer, its loop on a thread."""
+    from pythonosc.osc_server import AsyncIOOSCUDPServer
+
+    session, loop = StandInSession(), asyncio.new_event_loop()
+    server = AsyncIOOSCUDPServer(("127.0.0.1", 0), _dispatcher(session), loop)  # type: ignore[arg-type]
+    transport, _ = loop.run_until_complete(server.create_serve_endpoint())
+    opened = transport.get_extra_info("socket")
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield session, opened.getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        transport.close()
+        loop.run_until_complete(asyncio.sleep(0))  # the transport closes in the next turn
+        loop.close()
+
+
+CONTENDERS: dict[str, Contender] = {
+    "mulabridge": mulabridge,
+    "acknowledging": lambda: mulabridge(acknowledging=True),
+    "python_osc_blocking": blocking,
+    "python_osc_asyncio": asynchronous,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print one JSON line."""
+    made = argparse.ArgumentParser(prog="mula bench osc", description=__doc__)
+    made.add_argument("--seconds", type=float, default=10.0, help="of the paced run (default 10)")
+    made.add_argument("--burst", type=int, default=BURST, help=f"messages (default {BURST})")
+    parsed = made.parse_args(argv)
+    burst = {name: measure(run, parsed.burst, 0) for name, run in CONTENDERS.items()}
+    count = round(RATE * parsed.seconds)
+    paced = {name: measure(run, count, RATE) for name, run in CONTENDERS.items()}
+    print_json(
+        {
+            "bench": "osc",
+            "burst": burst,
+            "paced": {"messages_per_second": RATE, **paced},
+            "times_our_cpu": {"burst": ratios(burst), "paced": ratios(paced)},
+        }
+    )
+    return 0
+
+
+def measure(contender: Contender, count: int, rate: int) -> dict[str, Any]:
+    """Send ``count`` messages, ``rate`` a second (0: unpaced), and see what arrives."""
+    spawn = multiprocessing.get_context("spawn")
+    start = spawn.Barrier(2)
+    with contender() as (session, port):
+        sender = spawn.Process(target=send, args=(port, count, rate, start))
+        sender.start()
+        start.wait()
+        cpu = process_time()
+        sender.join()
+        _until_quiet(session)
+        cpu = process_time() - cpu
+    received = session.received
+    return {
+        "sent": count,
+        "received": received,
+        "lost": count - received,
+        "last_value_right": session.knobs["cfg"] == LAST,
+        "cpu_us_per_message": round(cpu / max(1, received) * 1e6, 2),
+    }
+
+
+def ratios(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """How many times the CPU of our server each of the others takes."""
+    ours = figures["mulabridge"]["cpu_us_per_message"]
+    return {
+        name: round(figure["cpu_us_per_message"] / ours, 2)
+        for name, figure in figures.items()
+        if name != "mulabridge"
+    }
+
+
+def send(port: int, count: int, rate: int, start: Barrier) -> None:
+    """The child process: values that all differ from ``LAST``, then ``LAST``."""
+    packets = [encode(ADDRESS, (1.0 + index / 1000,)) for index in range(4000)]
+    last = encode(ADDRESS, (LAST,))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", port))
+        start.wait()
+        begun = perf_counter()
+        for index in range(count - 1):
+            if rate and index % 20 == 0:
+                # On time on average, in groups of twenty: sleeping is no finer than that.
+                sleep(max(0.0, begun + index / rate - perf_counter()))
+            peer.send(packets[index % 4000])
+        peer.send(last)
+
+
+def _until_quiet(session: StandInSession) -> None:
+    seen = -1
+    while session.received != seen:
+        seen = session.received
+        sleep(QUIET_S)
+
+
+def _dispatcher(session: StandInSession) -> Any:
+    from pythonosc.dispatcher import Dispatcher
+
+    def handle(address: str, *args: Any) -> None:
+        session.set(address.rpartition("/")[2], args[0])
+
+    dispatcher = Dispatcher()
+    for address, row, _ in concrete():
+        if row.takes is not None:
+            dispatcher.map(address, handle)
+    return dispatcher
