@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mula_bridge.errors import MulaError
-from mula_bridge.messages import JobChanged, JobState
+from mula_bridge.messages import DAEMON, JobChanged, JobState, Origin
+from mula_daemon.desk import Publish
 from mula_daemon.engine.base import EngineInfo
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.process import EngineHost
@@ -25,7 +26,7 @@ class Scheduler:
         host: EngineHost,
         recorder: Recorder,
         start_recording: StartRecording,
-        publish: Callable[[JobChanged], None],
+        publish: Publish,
         jobs: JobQueue,
     ) -> None:
         self._host = host
@@ -49,10 +50,16 @@ class Scheduler:
         """Whether ``job_id`` is the job that runs now."""
         return self._jobs.running is not None and self._jobs.running.id == job_id
 
-    def add(self, job: Job) -> None:
-        """Queue a job, and run it if nothing else does. Raises Busy and BadInput."""
+    def add(self, job: Job, origin: Origin = DAEMON) -> None:
+        """Queue a job, and run it if nothing else does. Raises Busy and BadInput.
+
+        ``origin`` hears that it is queued, and under which id, even if it listens to nothing else.
+        """
         self._jobs.add(job)
-        self._publish(JobChanged(job.id, JobState.QUEUED))
+        queued = JobChanged(job.id, JobState.QUEUED)
+        self._publish(queued, but=origin)
+        if origin != DAEMON:
+            self._publish(queued, to=origin)
         self._start_next()
 
     def cancel(self, job_id: str | None) -> None:

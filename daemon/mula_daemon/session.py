@@ -162,9 +162,9 @@ class Session:
             return
         match command:
             case Generate():
-                self._queue(self._job(command))
+                self._queue(self._job(command), origin)
             case Render(clip, job_id):
-                self._queue(self._rendering(clip, self._job_id(job_id)))
+                self._queue(self._rendering(clip, self._job_id(job_id)), origin)
             case Cancel(job_id):
                 self._scheduler.cancel(job_id)
             case Stop():
@@ -203,10 +203,10 @@ class Session:
 
     # --- jobs ---------------------------------------------------------------------------------
 
-    def _queue(self, job: Job) -> None:
+    def _queue(self, job: Job, origin: Origin) -> None:
         if self._engine_state is EngineState.FAILED:
             raise Unavailable(f"there is no engine: {self._engine_detail}")
-        self._scheduler.add(job)
+        self._scheduler.add(job, origin)
 
     def _job_id(self, asked: str | None) -> str:
         job_id = asked or f"job{next(self._numbers)}"

@@ -107,7 +107,12 @@ class Rig:
         self.session.post(EngineNews(EngineState.READY, "tone", INFO))
 
     def states(self, job: str) -> list[JobState]:
-        return [news.state for news in self.ear.all(JobChanged) if news.id == job]
+        """The states everyone heard of; who asked hears of the first one apart."""
+        return [
+            news.state
+            for news, to, _ in self.ear.heard
+            if isinstance(news, JobChanged) and news.id == job and to is None
+        ]
 
     def answers(self) -> list[object]:
         return [report for report, to, _ in self.ear.heard if to == ALICE]
@@ -224,6 +229,11 @@ def test_a_clip_is_rendered_again_as_a_job_of_its_own(rig: Rig) -> None:
     rig.send(Render("abc123"), Generate("next"))
     assert rig.host.runs[0].tags == ("abc123",)
     assert rig.states(rig.host.runs[0].job) == [JobState.QUEUED, JobState.RUNNING]
+
+
+def test_who_asks_for_a_job_learns_its_id(rig: Rig) -> None:
+    rig.send(Generate())
+    assert JobChanged("job1", JobState.QUEUED) in rig.answers()
 
 
 def test_a_full_queue_says_busy(rig: Rig) -> None:
