@@ -143,7 +143,9 @@ class FrameLoop:
         if history is not None and history.size:
             frames = history.shape[1]
             codes = self._check(history, frames)  # [N, T, C]
-            text = None if clocks is None else self._ids(clocks[1:])
+            if clocks is not None and len(clocks) != frames:
+                raise ValueError(f"{len(clocks)} clock tokens for {frames} frames")
+            text = self._clocks(None if clocks is None else clocks[1:])
             played = model.embed_frames(codes[:, :-1], text)  # [N, T-1, D]
             x = torch.cat([x, torch.cat([played] * self._groups)], dim=1)
             counts = F.pad(counts, (0, frames - 1), value=True)
@@ -163,7 +165,7 @@ class FrameLoop:
 
         ``clock`` is the clock token of this very frame (not read for frame 0: the prompt ends with
         it). One read from the device. Raises ``RuntimeError`` before `prefill` and from
-        ``max_frames`` on.
+        ``max_frames`` on, ``ValueError`` when a clock token is missing or too much.
         """
         hidden, noise = self._advance(clock)
         draw = prepare(noise, knobs.temperature, knobs.top_k)
@@ -191,6 +193,11 @@ class FrameLoop:
     def _ids(self, ids: Sequence[int]) -> Tensor:
         return torch.tensor(ids, dtype=torch.int64, device=self.model.device)
 
+    def _clocks(self, clocks: Sequence[int] | None) -> Tensor | None:
+        if (clocks is None) != (self.prompts[0].clock is None):
+            raise ValueError("clock tokens come with the prompt and with every frame, or never")
+        return None if clocks is None else self._ids(clocks)
+
     def _check(self, codes: Codes, frames: int) -> Tensor:
         """``codes`` [N, frames, C] as a tensor on the device."""
         config = self.model.config
@@ -207,11 +214,13 @@ class FrameLoop:
         if not self._used or self.frame >= self.max_frames:
             raise RuntimeError(f"frame {self.frame} of {self.max_frames}, {self._used} slots read")
         model, config = self.model, self.model.config
+        text = None
+        if self._hidden is None:
+            text = self._clocks(None if clock is None else [clock])
         noise = draw_noise(self._generators, config.codebooks, config.audio_vocab)
         if self._hidden is not None:
             hidden, self._hidden = self._hidden, None
             return hidden, noise
-        text = None if clock is None else self._ids([clock])
         x = torch.cat([model.embed_frames(self._codes, text)] * self._groups)  # [R, D]
         self._used += 1
         extent = -(-self._used // BUCKET) * BUCKET

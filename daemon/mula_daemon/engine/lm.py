@@ -147,4 +147,4 @@ class LanguageModel(nn.Module):
 
 def _table(rows: int, width: int) -> nn.Embedding:
     """An uninitialised table: nn.Embedding's own filling makes the meta device load a compiler."""
-    return nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
