@@ -1,0 +1,48 @@
+# make run    set up, then start the daemon
+# make demo   set up, then prove the main job without a DAW
+# make test   set up, then run the suite
+# make lint   ruff and mypy
+# make docs   write the generated reference again
+
+# The first interpreter that runs and has the right version (a version manager's shim may not).
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+  $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+  && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: run demo test lint docs clean
+
+run: $(VENV)/installed
+	$(BIN)/mula run $(ARGS)
+
+demo: $(VENV)/installed
+	$(BIN)/mula demo --folder demo-clips $(ARGS)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python -m mula_bridge.osc_reference --write bridge/OSC.md
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" \
+	  || { echo "mulabridge needs Python 3.11 or 3.12: install one, or make PYTHON=/path/to/it"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) build *.egg-info daemon/*.egg-info demo-clips

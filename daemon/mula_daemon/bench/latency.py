@@ -1,0 +1,135 @@
+"""``mula bench latency``: OSC round trip and knob to frame, while a clip is generated.
+
+The daemon runs in this process and its engine in its own, at full speed. The client
+is a third process, so that it does not share the interpreter lock it measures. Times of
+all three are perf_counter, which is one clock per machine. A knob's time runs from the
+client's send to the begin of the first frame that had it; its frames count those that
+began after it was sent, so 1 means the next frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from itertools import pairwise
+from time import sleep
+from typing import Any
+
+from mula_bridge.messages import (
+    EngineChanged,
+    EngineState,
+    Generate,
+    JobChanged,
+    JobState,
+    Origin,
+    Report,
+    SetKnob,
+    SetTags,
+)
+from mula_daemon.app import App, running
+from mula_daemon.bench.figures import print_json, spread
+from mula_daemon.config import load_config
+from mula_daemon.trace import FrameTrace
+
+BENCH = Origin("bench")
+BARS = 64
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print one JSON line."""
+    made = argparse.ArgumentParser(prog="mula bench latency", description=__doc__)
+    made.add_argument("--engine", default="mini")
+    made.add_argument("--seconds", type=float, default=10.0)
+    parsed = made.parse_args(argv)
+    trace, busy = FrameTrace(), KeepBusy()
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(
+            {
+                "engine": parsed.engine,
+                "folder": folder,
+                "osc": "127.0.0.1:0",
+                "audio": "off",
+                "midi": "off",
+            }
+        )
+        with running(config, [trace, busy]) as app:
+            busy.until_ready(app)
+            client = run_client(app, parsed.seconds)
+            sleep(0.2)
+        print_json({"bench": "latency", "engine": parsed.engine, **figures(client, trace)})
+    return 0
+
+
+def figures(client: dict[str, Any], trace: FrameTrace) -> dict[str, Any]:
+    """The JSON line's content from the client's notes and the frames reported."""
+    applied = [trace.applied("cfg", value, sent) for value, sent in client["knobs"]]
+    found = [one for one in applied if one is not None]
+    return {
+        "pings": len(client["round_trips_ms"]),
+        "pings_lost": client["lost"],
+        "round_trip_ms": spread(client["round_trips_ms"], 50, 99),
+        "knobs": len(applied),
+        "knobs_lost": len(applied) - len(found),
+        "knob_to_frame_ms": spread([one.milliseconds for one in found], 50, 99),
+        "frames_to_apply": spread([float(one.frames) for one in found], 50, 99),
+        "limit": "the frame period: a knob waits for the frame that runs to end",
+        "frame_period_ms": spread(periods(trace), 50, 99),
+    }
+
+
+def periods(trace: FrameTrace) -> list[float]:
+    """Milliseconds between the begins of neighbouring frames of a job."""
+    frames = trace.frames()
+    return [
+        (later.started_ns - earlier.started_ns) / 1e6
+        for earlier, later in pairwise(frames)
+        if later.index == earlier.index + 1
+    ]
+
+
+def run_client(app: App, seconds: float) -> dict[str, Any]:
+    """Run latency_client in its own process against ``app``; its notes."""
+    assert app.osc_address is not None
+    host, port = app.osc_address
+    done = subprocess.run(
+        [sys.executable, "-m", "mula_daemon.bench.latency_client", host, str(port), str(seconds)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    notes: dict[str, Any] = json.loads(done.stdout)
+    return notes
+
+
+class KeepBusy:
+    """A Listener that queues the next job as soon as one is done."""
+
+    def __init__(self) -> None:
+        self._app: App | None = None
+        self._ready = threading.Event()
+        self._running = threading.Event()
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        """Watch the engine and the jobs; session thread."""
+        if isinstance(report, EngineChanged) and report.state is EngineState.READY:
+            self._ready.set()
+        if isinstance(report, JobChanged):
+            if report.state is JobState.RUNNING:
+                self._running.set()
+            elif report.state is not JobState.QUEUED and self._app is not None:
+                self._app.emit(Generate(), BENCH)
+
+    def until_ready(self, app: App) -> None:
+        """Wait for a warm engine, then keep it generating."""
+        self._ready.wait()
+        self._app = app
+        app.emit(SetTags(("techno",)), BENCH)
+        app.emit(SetKnob("bars", BARS), BENCH)
+        app.emit(Generate(), BENCH)
+        app.emit(Generate(), BENCH)
+        self._running.wait()

@@ -1,0 +1,219 @@
+"""What ``mula doctor`` checks: each check is a function from the Config to findings.
+
+A check never raises and changes nothing that stays. Slow imports (torch) happen
+inside the check that needs them.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from mula_bridge.errors import MulaError
+from mula_daemon.config import OFF, Config
+
+GIB: Final = 2**30
+LOW_DISK_GIB: Final = 1.0
+
+
+class Grade(StrEnum):
+    """How a finding stands."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: what was looked at, how it stands, and what to do about it."""
+
+    what: str
+    grade: Grade
+    text: str
+    remedy: str = ""
+
+
+Check = Callable[[Config], Iterator[Finding]]
+
+
+def python(_config: Config) -> Iterator[Finding]:
+    """The interpreter: python-rtmidi has no wheels beyond 3.12."""
+    version = platform.python_version()
+    if sys.version_info[:2] in ((3, 11), (3, 12)):
+        yield Finding("python", Grade.OK, version)
+    else:
+        yield Finding("python", Grade.WARN, version, "use Python 3.11 or 3.12")
+
+
+def folder(config: Config) -> Iterator[Finding]:
+    """Whether clips can land, and how much room is left."""
+    from mula_daemon.clips import Library, default_folder
+
+    path = Path(config.folder).expanduser() if config.folder else default_folder()
+    try:
+        Library(path).prepare()
+    except MulaError as error:
+        yield Finding("folder", Grade.FAIL, str(error), "choose another one with --folder")
+        return
+    free = shutil.disk_usage(path).free / GIB
+    low = free < LOW_DISK_GIB
+    yield Finding(
+        "folder",
+        Grade.WARN if low else Grade.OK,
+        f"{path} is writable, {free:.1f} GiB free",
+        "make room, or choose another one with --folder" if low else "",
+    )
+
+
+def osc(config: Config) -> Iterator[Finding]:
+    """Whether the OSC port is free."""
+    host, port = config.osc_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            yield Finding(
+                "osc",
+                Grade.FAIL,
+                f"{host}:{port}: {error.strerror}",
+                "stop the other mula run or program, or choose another port with --osc",
+            )
+            return
+    yield Finding("osc", Grade.OK, f"{host}:{port} is free")
+
+
+def midi(config: Config) -> Iterator[Finding]:
+    """The MIDI inputs, and which of them the pattern takes."""
+    from mula_bridge.mapping import port_matches
+    from mula_bridge.midi_ports import list_ports
+
+    if config.midi == OFF:
+        yield Finding("midi", Grade.OK, "off, as asked")
+        return
+    system, pattern = config.midi_ports
+    try:
+        inputs, _ = list_ports(system)
+    except MulaError as error:
+        yield Finding("midi", Grade.WARN, str(error), "OSC works without MIDI")
+        return
+    if not inputs:
+        yield Finding(
+            "midi", Grade.WARN, "no MIDI inputs", "plug in a controller; it is found while running"
+        )
+    for name in inputs:
+        taken = port_matches(pattern, name)
+        yield Finding(
+            "midi",
+            Grade.OK if taken else Grade.WARN,
+            name if taken else f"{name} does not match {pattern!r}",
+            "" if taken else "widen --midi if you want it",
+        )
+
+
+def mapping(config: Config) -> Iterator[Finding]:
+    """Whether the controller map can be read."""
+    from mula_daemon.app import read_mapping
+
+    try:
+        found = read_mapping(config)
+    except MulaError as error:
+        yield Finding("mapping", Grade.FAIL, str(error), "mend that line, or leave --mapping out")
+        return
+    yield Finding(
+        "mapping", Grade.OK, f"{len(found.bindings)} bindings, {len(found.presets)} presets"
+    )
+
+
+def audio(config: Config) -> Iterator[Finding]:
+    """The audio outputs, and whether the one asked for is among them."""
+    from mula_daemon.audio.devices import choose, list_outputs
+
+    if config.audio == OFF:
+        yield Finding("audio", Grade.OK, "off, as asked")
+        return
+    found = list_outputs()
+    if found.problem:
+        yield Finding("audio", Grade.WARN, found.problem, "clips land in the folder without it")
+        return
+    try:
+        chosen = choose(found.outputs, config.audio)
+    except MulaError as error:
+        yield Finding("audio", Grade.FAIL, str(error), "choose one of these with --audio")
+        return
+    for output in found.outputs:
+        mark = ", used" if output == chosen else ""
+        yield Finding("audio", Grade.OK, f"{output}{mark}")
+
+
+def graphics(_config: Config) -> Iterator[Finding]:
+    """The GPU and its memory, through torch."""
+    try:
+        import torch
+    except ImportError as error:
+        yield Finding("gpu", Grade.FAIL, f"torch cannot be imported: {error}", "reinstall torch")
+        return
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(index)
+            yield Finding(
+                "gpu",
+                Grade.OK,
+                f"{torch.cuda.get_device_name(index)}, {free / GIB:.1f} of {total / GIB:.1f} GiB "
+                f"free (torch {torch.__version__})",
+            )
+    elif torch.backends.mps.is_available():
+        yield Finding("gpu", Grade.OK, f"Apple MPS (torch {torch.__version__})")
+    else:
+        yield Finding(
+            "gpu",
+            Grade.WARN,
+            f"none that torch {torch.__version__} can use",
+            "mini runs in real time on the CPU; large models want a GPU",
+        )
+
+
+def checkpoints(config: Config) -> Iterator[Finding]:
+    """The built-in weights, and the checkpoint folder if one is named."""
+    from mula_daemon.engine.mini.weights import load_mini
+
+    try:
+        model, _ = load_mini()
+    except (OSError, ValueError) as error:
+        yield Finding("mini", Grade.FAIL, f"weights: {error}", "reinstall mulabridge")
+    else:
+        count = sum(weight.numel() for weight in model.parameters())
+        yield Finding("mini", Grade.OK, f"built-in weights, {count / 1e6:.1f} M parameters")
+    if not config.checkpoint:
+        return
+    path = Path(config.checkpoint).expanduser()
+    missing = [name for name in ("tokenizer.json", "gen_config.json") if not (path / name).exists()]
+    if missing:
+        yield Finding(
+            "checkpoint",
+            Grade.FAIL,
+            f"{path} has no {' or '.join(missing)}",
+            "name the folder that holds the HeartMuLa release",
+        )
+    else:
+        yield Finding("checkpoint", Grade.OK, str(path))
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    python,
+    folder,
+    osc,
+    midi,
+    mapping,
+    audio,
+    graphics,
+    checkpoints,
+)

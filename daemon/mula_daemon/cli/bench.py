@@ -1,0 +1,31 @@
+"""``mula bench NAME``: run one benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import Final
+
+BENCHES: Final = {
+    "engine": "milliseconds per frame and RTF of an engine, with and without sound",
+    "latency": "OSC round trip and knob to frame, while generating",
+    "osc": "message throughput against python-osc's servers",
+    "parity": "HeartMuLa's language model against reference vectors",
+    "knobs": "what the knobs do to mini's clips",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Hand over to ``mula_daemon.bench.NAME``."""
+    made = argparse.ArgumentParser(
+        prog="mula bench",
+        description="Measure; the last line is JSON.",
+        epilog="benchmarks:\n" + "\n".join(f"  {name:<8} {what}" for name, what in BENCHES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("name", choices=BENCHES, metavar="NAME")
+    made.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parsed = made.parse_args(argv)
+    module = importlib.import_module(f"mula_daemon.bench.{parsed.name}")
+    return int(module.main(parsed.arguments))

@@ -1,0 +1,93 @@
+"""The live panel of ``mula run``: knobs, job progress, level, last clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mula_bridge.knobs import KNOBS, KnobValue
+from mula_bridge.messages import EngineState, Prompt
+from mula_daemon.cli.board import Board
+
+BAR_WIDTH: Final = 28
+FLOOR_DBFS: Final = -60.0
+LAST_LINES: Final = 6
+COLOURS: Final = {
+    EngineState.STARTING: "yellow",
+    EngineState.READY: "green",
+    EngineState.RESTARTING: "yellow",
+    EngineState.FAILED: "red",
+}
+
+
+def panel(board: Board, title: str) -> RenderableType:
+    """The whole panel for a Board as it is now; main thread."""
+    parts: list[RenderableType] = [_knobs(board), _job(board)]
+    if board.audio is not None:
+        parts.append(_level(board.audio.peak_dbfs, board.audio.underruns))
+    parts.append(_clips(board))
+    parts.append(Text("\n".join(list(board.lines)[-LAST_LINES:]), style="dim", overflow="ellipsis"))
+    state = board.engine.state
+    return Panel(
+        Group(*parts),
+        title=f"{title}  [{COLOURS[state]}]{state.value}[/]",
+        subtitle="Control-C stops",
+    )
+
+
+def _knobs(board: Board) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for name, row in KNOBS.items():
+        changed = board.knobs.get(name)
+        value = changed.value if changed else row.default
+        travel = changed.norm if changed else row.to_norm(row.default)
+        sampled = board.sampled.get(name)
+        heard = "" if sampled is None or sampled == value else f"now {shown(sampled)}"
+        table.add_row(
+            Text(name, style="bold"),
+            ProgressBar(total=1.0, completed=travel, width=BAR_WIDTH),
+            Text(f"{shown(value)} {row.unit}".strip()),
+            Text(heard, style="cyan"),
+        )
+    return table
+
+
+def _job(board: Board) -> RenderableType:
+    tags = ", ".join(board.tags.get(Prompt.A, ())) or "no tags"
+    if not board.job:
+        return Text(f"\n{tags}   idle")
+    table = Table.grid(padding=(0, 2))
+    table.add_row(
+        f"\n{tags}",
+        f"\n{board.job}",
+        Group("", ProgressBar(total=1.0, completed=board.progress, width=BAR_WIDTH)),
+        f"\n{board.progress:4.0%}",
+    )
+    return table
+
+
+def _level(peak_dbfs: float, underruns: int) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    filled = max(0.0, 1.0 - peak_dbfs / FLOOR_DBFS)
+    table.add_row(
+        "level",
+        ProgressBar(total=1.0, completed=filled, width=BAR_WIDTH),
+        f"{max(peak_dbfs, FLOOR_DBFS):.1f} dBFS",
+        Text(f"{underruns} underruns", style="red" if underruns else "dim"),
+    )
+    return table
+
+
+def _clips(board: Board) -> RenderableType:
+    return Text("\n".join(Path(clip.path).name for clip in board.clips), style="green")
+
+
+def shown(value: KnobValue) -> str:
+    """A knob's value the way a person writes it."""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,37 @@
+"""``mula render ID``: make a clip again from its recipe, and compare the codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from mula_bridge.messages import Origin, Render
+from mula_daemon.app import running
+from mula_daemon.cli.generate import Waiter
+from mula_daemon.cli.options import config_of, parser
+
+CLI = Origin("cli")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Render, print one JSON line; exit status 1 when the codes are not the same."""
+    made = parser(
+        "render",
+        "Make a clip again from its recipe, knob moves and all, and compare the codes.",
+        ("engine", "checkpoint", "folder"),
+    )
+    made.add_argument("clip", metavar="ID", help="the clip's id; mula clips lists them")
+    parsed = made.parse_args(argv)
+    config = config_of(parsed, audio="off", midi="off")
+    waiter = Waiter()
+    with running(config, [waiter], osc=False) as app:
+        original = app.library.find(parsed.clip)
+        waiter.until_ready()
+        app.emit(Render(parsed.clip), CLI)
+        (clip,) = waiter.until_done()
+        again = app.library.find(clip.id)
+        same = bool(np.array_equal(original.codes(), again.codes()))
+    print(json.dumps({"clip": parsed.clip, "again": clip.id, "path": clip.path, "identical": same}))
+    return 0 if same else 1

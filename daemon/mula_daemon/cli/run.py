@@ -1,0 +1,118 @@
+"""``mula run``: the daemon, with a live panel on a terminal and log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from mula_bridge.messages import EngineState
+from mula_daemon.app import App, running
+from mula_daemon.cli.board import Board
+from mula_daemon.cli.options import config_of, parser
+
+OPTIONS: Final = (
+    "engine", "checkpoint", "folder", "osc", "http", "audio", "midi", "mapping", "presets",
+    "feedback", "allow",
+)  # fmt: skip
+REFRESH_S: Final = 0.125
+
+Show = Callable[[App], None]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until SIGINT or SIGTERM; exit status 1 when the engine cannot be had."""
+    made = parser("run", "Start the daemon: OSC and MIDI in, clips and sound out.", OPTIONS)
+    made.add_argument("--no-panel", action="store_true", help="print log lines on a terminal too")
+    parsed = made.parse_args(argv)
+    config = config_of(parsed)
+    board = Board()
+    stop = threading.Event()
+    with panel_or_lines(board, plain=parsed.no_panel) as show, stopping_on_signals(stop, board):
+        with running(config, [board]) as app:
+            announced = False
+            while not stop.is_set():
+                board.changed.wait(REFRESH_S)
+                board.changed.clear()
+                if board.engine.state is EngineState.READY and not announced:
+                    board.lines.append(ready_line(board, app))
+                    announced = True
+                show(app)
+        show(app)
+    return 0 if board.engine.state is not EngineState.FAILED else 1
+
+
+def ready_line(board: Board, app: App) -> str:
+    """The one line that says the daemon is warm."""
+    host, port = app.osc_address or ("-", 0)
+    audio = f" audio={app.audio!r}" if app.audio else ""
+    return (
+        f"ready engine={board.engine.detail} osc={host}:{port} folder={app.library.folder}{audio}"
+    )
+
+
+@contextmanager
+def stopping_on_signals(stop: threading.Event, board: Board) -> Iterator[None]:
+    """SIGINT and SIGTERM set ``stop``; a second one ends the process the hard way."""
+
+    def handle(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        board.changed.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class LogToBoard(logging.Handler):
+    """Log records as lines of the board, so that they do not tear the panel."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__(logging.INFO)
+        self._board = board
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._board.lines.append(f"{record.levelname.lower()}: {self.format(record)}")
+        self._board.changed.set()
+
+
+@contextmanager
+def panel_or_lines(board: Board, *, plain: bool) -> Iterator[Show]:
+    """What shows a Board: rich's live panel on a terminal, else one printed line per event."""
+    handler = LogToBoard(board)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        if plain or not sys.stdout.isatty():
+            yield lambda app: print_lines(board)
+            return
+        from rich.live import Live
+
+        from mula_daemon.cli.panel import panel
+
+        with Live(auto_refresh=False, screen=False) as live:
+            yield lambda app: live.update(panel(board, title(board, app)), refresh=True)
+    finally:
+        root.removeHandler(handler)
+
+
+def print_lines(board: Board) -> None:
+    """Print and forget the board's lines."""
+    while board.lines:
+        print(board.lines.popleft(), flush=True)
+
+
+def title(board: Board, app: App) -> str:
+    """The panel's title: engine and OSC address."""
+    host, port = app.osc_address or ("-", 0)
+    return f"mula  {board.engine.detail}  osc {host}:{port}"

@@ -1,0 +1,104 @@
+"""The main job from clients we did not write: liblo's oscsend and headless Pure Data."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+
+import pytest
+
+from mula_daemon.clips import Clip, Library
+from support.daemon_process import DaemonProcess, daemon_process
+from support.pd_patch import PD, performance, running_patch
+from support.ports import free_udp_port
+
+OSCSEND, OSCDUMP = shutil.which("oscsend"), shutil.which("oscdump")
+FRAMES_PER_BAR = 16
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[tuple[DaemonProcess, int]]:
+    port = free_udp_port()
+    options = ("--osc", f"127.0.0.1:{port}", "--engine", "mini", "--audio", "off", "--midi", "off")
+    with daemon_process(tmp_path / "clips", *options) as process:
+        process.wait_for("ready engine=mini")
+        yield process, port
+
+
+def only_clip(folder: Path) -> Clip:
+    (clip,) = Library(folder / "clips").clips()
+    return clip
+
+
+def swept(clip: Clip) -> list[float]:
+    """The cfg values of the timeline, which must lie in frames of their own, in order."""
+    moves = [(frame, value) for frame, name, value in clip.recipe.knobs.timeline if name == "cfg"]
+    frames = [frame for frame, _ in moves]
+    assert frames == sorted(set(frames))
+    assert all(0 < frame < FRAMES_PER_BAR * clip.recipe.bars for frame in frames)
+    return [value for _, value in moves]
+
+
+@pytest.mark.liblo
+@pytest.mark.skipif(OSCSEND is None or OSCDUMP is None, reason="liblo-tools is not installed")
+def test_oscsend_sweeps_a_knob_through_a_clip(
+    daemon: tuple[DaemonProcess, int], tmp_path: Path
+) -> None:
+    process, port = daemon
+    listen = free_udp_port()
+
+    def send(*words: str) -> None:
+        subprocess.run([str(OSCSEND), "127.0.0.1", str(port), *words], check=True)
+
+    with subprocess.Popen(
+        [str(OSCDUMP), "-L", str(listen)], stdout=subprocess.PIPE, text=True
+    ) as dump:
+        sleep(0.3)
+        send("/mula/subscribe", "i", str(listen))
+        send("/mula/tags", "ss", "techno", "dark")
+        send("/mula/knob/bars", "i", "2")
+        send("/mula/knob/pace", "f", "2")
+        send("/mula/generate")
+        process.wait_for("job job1 running")
+        sleep(0.2)
+        for step in range(5):
+            send("/mula/knob/cfg", "f", str(2 + step / 2))
+            sleep(0.15)
+        process.wait_for("clip techno-dark_120bpm")
+        sleep(0.2)
+        dump.terminate()
+        heard = dump.communicate(timeout=5)[0]
+    clip = only_clip(tmp_path)
+    assert clip.recipe.tags == ("techno", "dark")
+    assert swept(clip) == [2.0, 2.5, 3.0, 3.5, 4.0]
+    assert heard.count("/mula/progress") == 2 * FRAMES_PER_BAR
+    assert f'/mula/clip ssfiifs "{clip.recipe.id}"' in heard
+    assert '/mula/job ss "job1" "done"' in heard
+
+
+@pytest.mark.puredata
+@pytest.mark.skipif(PD is None, reason="puredata-core is not installed")
+def test_pure_data_sweeps_a_knob_through_a_clip(
+    daemon: tuple[DaemonProcess, int], tmp_path: Path
+) -> None:
+    process, port = daemon
+    heard: list[str] = []
+    with running_patch(performance(port, free_udp_port()), tmp_path) as pd:
+        assert pd.stderr is not None
+        reader = threading.Thread(target=lambda: heard.extend(pd.stderr), daemon=True)  # type: ignore[arg-type]
+        reader.start()
+        process.wait_for("clip techno_120bpm")
+        sleep(0.3)
+    reader.join(5)
+    values = swept(only_clip(tmp_path))
+    assert len(values) >= 8
+    assert all(later > earlier for earlier, later in itertools.pairwise(values))
+    text = "".join(heard)
+    assert text.count("mula progress job1") == 2 * FRAMES_PER_BAR
+    assert "mula clip" in text
+    assert "mula job job1 done" in text

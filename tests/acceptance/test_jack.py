@@ -1,0 +1,123 @@
+"""Knobs in and sound out through a real JACK server: MIDI ports and an audio interface."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+
+import numpy as np
+import pytest
+import rtmidi
+import soundfile
+
+from mula_bridge.osc_client import OscClient
+from mula_daemon.clips import Library
+from support.daemon_process import DaemonProcess, daemon_process
+from support.jack_server import JackServer, jack_server, why_no_jack
+from support.ports import free_udp_port
+
+pytestmark = [
+    pytest.mark.jack,
+    pytest.mark.skipif(bool(why_no_jack()), reason=why_no_jack() or "jack"),
+]
+CFG_CC = 17
+GENERATE_NOTE = 36
+
+
+@pytest.fixture
+def jack() -> Iterator[JackServer]:
+    with jack_server(period=1024, rate=48_000) as server:
+        yield server
+
+
+def start(folder: Path, *options: str) -> tuple[int, tuple[str, ...]]:
+    port = free_udp_port()
+    return port, ("--osc", f"127.0.0.1:{port}", "--engine", "mini", *options)
+
+
+def test_a_turned_controller_is_in_the_frames_of_the_running_clip(
+    jack: JackServer, tmp_path: Path
+) -> None:
+    knob_box = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="knob-box")
+    knob_box.open_virtual_port("out")
+    port, options = start(tmp_path, "--audio", "off", "--midi", "jack:*knob-box*")
+    try:
+        with daemon_process(tmp_path, *options) as process:
+            process.wait_for("ready engine=mini")
+            jack.find("mulabridge")
+            with OscClient("127.0.0.1", port) as client:
+                client.send("/mula/knob/pace", 2.0)
+            sleep(1.2)  # the daemon looks for ports once a second
+            knob_box.send_message([0x90, GENERATE_NOTE, 100])
+            process.wait_for("job job1 running")
+            for value in (32, 64, 96, 127):
+                sleep(0.25)
+                knob_box.send_message([0xB0, CFG_CC, value])
+            process.wait_for("clip clip_120bpm")
+    finally:
+        knob_box.close_port()
+        knob_box.delete()
+    (clip,) = Library(tmp_path).clips()
+    moves = [(frame, value) for frame, name, value in clip.recipe.knobs.timeline if name == "cfg"]
+    assert [round(value, 3) for _, value in moves] == [
+        round(1 + 4 * value / 127, 3) for value in (32, 64, 96, 127)
+    ]
+    assert len({frame for frame, _ in moves}) == 4
+
+
+def test_what_is_heard_is_the_clip_without_an_underrun(jack: JackServer, tmp_path: Path) -> None:
+    capture = tmp_path / "heard.wav"
+    port, options = start(tmp_path, "--audio", "jack", "--midi", "off")
+    clips = tmp_path / "clips"
+    with daemon_process(clips, *options) as process, OscClient("127.0.0.1", port) as client:
+        process.wait_for("ready engine=mini")
+        left = jack.find("PortAudio")
+        right = left.replace("out_0", "out_1")
+        with subprocess.Popen(
+            ["jack_rec", "-f", str(capture), "-d", "8", "-b", "16", left, right],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=jack.env,
+        ) as recorder:
+            sleep(0.5)
+            client.send("/mula/tags", "house")
+            client.send("/mula/knob/bars", 2)
+            client.send("/mula/generate")
+            process.wait_for("clip house_120bpm")
+            recorder.wait(20)
+        assert underruns(client) == 0
+    (clip,) = Library(clips).clips()
+    written, _ = soundfile.read(clip.path, dtype="float64")
+    heard, _ = soundfile.read(capture, dtype="float64")
+    assert_contains(heard, written)
+
+
+def underruns(client: OscClient) -> int:
+    client.send("/mula/status")
+    for address, args in client.replies(2.0):
+        if address == "/mula/status":
+            return int(args[-1])
+    raise AssertionError("no status")
+
+
+def assert_contains(heard: np.ndarray, written: np.ndarray) -> None:
+    """``written`` [n, 2] stands in ``heard``, sample for sample within 16-bit rounding."""
+    first = int(np.flatnonzero(np.abs(written[:, 0]) > 0.02)[0])
+    begin = int(np.flatnonzero(np.abs(heard[:, 0]) > 0.01)[0])
+    probe = written[first : first + 4800, 0]
+    stretch = heard[max(0, begin - 4800) : begin + 9600, 0]
+    matches = np.correlate(stretch, probe, mode="valid")
+    offset = max(0, begin - 4800) + int(matches.argmax()) - first
+    part = heard[offset : offset + len(written)]
+    assert part.shape == written.shape
+    assert np.abs(part - written).max() <= 2.5 / 32768
+
+
+def test_process_survives_without_a_jack_server(tmp_path: Path) -> None:
+    _, options = start(tmp_path, "--midi", "off")
+    with daemon_process(tmp_path, *options) as process:
+        process.wait_for("playing is off")
+        process.wait_for("ready engine=mini")
+        assert isinstance(process, DaemonProcess)

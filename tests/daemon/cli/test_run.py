@@ -1,0 +1,193 @@
+"""``mula run`` as a user starts it: a real process, real UDP, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+import soundfile
+
+from mula_bridge.osc_client import OscClient
+from mula_daemon.clips import Library
+from support.daemon_process import DaemonProcess, daemon_process
+from support.ports import free_udp_port
+
+QUIET = ("--audio", "off", "--midi", "off", "--engine", "tone")
+
+
+class Daemon:
+    """A running daemon with a subscribed client."""
+
+    def __init__(self, process: DaemonProcess, client: OscClient, folder: Path) -> None:
+        self.process, self.client, self.folder = process, client, folder
+
+    def until(
+        self, address: str, test: Callable[[tuple[Any, ...]], Any] = bool, timeout: float = 20.0
+    ) -> tuple[Any, ...]:
+        """The arguments of the next message on ``address`` that pass ``test``."""
+        for got, args in self.client.replies(timeout):
+            if got == address and test(args):
+                return args
+        raise AssertionError(f"no {address} in {timeout} s; {self.process.lines[-5:]}")
+
+    def visible(self) -> list[str]:
+        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with daemon_process(tmp_path, "--osc", "127.0.0.1:0", *QUIET) as process:
+        port = int(process.wait_for(r"ready engine=tone osc=127\.0\.0\.1:(\d+)")[1])
+        with OscClient("127.0.0.1", port) as client:
+            client.send("/mula/subscribe")
+            running = Daemon(process, client, tmp_path)
+            running.until("/mula/engine", lambda args: args[0] == "ready")
+            yield running
+
+
+def generate(daemon: Daemon, **knobs: float) -> None:
+    for name, value in knobs.items():
+        daemon.client.send(f"/mula/knob/{name}", value)
+    daemon.client.send("/mula/generate")
+
+
+def test_a_clip_lands_with_its_recipe(daemon: Daemon) -> None:
+    generate(daemon, bars=2, bpm=97.3, seed=5)
+    clip = daemon.until("/mula/clip")
+    assert daemon.visible() == [Path(clip[1]).name]
+    assert soundfile.info(clip[1]).frames == round(8 * 60 / 97.3 * 48_000)
+    recipe = Library(daemon.folder).find(str(clip[0])).recipe
+    assert (recipe.seed, recipe.bars, recipe.engine.name) == (5, 2, "tone")
+
+
+def test_a_sweep_is_in_the_sidecar_frame_by_frame(daemon: Daemon) -> None:
+    generate(daemon, bars=2, pace=4)
+    for step in range(8):
+        daemon.until("/mula/progress")
+        daemon.client.send("/mula/knob/cfg", 2.0 + step / 4)
+        sleep(0.05)
+    clip = daemon.until("/mula/clip")
+    timeline = Library(daemon.folder).find(str(clip[0])).recipe.knobs.timeline
+    assert [(name, value) for _, name, value in timeline] == [
+        ("cfg", 2.0 + step / 4) for step in range(8)
+    ]
+    assert [frame for frame, _, _ in timeline] == sorted({frame for frame, _, _ in timeline})
+
+
+def test_three_takes_are_three_clips_with_seeds_of_their_own(daemon: Daemon) -> None:
+    generate(daemon, bars=1, takes=3, seed=10)
+    clips = [daemon.until("/mula/clip") for _ in range(3)]
+    assert [clip[4] for clip in clips] == [10, 11, 12]
+    assert len(daemon.visible()) == 3
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_a_clip_stops_cleanly(
+    daemon: Daemon, how: signal.Signals
+) -> None:
+    generate(daemon, bars=8, pace=1)
+    daemon.until("/mula/progress")
+    engine = daemon.process.engine_pid()
+    assert daemon.process.stop(how) < 2.0
+    assert daemon.process.process.returncode == 0
+    assert daemon.visible() == []
+    assert [p.name for p in daemon.folder.iterdir()] == [".mula"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(engine, 0)
+
+
+def test_a_killed_engine_fails_the_job_while_osc_answers(daemon: Daemon) -> None:
+    generate(daemon, bars=8, pace=1)
+    daemon.until("/mula/progress")
+    os.kill(daemon.process.engine_pid(), signal.SIGKILL)
+    slowest, failed = 0.0, None
+    end = monotonic() + 20
+    while failed is None and monotonic() < end:
+        start = monotonic()
+        daemon.client.send("/mula/ping", start)
+        for address, args in daemon.client.replies(2.0):
+            if address == "/mula/job" and args[1] == "failed":
+                failed = args
+            if address == "/mula/pong":
+                break
+        slowest = max(slowest, monotonic() - start)
+    assert failed is not None
+    assert "signal 9" in str(failed[2])
+    assert slowest < 0.05
+    assert daemon.visible() == []
+    daemon.until("/mula/engine", lambda args: args[0] == "ready")
+    generate(daemon, bars=1, pace=0)
+    daemon.until("/mula/clip")
+
+
+def test_cancel_leaves_nothing(daemon: Daemon) -> None:
+    generate(daemon, bars=8, pace=1)
+    daemon.until("/mula/progress")
+    daemon.client.send("/mula/cancel")
+    daemon.until("/mula/job", lambda args: args[1] == "cancelled")
+    assert [p.name for p in daemon.folder.iterdir()] == [".mula"]
+
+
+@pytest.mark.parametrize(
+    ("address", "args", "code", "words"),
+    [
+        ("/mula/knob/cgf", (1.0,), "unknown_address", "/mula/knob/cfg"),
+        ("/mula/genrate", (), "unknown_address", "/mula/generate"),
+        ("/mula/knob/cfg", ("loud",), "bad_input", "number"),
+        ("/mula/preset/load", ("agressive",), "unknown", "did you mean aggressive"),
+        ("/mula/cancel", ("nobody",), "unknown", "nobody"),
+    ],
+)
+def test_bad_input_is_answered_once_and_changes_nothing(
+    daemon: Daemon, address: str, args: tuple[Any, ...], code: str, words: str
+) -> None:
+    daemon.client.send(address, *args)
+    daemon.client.send("/mula/ping")
+    errors = []
+    for got, values in daemon.client.replies(2.0):
+        assert got in ("/mula/error", "/mula/pong"), (got, values)
+        if got == "/mula/error":
+            errors.append(values)
+    assert len(errors) == 1
+    assert errors[0][:2] == (address, code)
+    assert words in str(errors[0][2])
+
+
+def test_a_taken_port_says_by_whom_and_what_to_do(daemon: Daemon, tmp_path: Path) -> None:
+    line = daemon.process.wait_for(r"osc=(127\.0\.0\.1:\d+)")[1]
+    with daemon_process(tmp_path, "--osc", line, *QUIET) as second:
+        second.process.wait(20)
+        text = "\n".join(second.lines)
+        assert second.process.returncode == 2
+    assert line in text
+    assert "--osc" in text
+    assert str(daemon.process.process.pid) in text
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    wall = tmp_path / "file"
+    wall.write_text("not a folder")
+    port = free_udp_port()
+    with daemon_process(wall / "clips", "--osc", f"127.0.0.1:{port}", *QUIET) as process:
+        process.process.wait(20)
+    assert process.process.returncode == 2
+    assert len(process.lines) == 1
+    assert str(wall / "clips") in process.lines[0]
+
+
+def test_a_bad_mapping_names_file_and_line(tmp_path: Path) -> None:
+    bad = tmp_path / "mine.yaml"
+    bad.write_text(
+        "version: 1\ncontrollers:\n  box:\n    controls:\n      k1: {cc: 1}\n"
+        "bindings:\n  - {from: box.k1, to: cgf}\n"
+    )
+    with daemon_process(tmp_path, "--osc", "127.0.0.1:0", "--mapping", str(bad), *QUIET) as process:
+        process.process.wait(20)
+    assert process.process.returncode == 2
+    assert "mine.yaml:7" in process.lines[0]
+    assert "did you mean cfg" in process.lines[0]
