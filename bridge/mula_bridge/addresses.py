@@ -26,6 +26,7 @@ from mula_bridge.messages import (
     Generate,
     JobChanged,
     KnobChanged,
+    KnobLearnt,
     LoadPreset,
     LyricsChanged,
     NudgeKnob,
@@ -44,6 +45,7 @@ from mula_bridge.messages import (
     SetTags,
     StatusReport,
     Stop,
+    StopLearning,
     TagsChanged,
     ToggleTag,
 )
@@ -185,6 +187,12 @@ ROWS: Final = (
         takes=(*_PRESET, Argument("other", Kind.NAME_OR_NUMBER, optional=True),
                _number("far", optional=True)),
         read=readers.morph_presets),
+    Row("/mula/learn/start", "Binds the next MIDI control you touch to a knob.",
+        takes=(_text("knob"),), read=readers.learn),
+    Row("/mula/learn/cancel", "Ends that without binding anything.",
+        takes=_TRIGGER, read=readers.trigger(StopLearning)),
+    Row("/mula/learn/done", "A MIDI control moves this knob from now on.",
+        gives=(_text("knob"), _text("source")), report=KnobLearnt, write=writers.learnt),
     Row("/mula/subscribe", "Sends everything that is set now, then every change, to a port of "
         "your host (none: the one you send from). Patterns choose addresses.",
         takes=(_whole("port", optional=True), _text("pattern", optional=True, repeats=True)),

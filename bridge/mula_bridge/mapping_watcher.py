@@ -18,18 +18,20 @@ _Stamp = tuple[int, int, int] | None
 class MappingWatcher:
     """Calls ``changed`` with each new valid mapping, ``failed`` with why one is not.
 
+    ``paths`` is asked again each time, because a file may be added.
+
     While the files are wrong the last good mapping stays in use. Both are called on
     the watcher's thread (or on the caller's of ``check``).
     """
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Callable[[], Sequence[Path]],
         changed: Callable[[Mapping], None],
         failed: Callable[[Failed], None],
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        self._paths = tuple(paths)
+        self._paths = paths
         self._changed = changed
         self._failed = failed
         self._poll_seconds = poll_seconds
@@ -55,7 +57,7 @@ class MappingWatcher:
             return
         self._seen = stamps
         try:
-            mapping = load_mapping(self._paths)
+            mapping = load_mapping(self._paths())
         except MappingError as error:
             self._failed(Failed("mapping", error.code, f"{error} (the old mapping stays)"))
         else:
@@ -66,7 +68,7 @@ class MappingWatcher:
             self.check()
 
     def _stamps(self) -> tuple[_Stamp, ...]:
-        return tuple(_stamp(path) for path in self._paths)
+        return tuple(_stamp(path) for path in self._paths())
 
 
 def _stamp(path: Path) -> _Stamp:

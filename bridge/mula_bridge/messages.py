@@ -158,6 +158,18 @@ class MorphPresets:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnKnob:
+    """Bind the next MIDI control that is touched to a knob."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopLearning:
+    """Let MIDI controls move knobs again, without learning one."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueryStatus:
     """Ask for a StatusReport."""
 
@@ -183,6 +195,8 @@ Command = (
     | LoadPreset
     | SavePreset
     | MorphPresets
+    | LearnKnob
+    | StopLearning
     | QueryStatus
     | QueryDump
 )
@@ -239,6 +253,14 @@ class PresetSaved:
     """A preset was kept under this name."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnobLearnt:
+    """A MIDI control moves this knob from now on; ``source`` says which, in words."""
+
+    name: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +351,7 @@ Report = (
     | TagsChanged
     | LyricsChanged
     | PresetSaved
+    | KnobLearnt
     | JobChanged
     | Progress
     | FrameReport

@@ -14,6 +14,7 @@ from typing import Final
 from mula_bridge.knobs import KNOBS
 from mula_bridge.messages import (
     Command,
+    LearnKnob,
     MorphPresets,
     NudgeKnob,
     Prompt,
@@ -97,6 +98,10 @@ def render(_: str, args: Args) -> Command:
     if len(args) not in (1, 2) or not all(isinstance(value, str) and value for value in args):
         raise Mismatch(args)
     return Render(*map(str, args))
+
+
+def learn(_: str, args: Args) -> Command:
+    return LearnKnob(text(single(args)))
 
 
 def set_knob(*, norm: bool) -> Reader:

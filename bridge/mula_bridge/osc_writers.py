@@ -18,6 +18,7 @@ from mula_bridge.messages import (
     FrameReport,
     JobChanged,
     KnobChanged,
+    KnobLearnt,
     LyricsChanged,
     PresetSaved,
     Progress,
@@ -70,6 +71,10 @@ def lyrics(report: LyricsChanged) -> Messages:
 
 def preset(report: PresetSaved) -> Messages:
     return [("", (report.name,))]
+
+
+def learnt(report: KnobLearnt) -> Messages:
+    return [("", (report.name, report.source))]
 
 
 def job(report: JobChanged) -> Messages:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mula_bridge.bundled import BASE, mapping_paths
@@ -32,6 +33,7 @@ from mula_daemon.engine.base import EngineInfo
 from mula_daemon.engine.messages import EngineSpec
 from mula_daemon.engine.process import EngineProcess
 from mula_daemon.jobs import Job
+from mula_daemon.learning import MidiLearning, default_learnt_file
 from mula_daemon.preset_store import PresetStore, default_preset_file
 from mula_daemon.recipe import Recipe
 from mula_daemon.recording import Recording
@@ -119,7 +121,8 @@ def running(
             session.listen(midi)
             midi.start(session.emit)
             stack.callback(midi.stop)
-            watcher = MappingWatcher(_mapping_files(config), midi.reload, session.post)
+            watcher = MappingWatcher(partial(_mapping_files, config), midi.reload, session.post)
+            session.learning = MidiLearning(midi, _learnt_file(config), watcher.check, session.post)
             watcher.start()
             stack.callback(watcher.stop)
         stack.callback(_stop_engine, engine, session)
@@ -141,7 +144,12 @@ def read_mapping(config: Config) -> Mapping:
 
 
 def _mapping_files(config: Config) -> list[Path]:
-    return mapping_paths(config.mapping or GENERIC_MAP)
+    learnt = _learnt_file(config)
+    return mapping_paths(config.mapping or GENERIC_MAP) + ([learnt] if learnt.exists() else [])
+
+
+def _learnt_file(config: Config) -> Path:
+    return Path(config.learnt).expanduser() if config.learnt else default_learnt_file()
 
 
 def _controls(mapping: Mapping) -> Controls:

@@ -43,6 +43,7 @@ class Config:
     midi: str = "*"
     mapping: str = ""
     presets: str = ""
+    learnt: str = ""
     feedback: str = ""
     allow: str = ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mula_bridge.messages import ClipReady, EngineState, Failed
+from mula_bridge.messages import ClipReady, EngineState, Failed, KnobLearnt
 from mula_daemon.engine.base import EngineInfo, Frame
 from mula_daemon.engine.messages import Ended
 
@@ -23,4 +23,4 @@ class Shutdown:
     """The session's thread is to end, once everything before this is handled."""
 
 
-Event = EngineNews | Frame | Ended | ClipReady | Failed | Shutdown
+Event = EngineNews | Frame | Ended | ClipReady | KnobLearnt | Failed | Shutdown

@@ -28,6 +28,8 @@ from mula_bridge.messages import (
     Failed,
     FrameReport,
     Generate,
+    KnobLearnt,
+    LearnKnob,
     Listener,
     Origin,
     Panic,
@@ -39,6 +41,7 @@ from mula_bridge.messages import (
     Report,
     StatusReport,
     Stop,
+    StopLearning,
 )
 from mula_daemon.controls import Controls
 from mula_daemon.desk import Desk
@@ -62,6 +65,13 @@ MAX_SEED: Final = 2**31
 
 Rendering = Callable[[str, str], Job]
 """Clip id and job id -> the job that makes the clip again. Raises UnknownName and BadInput."""
+
+
+class Learning(Protocol):
+    """Binds a MIDI control to a knob by touching it. Any thread."""
+
+    def learn(self, knob: str) -> None: ...
+    def stop_learning(self) -> None: ...
 
 
 class Speaker(Protocol):
@@ -97,6 +107,8 @@ class Session:
         self._speaker = speaker
         self._inbox: Inbox[Event] = Inbox()
         self._listeners: list[Listener] = []
+        self.learning: Learning | None = None
+        """Set before ``start`` where there is MIDI."""
         self._engine_state = EngineState.STARTING
         self._engine_detail = ""
         self._clips = 0
@@ -165,6 +177,10 @@ class Session:
                 self._queue(self._job(command), origin)
             case Render(clip, job_id):
                 self._queue(self._rendering(clip, self._job_id(job_id)), origin)
+            case LearnKnob(name):
+                self._learning().learn(name)
+            case StopLearning():
+                self._learning().stop_learning()
             case Cancel(job_id):
                 self._scheduler.cancel(job_id)
             case Stop():
@@ -188,10 +204,15 @@ class Session:
                 self._scheduler.ended(event)
             case EngineNews(state, detail, info):
                 self._engine_news(state, detail, info)
-            case Failed():
+            case Failed() | KnobLearnt():
                 self._publish(event)
             case Shutdown():
                 self._stopping = True
+
+    def _learning(self) -> Learning:
+        if self.learning is None:
+            raise Unavailable("MIDI is off, so there is nothing to learn from; start with --midi")
+        return self.learning
 
     # --- knobs --------------------------------------------------------------------------------
 

@@ -67,6 +67,33 @@ def test_a_turned_controller_is_in_the_frames_of_the_running_clip(
     assert len({frame for frame, _ in moves}) == 4
 
 
+def test_a_touched_control_is_learnt_and_moves_its_knob_from_then_on(
+    jack: JackServer, tmp_path: Path
+) -> None:
+    box = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="knob-box")
+    box.open_virtual_port("out")
+    port, options = start(tmp_path, "--audio", "off", "--midi", "jack:*", "--engine", "tone")
+    try:
+        with daemon_process(tmp_path, *options) as process, OscClient("127.0.0.1", port) as client:
+            process.wait_for("ready engine=tone")
+            sleep(1.2)
+            client.send("/mula/subscribe")
+            client.send("/mula/learn/start", "temperature")
+            for value in range(40, 60):
+                box.send_message([0xB0, 77, value])
+                sleep(0.02)
+            heard = dict(client.replies(2.0))
+            assert heard["/mula/learn/done"][0] == "temperature"
+            assert "cc 77" in str(heard["/mula/learn/done"][1])
+            sleep(0.2)
+            box.send_message([0xB0, 77, 127])
+            heard = dict(client.replies(1.0))
+            assert heard["/mula/knob/temperature"] == (2.0,)
+    finally:
+        box.close_port()
+        box.delete()
+
+
 def test_what_is_heard_is_the_clip_without_an_underrun(jack: JackServer, tmp_path: Path) -> None:
     capture = tmp_path / "heard.wav"
     port, options = start(tmp_path, "--audio", "jack", "--midi", "off")

@@ -22,7 +22,7 @@ class Watched:
         self.mappings: list[Mapping] = []
         self.failures: list[Failed] = []
         self.watcher = MappingWatcher(
-            [self.path], self.mappings.append, self.failures.append, poll_seconds=0.02
+            lambda: [self.path], self.mappings.append, self.failures.append, poll_seconds=0.02
         )
 
     def write(self, text: str) -> None:

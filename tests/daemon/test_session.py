@@ -20,6 +20,8 @@ from mula_bridge.messages import (
     JobChanged,
     JobState,
     KnobChanged,
+    KnobLearnt,
+    LearnKnob,
     LoadPreset,
     LyricsChanged,
     MorphPresets,
@@ -40,6 +42,7 @@ from mula_bridge.messages import (
     SetTags,
     StatusReport,
     Stop,
+    StopLearning,
     TagsChanged,
     ToggleTag,
 )
@@ -322,6 +325,28 @@ def test_an_unready_engines_end_of_a_stranger_job_is_ignored(rig: Rig) -> None:
     rig.session.post(Ended("old", JobState.DONE))
     rig.send()
     assert rig.states("a")[-1] is JobState.RUNNING
+
+
+class FakeLearning:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def learn(self, knob: str) -> None:
+        self.calls.append(knob)
+
+    def stop_learning(self) -> None:
+        self.calls.append("stop")
+
+
+def test_learning_goes_to_midi_and_is_refused_without_it(rig: Rig) -> None:
+    rig.send(LearnKnob("cfg"))
+    assert [failed.code for failed in rig.ear.all(Failed)] == ["unavailable"]
+    rig.session.learning = learning = FakeLearning()
+    rig.send(LearnKnob("cfg"), StopLearning())
+    assert learning.calls == ["cfg", "stop"]
+    rig.session.post(KnobLearnt("cfg", "cc 16"))
+    rig.send()
+    assert rig.ear.all(KnobLearnt) == [KnobLearnt("cfg", "cc 16")]
 
 
 def test_a_lost_interface_is_said_once(rig: Rig) -> None:

@@ -70,6 +70,7 @@ def daemon_process(folder: Path, *options: str) -> Iterator[DaemonProcess]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MULA_")}
     environment |= {
         "MULA_PRESETS": str(folder.parent / f"{folder.name}-presets.json"),
+        "MULA_LEARNT": str(folder.parent / f"{folder.name}-learnt.yaml"),
         "XDG_CONFIG_HOME": str(folder.parent / f"{folder.name}-config"),
     }
     with subprocess.Popen(

@@ -1,34 +1,48 @@
-"""``mula midi ports`` and ``mula midi monitor``."""
+"""``mula midi ports``, ``mula midi monitor`` and ``mula midi learn KNOB``."""
 
 from __future__ import annotations
 
 import argparse
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 
-from mula_daemon.config import Config
+from mula_bridge.messages import Failed, KnobLearnt
+from mula_daemon.config import Config, load_config
 
 
 def main(argv: Sequence[str]) -> int:
-    """List the ports, or print what they send until Control-C. Raises Unavailable."""
+    """List the ports, print what they send until Control-C, or learn. Raises MulaError."""
     made = argparse.ArgumentParser(
-        prog="mula midi", description="List MIDI ports, or print what they send (Control-C ends)."
+        prog="mula midi",
+        description="List MIDI ports, print what they send (Control-C ends), or bind a control "
+        "to a knob by touching it.",
     )
-    made.add_argument("action", choices=["ports", "monitor"])
     made.add_argument(
-        "ports",
-        nargs="?",
+        "--midi",
         default="*",
         metavar="[SYSTEM:]PATTERN",
-        help="such as 'nano*' or 'jack:*' (default *)",
+        help="which ports, such as 'nano*' or 'jack:*' (default *)",
     )
+    made.add_argument("action", choices=["ports", "monitor", "learn"])
+    made.add_argument("knob", nargs="?", metavar="KNOB", help="the knob to learn a control for")
     parsed = made.parse_args(argv)
-    system, pattern = Config(midi=parsed.ports).midi_ports
-    if parsed.action == "monitor":
-        from mula_bridge.midi_monitor import monitor
+    if (parsed.action == "learn") != (parsed.knob is not None):
+        made.error("learn takes a knob, as in: mula midi learn cfg; the others take none")
+    system, pattern = Config(midi=parsed.midi).midi_ports
+    match parsed.action:
+        case "monitor":
+            from mula_bridge.midi_monitor import monitor
 
-        monitor(lambda line: print(line, flush=True), pattern, system)
-        return 0
+            monitor(lambda line: print(line, flush=True), pattern, system)
+            return 0
+        case "learn":
+            return learn(parsed.knob, pattern, system)
+    return ports(system)
 
+
+def ports(system: str | None) -> int:
+    """Print every port with its direction."""
     from mula_bridge.midi_ports import list_ports
 
     inputs, outputs = list_ports(system)
@@ -37,4 +51,35 @@ def main(argv: Sequence[str]) -> int:
             print(f"{kind:<4} {name}")
     if not inputs and not outputs:
         print("no MIDI ports; plug in a controller or open a virtual port")
+    return 0
+
+
+def learn(knob: str, pattern: str, system: str | None) -> int:
+    """Wait for a control, keep it; a running daemon takes it over by itself."""
+    from mula_bridge.mapping import Mapping
+    from mula_bridge.midi_ports import MidiSource, list_ports
+    from mula_daemon.learning import MidiLearning, default_learnt_file
+
+    config = load_config({})
+    file = Path(config.learnt).expanduser() if config.learnt else default_learnt_file()
+    list_ports(system)  # says at once when there is no MIDI
+    done = threading.Event()
+    learnt: list[KnobLearnt] = []
+
+    def hear(news: Failed | KnobLearnt) -> None:
+        if isinstance(news, KnobLearnt):
+            learnt.append(news)
+            done.set()
+        else:
+            print(news.text, flush=True)
+
+    midi = MidiSource(Mapping(), pattern, system, failed=hear)
+    midi.start(lambda command, origin: None)
+    try:
+        MidiLearning(midi, file, lambda: None, hear).learn(knob)
+        print(f"turn the control for {knob} slowly to the right (Control-C gives up)", flush=True)
+        done.wait()
+    finally:
+        midi.stop()
+    print(f"{learnt[0].name}: {learnt[0].source}, kept in {file}")
     return 0

@@ -24,6 +24,7 @@ OPTIONS: Final = {
     ),
     "mapping": ("FILE|NAME", "controller map, yours or a shipped one (default generic-8-knobs)"),
     "presets": ("FILE", "where your own presets are kept (default: your user data folder)"),
+    "learnt": ("FILE", "where learnt MIDI controls are kept (default: your user data folder)"),
     "feedback": ("HOST:PORT,...", "OSC targets that always get every change"),
     "allow": ("ADDRESS,...", "other machines that may send OSC (needs --osc beyond loopback)"),
 }

@@ -17,7 +17,7 @@ from mula_daemon.cli.options import config_of, parser
 
 OPTIONS: Final = (
     "engine", "checkpoint", "folder", "osc", "http", "audio", "midi", "mapping", "presets",
-    "feedback", "allow",
+    "learnt", "feedback", "allow",
 )  # fmt: skip
 REFRESH_S: Final = 0.125
 

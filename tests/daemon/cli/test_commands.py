@@ -19,6 +19,7 @@ TONE = ("--engine", "tone")
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MULA_PRESETS", str(tmp_path / "presets.json"))
+    monkeypatch.setenv("MULA_LEARNT", str(tmp_path / "learnt.yaml"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
