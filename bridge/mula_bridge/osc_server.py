@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic
+from time import monotonic, time
 from typing import Final, cast
 
 from mula_bridge import __version__, addresses, osc
@@ -27,6 +27,7 @@ from mula_bridge.osc_ports import is_loopback, open_udp, resolve
 from mula_bridge.osc_readers import REQUESTS, Ping, QueryVersion, Request, Subscribe, Unsubscribe
 from mula_bridge.osc_receiver import Datagram, Receiver
 from mula_bridge.osc_routing import Content, Delivery, Routing
+from mula_bridge.osc_schedule import Schedule
 from mula_bridge.subscriptions import Peer
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
@@ -57,7 +58,8 @@ class OscServer:
     ``allow`` are the addresses or networks (``192.168.1.0/24``) that may send to us,
     beside this machine, which always may; everybody else is ignored.
     ``feedback_targets`` are (host, port) pairs that hear every change, as a subscriber
-    without patterns does. Port 0 takes any free port.
+    without patterns does. Port 0 takes any free port. ``scheduled``: bundles wait for
+    their time tag, up to 2 s; otherwise, as senders' clocks are seldom ours, nothing does.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class OscServer:
         *,
         feedback_targets: Iterable[Peer] = (),
         allow: Sequence[str] = LOOPBACK,
+        scheduled: bool = False,
     ) -> None:
         """Raises BadInput for an entry of ``allow`` that is no address or network."""
         self._host = host
@@ -77,6 +80,7 @@ class OscServer:
             self._allow = [ipaddress.ip_network(entry, strict=False) for entry in entries]
         except ValueError as error:
             raise BadInput(f"OSC takes messages from addresses or networks; {error}") from None
+        self._schedule = Schedule() if scheduled else None
         self._hosts: dict[str, bool] = {}
         self._lock = threading.Lock()
         self._routing = Routing()
@@ -160,14 +164,34 @@ class OscServer:
                 self._complain(Origin(SOURCE, peer, "", received_ns), error)
                 continue
             for message in messages:
-                # Everything is done at once; message.time is where a scheduler comes in.
-                self._obey(message, Origin(SOURCE, peer, message.address, received_ns))
+                origin = Origin(SOURCE, peer, message.address, received_ns)
+                if not self._is_for_later(message, origin):
+                    self._obey(message, origin)
         now = monotonic()
         with self._lock:
             # Sent before the lock is free, so that no later news can overtake it.
             self._send(self._routing.due(now))
             still_at = self._routing.still_at()
-        return still_at - now + 0.001 if still_at > now else None
+        waits = [still_at - now + 0.001] if still_at > now else []
+        return min([*waits, *self._obey_due()], default=None)
+
+    def _is_for_later(self, message: osc.Message, origin: Origin) -> bool:
+        if self._schedule is None:
+            return False
+        try:
+            return self._schedule.keeps(message, origin, time(), monotonic())
+        except MulaError as error:
+            self._complain(origin, error)
+            return True
+
+    def _obey_due(self) -> list[float]:
+        """Obey what has waited long enough; in how many seconds the next one is due."""
+        if self._schedule is None:
+            return []
+        for message, origin in self._schedule.due(monotonic()):
+            self._obey(message, origin)
+        wait = self._schedule.next_in(monotonic())
+        return [] if wait is None else [wait]
 
     def _obey(self, message: osc.Message, origin: Origin) -> None:
         try:

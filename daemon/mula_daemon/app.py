@@ -24,7 +24,7 @@ from mula_bridge.mapping_file import load_mapping
 from mula_bridge.mapping_watcher import MappingWatcher
 from mula_bridge.messages import DAEMON, ClipReady, Emit, Failed, Listener, Panic
 from mula_bridge.midi_ports import MidiSource
-from mula_bridge.osc_server import LOOPBACK, OscServer
+from mula_bridge.osc_server import OscServer
 from mula_bridge.presets import Preset
 from mula_daemon.clips import Library, default_folder
 from mula_daemon.config import OFF, Config
@@ -164,7 +164,8 @@ def _osc_server(config: Config) -> OscServer:
         host,
         port,
         feedback_targets=config.feedback_targets,
-        allow=(*LOOPBACK, *config.allowed_hosts),
+        allow=config.allowed_hosts,
+        scheduled=config.scheduled,
     )
 
 

@@ -46,6 +46,7 @@ class Config:
     learnt: str = ""
     feedback: str = ""
     allow: str = ""
+    timetags: str = "now"
 
     @property
     def osc_address(self) -> tuple[str, int]:
@@ -64,6 +65,13 @@ class Config:
     def feedback_targets(self) -> tuple[tuple[str, int], ...]:
         """Hosts and ports, comma-separated in the config, that always get every change."""
         return tuple(parse_host_port("feedback", item) for item in _items(self.feedback))
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether bundles wait for their time tags. Raises ConfigError."""
+        if self.timetags not in ("now", "wait"):
+            raise ConfigError(f"timetags: {self.timetags!r} is neither now nor wait")
+        return self.timetags == "wait"
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
@@ -93,7 +101,7 @@ def load_config(
             values[name] = environment[variable]
     values.update({name: text for name, text in options.items() if text is not None})
     config = Config(**values)
-    for check in ("osc_address", "feedback_targets"):
+    for check in ("osc_address", "feedback_targets", "scheduled"):
         getattr(config, check)
     return config
 

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -277,6 +278,26 @@ def test_a_bundle_is_obeyed_in_order_at_once(session: StandInSession, peer: Make
     assert session.commands()[:2] == [SetKnob("cfg", 2.0), SetKnob("cfg", 3.0)]
     assert session.knobs["cfg"] == 3.0
     wait_for(lambda: Stop() in session.commands())
+
+
+def test_a_bundle_waits_for_its_time_when_asked_to(session: StandInSession) -> None:
+    server = OscServer("127.0.0.1", 0, scheduled=True)
+    session.server = server
+    server.start(session.emit)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            tag = round((time.time() + 0.3 + 2_208_988_800) * 2**32)
+            message = encode("/mula/knob/cfg", (3.0,))
+            packet = b"#bundle\0" + tag.to_bytes(8, "big") + len(message).to_bytes(4, "big")
+            sender.sendto(packet + message, server.address)
+            time.sleep(0.15)
+            assert session.commands() == []
+            deadline = time.monotonic() + PATIENCE_S
+            while not session.commands() and time.monotonic() < deadline:
+                time.sleep(0.01)
+        assert session.commands() == [SetKnob("cfg", 3.0)]
+    finally:
+        server.stop()
 
 
 def test_the_release_of_a_button_reaches_nobody(session: StandInSession, peer: MakePeer) -> None:

@@ -26,6 +26,7 @@ OPTIONS: Final = {
     "presets": ("FILE", "where your own presets are kept (default: your user data folder)"),
     "learnt": ("FILE", "where learnt MIDI controls are kept (default: your user data folder)"),
     "feedback": ("HOST:PORT,...", "OSC targets that always get every change"),
+    "timetags": ("now|wait", "obey time-tagged OSC bundles now, or at their time (default now)"),
     "allow": ("ADDRESS,...", "other machines that may send OSC (needs --osc beyond loopback)"),
 }
 """Config field -> metavar and help."""

@@ -18,6 +18,7 @@ from mula_daemon.cli.options import config_of, parser
 OPTIONS: Final = (
     "engine", "checkpoint", "folder", "osc", "http", "audio", "midi", "mapping", "presets",
     "learnt", "feedback", "allow",
+    "timetags",
 )  # fmt: skip
 REFRESH_S: Final = 0.125
 
