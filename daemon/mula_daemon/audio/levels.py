@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ _BLOCK_SECONDS: Final = 0.4
 """The gating block of ITU-R BS.1770."""
 _SHORTEST_SECONDS: Final = 0.02
 """Below this the filters have not settled and a loudness means nothing."""
+_IMPORTING: Final = threading.Lock()
 
 
 def to_dbfs(peak: float) -> float | None:
@@ -34,15 +36,17 @@ def loudness_lufs(samples: Samples, sample_rate: int) -> float | None:
     length. None when there is nothing to measure: silence, or too short to tell. Takes
     about 2.5 ms for each second of stereo. Any thread.
     """
-    import pyloudnorm
+    with _IMPORTING:  # two threads that import scipy at once may see half of it
+        import pyloudnorm
 
     seconds = len(samples) / sample_rate
-    if seconds < _SHORTEST_SECONDS:
+    if seconds < _SHORTEST_SECONDS or not samples.any():
         return None
     # A hair under the clip's own length, lest rounding makes the block the longer one.
     block = min(_BLOCK_SECONDS, (len(samples) - 0.5) / sample_rate)
     meter = pyloudnorm.Meter(sample_rate, block_size=block)
-    loudness = float(meter.integrated_loudness(samples))
+    with np.errstate(divide="ignore"):  # silent blocks are minus infinity, and gated away
+        loudness = float(meter.integrated_loudness(samples))
     return loudness if math.isfinite(loudness) else None
 
 
@@ -51,4 +55,4 @@ def preload() -> None:
 
     Any thread, also while another one measures.
     """
-    loudness_lufs(np.zeros((4800, 2), np.float32), 48000)
+    loudness_lufs(np.full((4800, 2), 0.1, np.float32), 48000)

@@ -1,0 +1,113 @@
+"""A flood of garbage and knobs on a real socket while a clip is generated."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+
+import psutil
+import pytest
+
+from mula_bridge.osc import encode
+from mula_bridge.osc_client import OscClient
+from mula_daemon.clips import Library
+from support.daemon_process import daemon_process
+from support.ports import free_udp_port
+
+SECONDS = 30.0
+FIXED = (
+    b"",
+    b"/",
+    b"#bundle\0" + b"\0" * 8 + b"\xff\xff\xff\xfc",
+    b"#bundle\0" * 40,
+    b"/mula/knob/cfg\0\0,f\0\0",
+    b"/mula/knob/cfg\0\0,f\0\0\x7f\xc0\0\0",
+    b"/mula/knob/cfg\0\0,q\0\0\0\0\0\0",
+    b"/\xff\xfe\xfd\0,\0\0\0",
+    b"/" + b"*" * 300 + b"\0\0\0,\0\0\0",
+    b"/" + b"a" * 65_000,
+)
+LAST = 4.25
+
+
+def garbage(rng: random.Random) -> bytes:
+    """A packet that is wrong in one of many ways, or a knob that is right."""
+    kind = rng.random()
+    if kind < 0.4:
+        return encode("/mula/knob/cfg", (1.0 + rng.random(),))
+    if kind < 0.6:
+        return rng.choice(FIXED)
+    if kind < 0.8:
+        packet = bytearray(encode("/mula/knob/temperature", (1.0,)))
+        for _ in range(rng.randrange(1, 5)):
+            packet[rng.randrange(len(packet))] = rng.randrange(256)
+        return bytes(packet[: rng.randrange(len(packet) + 1)])
+    return rng.randbytes(rng.randrange(200))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> None:
+    port = free_udp_port()
+    options = ("--osc", f"127.0.0.1:{port}", "--engine", "mini", "--audio", "off", "--midi", "off")
+    packets = [garbage(random.Random(seed)) for seed in range(5000)]
+    sent = 0
+    with daemon_process(tmp_path, *options) as daemon:
+        daemon.wait_for("ready engine=mini")
+        process = psutil.Process(daemon.process.pid)
+        with OscClient("127.0.0.1", port) as client:
+            client.send("/mula/tags", "techno")
+            client.send("/mula/knob/bars", 16)
+            client.send("/mula/knob/pace", 1.0)
+            client.send("/mula/generate", "flooded")
+            daemon.wait_for("job flooded running")
+            over = threading.Event()
+            slow = ping_until(over, port)
+            end = monotonic() + SECONDS
+            before = process.memory_info().rss
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+                flood.connect(("127.0.0.1", port))
+                while monotonic() < end:
+                    for packet in packets:
+                        try:
+                            flood.send(packet)
+                        except OSError:
+                            sleep(0.0005)
+                        sent += 1
+                # What the kernel's buffer drops is the newest: let it drain before the last one.
+                sleep(0.5)
+                flood.send(encode("/mula/knob/cfg", (LAST,)))
+            over.set()
+            daemon.wait_for("clip techno_120bpm", timeout=60)
+            client.send("/mula/knob/cfg")
+            values = [args for address, args in client.replies(1.0) if address == "/mula/knob/cfg"]
+            grown = process.memory_info().rss - before
+    assert sent > 100_000
+    assert values[-1] == (LAST,)
+    (clip,) = Library(tmp_path).clips()
+    assert clip.codes().shape == (16 * 16, 8)
+    assert grown < 20e6
+    slow.sort()
+    assert slow[len(slow) // 2] < 0.010
+
+
+def ping_until(over: threading.Event, port: int) -> list[float]:
+    """Round trips in seconds, in a thread, until ``over``; the list fills as it goes."""
+    times: list[float] = []
+
+    def run() -> None:
+        with OscClient("127.0.0.1", port) as client:
+            while not over.is_set():
+                start = perf_counter()
+                client.send("/mula/ping", start)
+                for address, _ in client.replies(1.0):
+                    if address == "/mula/pong":
+                        times.append(perf_counter() - start)
+                        break
+                sleep(0.05)
+
+    threading.Thread(target=run, daemon=True).start()
+    return times

@@ -1,0 +1,47 @@
+"""That the benchmarks run and end in one JSON line; their figures are nobody's test."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mula_daemon.bench.figures import percentile, spread
+from mula_daemon.cli import main
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert isinstance(found, dict)
+    return found
+
+
+def test_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "engine", "--engine", "tone", "--bars", "1", "--takes", "2"]) == 0
+    figures = last_line(capsys)
+    assert figures["frames"] == 16
+    assert figures["audio_s"] == 2.0
+    assert set(figures) >= {"frame_ms", "sampling_ms", "rtf", "rtf_without_synthesis"}
+
+
+def test_latency(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "latency", "--engine", "tone", "--seconds", "1"]) == 0
+    figures = last_line(capsys)
+    assert figures["knobs_lost"] == 0
+    assert figures["pings_lost"] == 0
+    assert set(figures) >= {"round_trip_ms", "knob_to_frame_ms", "frames_to_apply"}
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 100))
+def test_a_percentile_is_one_of_the_values_and_has_its_share_below(
+    values: list[float], percent: float
+) -> None:
+    found = percentile(values, percent)
+    assert found in values
+    assert sum(value <= found for value in values) * 100 >= percent * len(values) - 1e-6
+
+
+def test_spread_names_its_percentiles() -> None:
+    assert spread([1.0, 2.0, 3.0], 50, 99) == {"p50": 2.0, "p99": 3.0}
