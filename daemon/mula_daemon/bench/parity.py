@@ -1,7 +1,8 @@
-"""``mula bench parity``: HeartMuLa's language model against reference vectors.
+"""``mula bench parity``: HeartMuLa's language model and codec against reference vectors.
 
 Every case goes through the same `FrameLoop` as a musician's clip, so always on two rows; a case
-recorded on one (cfg 1) is compared with the conditional row. Sizes come from the reference.
+recorded on one (cfg 1) is compared with the conditional row. The codec hears the noise that was
+drawn for the reference. Sizes come from the reference; one without codec cases passes without.
 The last line is JSON; the exit status is 1 if any case differs.
 """
 
@@ -10,6 +11,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,16 @@ from mula_daemon.engine.heartmula.checkpoint import (
     load_language_model,
     read_special_ids,
 )
+from mula_daemon.engine.heartmula.codec.codec import HeartCodec, Noise
 from mula_daemon.engine.heartmula.prompt import PromptEncoder
 from mula_daemon.engine.lm import Flavour, LMConfig
 from mula_daemon.engine.sampling import KnobTensors
 from mula_daemon.engine.static_model import StaticModel
 
 BAR = 1e-4  # largest absolute difference of a logit that passes
+CODEC_BAR = 1e-3  # largest relative L2 distance of a waveform that passes
 MODEL = "HeartMuLa-oss-3B"
+CODEC = "HeartCodec-oss"
 SIZES = ("l", "h", "kv", "d", "i")  # of a stack, behind its letter in the reference's dims
 
 
@@ -49,6 +54,27 @@ class CaseResult:
     def passed(self) -> bool:
         return self.prompt_identical and self.frames_identical and self.logit_diff <= BAR
 
+    def __str__(self) -> str:
+        return (
+            f"prompt {self.prompt_identical}, frames {self.frames_identical}, "
+            f"logits {self.logit_diff:.1e}"
+        )
+
+
+@dataclass(frozen=True)
+class CodecResult:
+    """How one case of the codec compares; silence would be at a ``rel_l2`` of 1."""
+
+    name: str
+    rel_l2: float
+
+    @property
+    def passed(self) -> bool:
+        return self.rel_l2 <= CODEC_BAR
+
+    def __str__(self) -> str:
+        return f"waveform {self.rel_l2:.1e}"
+
 
 def main(argv: Sequence[str]) -> int:
     """Compare, print one line per case and one JSON line."""
@@ -56,38 +82,45 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--reference", required=True, type=Path, metavar="DIR")
     reference = made.parse_args(argv).reference
     try:
-        results = compare(reference)
+        results, codec_results = compare(reference), compare_codec(reference)
     except (CheckpointError, OSError) as error:
         print(f"cannot read the reference: {error}", file=sys.stderr)
         return 1
-    for result in results:
-        print(
-            f"{result.name}: {'same' if result.passed else 'DIFFERENT'} "
-            f"(prompt {result.prompt_identical}, frames {result.frames_identical}, "
-            f"logits {result.logit_diff:.1e})"
-        )
-    print(json.dumps(summary(results)))
-    return 0 if results and all(result.passed for result in results) else 1
+    every: list[CaseResult | CodecResult] = [*results, *codec_results]
+    for result in every:
+        print(f"{result.name}: {'same' if result.passed else 'DIFFERENT'} ({result})")
+    figures = summary(results, codec_results)
+    print(json.dumps(figures))
+    return 0 if figures["passed"] else 1
 
 
 def run(reference: Path) -> dict[str, Any]:
     """The figures of the JSON line for the folder ``reference``.
 
     ``cases`` and ``frames_identical`` count cases, ``max_logit_diff`` is absolute, ``passed`` is
-    the verdict. Raises `CheckpointError` or ``OSError`` when the folder is incomplete.
+    the verdict; with codec cases there are also ``codec_cases``, their count, and
+    ``codec_rel_l2``, the largest. Raises `CheckpointError` or ``OSError`` when the folder is
+    incomplete.
     """
-    return summary(compare(reference))
+    return summary(compare(reference), compare_codec(reference))
 
 
-def summary(results: Sequence[CaseResult]) -> dict[str, Any]:
+def summary(
+    results: Sequence[CaseResult], codec_results: Sequence[CodecResult] = ()
+) -> dict[str, Any]:
     """Of all cases together."""
-    return {
+    every: list[CaseResult | CodecResult] = [*results, *codec_results]
+    figures = {
         "cases": len(results),
         "frames_identical": sum(result.frames_identical for result in results),
         "max_logit_diff": max((result.logit_diff for result in results), default=0.0),
         "prompts_identical": sum(result.prompt_identical for result in results),
-        "passed": bool(results) and all(result.passed for result in results),
+        "passed": bool(results) and all(result.passed for result in every),
     }
+    if codec_results:
+        figures["codec_cases"] = len(codec_results)
+        figures["codec_rel_l2"] = max(result.rel_l2 for result in codec_results)
+    return figures
 
 
 def compare(reference: Path) -> list[CaseResult]:
@@ -167,3 +200,34 @@ def _compare(
         frames_identical=np.array_equal(np.array(played), frames),
         logit_diff=float((ours - wanted[: len(ours)]).abs().max()),
     )
+
+
+def compare_codec(reference: Path) -> list[CodecResult]:
+    """Every case of ``reference/expected_codec.json``, in its order; none without that file."""
+    listed = reference / "expected_codec.json"
+    if not listed.is_file():
+        return []
+    expected = load_file(reference / "expected_codec.safetensors")
+    codec = HeartCodec.load(reference / CODEC)
+    cases = json.loads(listed.read_text(encoding="utf-8"))
+    return [_compare_codec(case, expected, codec) for case in cases]
+
+
+def _compare_codec(
+    case: Mapping[str, Any], expected: Mapping[str, Tensor], codec: HeartCodec
+) -> CodecResult:
+    name = case["name"]
+    wanted = expected[f"{name}.wav"].T.numpy()  # [S, channels]
+    noise = _recorded_noise(name, expected)
+    steps, guidance = case["num_steps"], case["guidance_scale"]
+    codes = expected[f"{name}.codes"]
+    ours = np.concatenate(list(codec.blocks(codes, noise, steps=steps, guidance=guidance)))
+    if ours.shape != wanted.shape or not np.isfinite(ours).all():
+        return CodecResult(name, 1.0)
+    return CodecResult(name, float(np.linalg.norm(ours - wanted) / np.linalg.norm(wanted)))
+
+
+def _recorded_noise(case: str, expected: Mapping[str, Tensor]) -> Noise:
+    """The reference's draws. It draws twice per window, and never uses the first of the two."""
+    draws = (expected[f"{case}.randn{2 * window + 1}"] for window in count())
+    return lambda latents, width: next(draws)[0]  # [latents, width]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -26,8 +27,8 @@ COLOURS: Final = {
 }
 
 
-def panel(board: Board, title: str) -> RenderableType:
-    """The whole panel for a Board as it is now; main thread."""
+def panel(board: Board, title: str, places: str) -> RenderableType:
+    """The whole panel for a Board as it is now, over a line of ``places``; main thread."""
     parts: list[RenderableType] = [_knobs(board), _job(board)]
     if board.audio is not None:
         parts.append(_level(board.audio.peak_dbfs, board.audio.underruns))
@@ -37,7 +38,7 @@ def panel(board: Board, title: str) -> RenderableType:
     return Panel(
         Group(*parts),
         title=f"{title}  [{COLOURS[state]}]{state.value}[/]",
-        subtitle="Control-C stops",
+        subtitle=f"{escape(places)}  Control-C stops",
     )
 
 

@@ -1,6 +1,7 @@
 """The parity bench: passes on the reference, on one of other sizes, and fails when it should."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +42,9 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def short(tmp_path: Path) -> Path:
-    """The reference with its two shortest cases."""
+    """The reference with its two shortest cases, and none of the codec's."""
     folder = Path(shutil.copytree(REFERENCE, tmp_path / "reference"))
+    (folder / "expected_codec.json").unlink()
     cases = json.loads((folder / "expected_lm.json").read_text())
     (folder / "expected_lm.json").write_text(json.dumps(cases[3:5]))
     return folder
@@ -53,6 +55,15 @@ def test_the_reference_is_met(capsys: pytest.CaptureFixture[str]) -> None:
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert figures["cases"] == figures["frames_identical"] == figures["prompts_identical"] == 7
     assert figures["max_logit_diff"] < 1e-4
+    assert figures["codec_cases"] == 1
+    assert figures["codec_rel_l2"] < 1e-5
+
+
+@pytest.mark.skipif("MULA_REFERENCE" not in os.environ, reason="MULA_REFERENCE names no folder")
+def test_the_whole_reference_is_met() -> None:
+    figures = run(Path(os.environ["MULA_REFERENCE"]))
+    assert figures["passed"]
+    assert figures["codec_cases"] > 1
 
 
 def spoil_frame(tensors: dict[str, Tensor]) -> None:
@@ -74,6 +85,42 @@ def test_any_difference_fails(short: Path, spoil: Any) -> None:
     spoil(tensors)
     save_file(tensors, short / "expected_lm.safetensors")
     assert main(["--reference", str(short)]) == 1
+
+
+def spoil_wav(tensors: dict[str, Tensor]) -> None:
+    tensors["codec0.wav"] *= 1.002
+
+
+def shorten_wav(tensors: dict[str, Tensor]) -> None:
+    tensors["codec0.wav"] = tensors["codec0.wav"][:, 1:].contiguous()
+
+
+def spoil_noise(tensors: dict[str, Tensor]) -> None:
+    tensors["codec0.randn1"][0, :5] += 1.0
+
+
+@pytest.mark.parametrize("spoil", [spoil_wav, shorten_wav, spoil_noise])
+def test_a_codec_that_differs_fails(
+    short: Path, spoil: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "codec_cases" not in run(short)
+    shutil.copy(REFERENCE / "expected_codec.json", short)
+    tensors = load_file(short / "expected_codec.safetensors")
+    spoil(tensors)
+    save_file(tensors, short / "expected_codec.safetensors")
+    assert main(["--reference", str(short)]) == 1
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["frames_identical"] == 2
+    assert figures["codec_cases"] == 1
+    assert 1e-3 < figures["codec_rel_l2"] <= 1.0
+
+
+def test_a_codec_without_weights_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(REFERENCE, tmp_path / "reference"))
+    (folder / "HeartCodec-oss" / "model.safetensors").unlink()
+    (folder / "expected_lm.json").write_text("[]")
+    assert main(["--reference", str(folder)]) == 1
+    assert "HeartCodec-oss/model.safetensors" in capsys.readouterr().err
 
 
 def test_an_incomplete_folder_fails(short: Path, capsys: pytest.CaptureFixture[str]) -> None:

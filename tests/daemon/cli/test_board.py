@@ -32,7 +32,7 @@ def tell(board: Board, *reports: Report) -> None:
 
 def shown(board: Board) -> str:
     out = StringIO()
-    Console(file=out, width=110).print(panel(board, "mula  mini  osc 127.0.0.1:7770"))
+    Console(file=out, width=110).print(panel(board, "mula  mini  osc 127.0.0.1:7770", "/clips"))
     return out.getvalue()
 
 

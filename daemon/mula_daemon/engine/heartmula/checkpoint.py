@@ -7,14 +7,14 @@ Engine process only.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.lm import FLAVOURS, Flavour, LanguageModel, LMConfig
@@ -40,10 +40,10 @@ class SpecialIds:
 def read_special_ids(root: Path) -> SpecialIds:
     """Of ``root/gen_config.json``. Raises `CheckpointError`."""
     path = root / "gen_config.json"
-    values = _read_json(path)
+    values = read_json(path)
     return SpecialIds(
         *(
-            _integer(values, f"{name}_id", path)
+            integer(values, f"{name}_id", path)
             for name in ("text_bos", "text_eos", "audio_eos", "empty")
         )
     )
@@ -55,7 +55,7 @@ def read_config(directory: Path, flavours: Mapping[str, Flavour] = FLAVOURS) -> 
     Raises `CheckpointError`.
     """
     path = directory / "config.json"
-    values = _read_json(path)
+    values = read_json(path)
 
     def flavour(key: str) -> Flavour:
         name = values.get(key)
@@ -68,10 +68,10 @@ def read_config(directory: Path, flavours: Mapping[str, Flavour] = FLAVOURS) -> 
     return LMConfig(
         backbone=flavour("backbone_flavor"),
         decoder=flavour("decoder_flavor"),
-        text_vocab=_integer(values, "text_vocab_size", path),
-        audio_vocab=_integer(values, "audio_vocab_size", path),
-        codebooks=_integer(values, "audio_num_codebooks", path),
-        muq_dim=_integer(values, "muq_dim", path),
+        text_vocab=integer(values, "text_vocab_size", path),
+        audio_vocab=integer(values, "audio_vocab_size", path),
+        codebooks=integer(values, "audio_num_codebooks", path),
+        muq_dim=integer(values, "muq_dim", path),
     )
 
 
@@ -85,9 +85,20 @@ def load_language_model(
     """
     with torch.device("meta"):  # shapes only: nothing is allocated twice
         model = LanguageModel(config or read_config(directory))
+    weights = ((path, name, tensor.to(dtype)) for path, name, tensor in tensors(directory))
+    fill(model, weights, directory)
+    return model
+
+
+def fill(model: nn.Module, weights: Iterable[tuple[Path, str, Tensor]], directory: Path) -> None:
+    """Give ``model``, made on the meta device, its (file, key, tensor) ``weights`` for good.
+
+    Afterwards nothing in it needs gradients. Raises `CheckpointError` when a key is missing,
+    unexpected or of another shape.
+    """
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found: dict[str, Tensor] = {}
-    for path, name, tensor in _tensors(directory):
+    for path, name, tensor in weights:
         if name not in expected:
             raise CheckpointError(f"{path}: unexpected key {name!r}; is this a HeartMuLa model?")
         if tuple(tensor.shape) != expected[name]:
@@ -95,23 +106,28 @@ def load_language_model(
                 f"{path}: {name!r} has shape {tuple(tensor.shape)}, config.json asks for "
                 f"{expected[name]}"
             )
-        found[name] = tensor.to(dtype)
+        found[name] = tensor
     missing = sorted(expected.keys() - found.keys())
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise CheckpointError(f"{directory}: key {missing[0]!r}{more} missing from the weights")
     model.load_state_dict(found, assign=True)
-    return model.requires_grad_(False)
+    model.requires_grad_(False)
 
 
-def _tensors(directory: Path) -> Iterator[tuple[Path, str, Tensor]]:
-    """Every (file, key, tensor) of the folder, one tensor in memory at a time."""
+def tensors(
+    directory: Path, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[Path, str, Tensor]]:
+    """Every (file, key, tensor) of the folder whose key is ``wanted``, one in memory at a time.
+
+    Raises `CheckpointError` when a file is missing or damaged.
+    """
     for path in _shards(directory):
         if not path.is_file():
             raise CheckpointError(f"{path} is missing; download the checkpoint again")
         try:
             with safe_open(path, framework="pt") as shard:
-                for name in shard.keys():  # noqa: SIM118 - it is not a mapping
+                for name in filter(wanted, shard.keys()):
                     yield path, name, shard.get_tensor(name)
         except SafetensorError as error:
             raise CheckpointError(f"{path} is damaged ({error}); download it again") from error
@@ -121,7 +137,7 @@ def _shards(directory: Path) -> list[Path]:
     index = directory / INDEX
     if not index.is_file():
         return [directory / SINGLE]
-    files = _read_json(index).get("weight_map")
+    files = read_json(index).get("weight_map")
     if not isinstance(files, dict) or not files:
         raise CheckpointError(f"{index}: key 'weight_map' missing")
     names = sorted({str(name) for name in files.values()})
@@ -130,7 +146,8 @@ def _shards(directory: Path) -> list[Path]:
     return [directory / name for name in names]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises `CheckpointError`."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,7 +159,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _integer(values: Mapping[str, Any], key: str, path: Path) -> int:
+def integer(values: Mapping[str, Any], key: str, path: Path) -> int:
+    """``values[key]``, which ``path`` held, not negative. Raises `CheckpointError`."""
     value = values.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise CheckpointError(f"{path}: key {key!r} must be a whole number, not {value!r}")

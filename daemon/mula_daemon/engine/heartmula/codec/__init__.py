@@ -1,0 +1,1 @@
+"""HeartCodec: codes at 12.5 Hz in, 48 kHz stereo out."""

@@ -1,0 +1,134 @@
+"""Streaming a clip is decoding it, window by window, without a seam."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mula_bridge.errors import BadInput
+from mula_daemon.engine.base import Samples
+from mula_daemon.engine.heartmula.codec.codec import HOP, OVERLAP, WINDOW, GeneratorNoise
+from mula_daemon.engine.heartmula.codec.codec import HeartCodec as Codec
+from mula_daemon.engine.heartmula.streaming import StreamingDecoder, StreamSettings
+
+RATE = 24  # samples per frame
+QUICK: Any = {"steps": 2, "guidance": 1.5}
+FULL = StreamSettings(first=WINDOW, context=OVERLAP, hop=HOP, **QUICK)
+
+
+def codes(frames: int) -> Tensor:
+    return torch.randint(0, 11, (3, frames), generator=torch.Generator().manual_seed(0))
+
+
+def noise(seed: int = 1) -> GeneratorNoise:
+    return GeneratorNoise(torch.Generator().manual_seed(seed))
+
+
+def stream(codec: Codec, clip: Tensor, how: StreamSettings, *cuts: int) -> Samples:
+    decoder = StreamingDecoder(codec, noise(), how)
+    edges = [0, *sorted(cuts), clip.shape[1]]
+    pieces = [clip[:, a:b] for a, b in pairwise(edges) if a < b]
+    return np.concatenate([*(decoder.push(piece) for piece in pieces), decoder.finish()])
+
+
+@pytest.mark.parametrize("frames", [1, 25, 371, WINDOW])
+def test_within_a_full_window_it_is_a_full_decode(codec: Codec, frames: int) -> None:
+    clip = codes(frames)
+    wanted = np.concatenate(list(codec.blocks(clip, noise(), **QUICK)))
+    assert np.allclose(stream(codec, clip, FULL), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [373, 424, 692, 900])
+def test_full_windows_are_a_full_decode_but_for_its_fades(codec: Codec, frames: int) -> None:
+    clip = codes(frames)
+    wanted = np.concatenate(list(codec.blocks(clip, noise(), **QUICK)))
+    sound = stream(codec, clip, FULL)
+    assert sound.shape == wanted.shape
+    differs = np.abs(sound - wanted).max(1).reshape(frames, RATE).max(1) > 1e-6  # per frame
+    fades = np.zeros(frames, dtype=bool)
+    for start in range(HOP, frames, HOP):
+        fades[start : start + OVERLAP] = True
+    assert not differs[~fades].any()
+    # And there, only where the new window lacks a past or the old one a future.
+    lacking = codec.waveform.look_back // 2 + 1
+    since = np.arange(frames) % HOP
+    assert not (differs & (since > lacking) & (since < OVERLAP - 1)).any()
+
+
+@settings(max_examples=15)
+@given(data=st.data())
+def test_it_does_not_matter_how_the_codes_are_cut(codec: Codec, data: st.DataObject) -> None:
+    frames = data.draw(st.integers(1, 60))
+    how = StreamSettings(
+        first=data.draw(st.integers(1, 30)),
+        context=data.draw(st.integers(0, 20)),
+        hop=data.draw(st.integers(1, 20)),
+        steps=1,
+        guidance=1.0,
+    )
+    cuts = data.draw(st.lists(st.integers(1, 60).filter(lambda cut: cut < frames), max_size=5))
+    clip = codes(frames)
+    whole = stream(codec, clip, how)
+    assert whole.shape == (frames * RATE, 2)
+    assert np.allclose(stream(codec, clip, how, *cuts), whole, atol=1e-6)
+
+
+def test_short_windows_have_no_seams(codec: Codec) -> None:
+    """The latents of all windows side by side, decoded at once, sound the same."""
+    how = StreamSettings(first=20, context=8, hop=10, steps=2)
+    clip, drawn = codes(70), []
+    inner = codec.flow.solve
+
+    def solve(codes: Tensor, context: Tensor, *rest: Any) -> Tensor:
+        latents = inner(codes, context, *rest)
+        assert torch.equal(latents[: len(context)], context)
+        drawn.append(latents[len(context) :])
+        return latents
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec.flow, "solve", solve)
+        sound = stream(codec, clip, how, *range(70))
+    latents = torch.cat(drawn)
+    assert [len(part) for part in drawn] == [40, 20, 20, 20, 20, 20]
+    assert np.allclose(sound, codec.waveform.decode(latents).numpy(), atol=1e-6)
+
+
+def test_sound_comes_as_soon_as_a_window_is_full(codec: Codec) -> None:
+    decoder = StreamingDecoder(codec, noise(), StreamSettings(first=20, context=8, hop=10))
+    clip = codes(35)
+    held = 2 * RATE // 2  # the sound of two latents
+    frames = [len(decoder.push(clip[:, at : at + 1])) for at in range(35)]
+    assert {at: samples for at, samples in enumerate(frames) if samples} == {
+        19: 20 * RATE - held,
+        29: 10 * RATE,
+    }
+    assert len(decoder.finish()) == 5 * RATE + held
+
+
+def test_an_empty_clip_is_empty(codec: Codec) -> None:
+    assert StreamingDecoder(codec, noise()).finish().shape == (0, 2)
+
+
+def test_memory_stays_bounded(codec: Codec) -> None:
+    decoder = StreamingDecoder(codec, noise(), StreamSettings(context=8, hop=10, steps=1))
+    for _ in range(30):
+        decoder.push(codes(10))
+    assert len(decoder._latents) <= 2 * codec.waveform.look_back
+
+
+def test_what_is_no_code_is_refused(codec: Codec) -> None:
+    with pytest.raises(BadInput, match="outside"):
+        StreamingDecoder(codec, noise()).push(codes(3) + 9)
+
+
+@pytest.mark.parametrize("name", ["first", "hop", "steps"])
+def test_settings_are_checked(name: str) -> None:
+    with pytest.raises(BadInput, match=name):
+        StreamSettings(**{name: 0})
+    with pytest.raises(BadInput, match="context"):
+        StreamSettings(context=-1)
