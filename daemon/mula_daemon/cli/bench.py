@@ -11,7 +11,7 @@ BENCHES: Final = {
     "engine": "milliseconds per frame and RTF of an engine, with and without sound",
     "latency": "OSC round trip and knob to frame, while generating",
     "osc": "message throughput against python-osc's servers",
-    "parity": "HeartMuLa's language model against reference vectors",
+    "parity": "HeartMuLa's language model and codec against reference vectors",
     "knobs": "what the knobs do to mini's clips",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -27,11 +28,15 @@ def _auto(spec: EngineSpec) -> Engine:
     return _heartmula(spec) if spec.checkpoint else _mini(spec)
 
 
-def _heartmula(_spec: EngineSpec) -> Engine:
-    raise Unavailable(
-        "this version runs HeartMuLa's language model (see mula bench parity) but has no "
-        "HeartCodec yet, so it cannot make sound from it; use --engine mini"
-    )
+def _heartmula(spec: EngineSpec) -> Engine:
+    if not spec.checkpoint:
+        raise Unavailable(
+            "HeartMuLa needs its weights: name the folder of the release with --checkpoint, "
+            "or use --engine mini"
+        )
+    from mula_daemon.engine.heartmula.engine import HeartMulaEngine
+
+    return HeartMulaEngine(Path(spec.checkpoint))
 
 
 def _musicgen(_spec: EngineSpec) -> Engine:

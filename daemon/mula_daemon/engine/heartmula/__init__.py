@@ -1,1 +1,1 @@
-"""HeartMuLa: checkpoint, prompt and (later) codec."""
+"""HeartMuLa: checkpoint, prompt, codec, streaming decode, and the engine made of them."""

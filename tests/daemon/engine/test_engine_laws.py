@@ -1,0 +1,163 @@
+"""One suite over every engine: what the seam promises."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mula_daemon.engine.base import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
+from mula_daemon.engine.engines import build
+from mula_daemon.engine.heartmula.engine import HeartMulaEngine
+from mula_daemon.engine.heartmula.streaming import StreamSettings
+from mula_daemon.engine.lm import Flavour
+from mula_daemon.engine.messages import EngineSpec
+
+REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
+TOY_FLAVOURS = {
+    "llama-tiny": Flavour(3, 4, 2, 64, 160, 2048),
+    "llama-tiny-decoder": Flavour(2, 2, 1, 48, 96, 16),
+}
+"""The sizes of the reference checkpoint, whose weights are noise: so is its sound."""
+
+
+def toy_heartmula() -> Engine:
+    return HeartMulaEngine(
+        REFERENCE, flavours=TOY_FLAVOURS, stream=StreamSettings(first=4, context=4, hop=4, steps=1)
+    )
+
+
+@pytest.fixture(scope="module", params=["tone", "mini", "heartmula"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the models here are too small to share
+    toy = request.param == "heartmula"
+    made = toy_heartmula() if toy else build(EngineSpec(request.param))
+    made.warm_up()
+    yield made
+    torch.set_num_threads(threads)
+
+
+class Played:
+    """Everything an engine yields for a request, and how often it read the knobs."""
+
+    def __init__(
+        self, engine: Engine, request: ClipRequest, script: dict[int, FrameKnobs] | None = None
+    ) -> None:
+        self.reads = 0
+        self.order: list[str] = []
+        self.frames: list[Frame] = []
+        self.blocks: dict[int, list[np.ndarray]] = {i: [] for i in range(len(request.seeds))}
+        self._now = FrameKnobs()
+        self._script = script or {}
+        for item in engine.generate(request, self._knobs):
+            if isinstance(item, Frame):
+                self.order.append("frame")
+                self.frames.append(item)
+            else:
+                self.order.append(f"audio{item.take}")
+                self.blocks[item.take].append(item.samples)
+
+    def _knobs(self) -> FrameKnobs:
+        self._now = self._script.get(self.reads, self._now)
+        self.reads += 1
+        return self._now
+
+    def audio(self, take: int = 0) -> np.ndarray:
+        return np.concatenate(self.blocks[take])
+
+    def codes(self, take: int = 0) -> list[tuple[int, ...]]:
+        return [frame.codes[take] for frame in self.frames]
+
+
+def request(**changes: object) -> ClipRequest:
+    plain = {"job": "j", "tags": ("techno",), "seeds": (1,), "bars": 1}
+    return ClipRequest(**{**plain, **changes})  # type: ignore[arg-type]
+
+
+@settings(max_examples=8)
+@given(bpm=st.floats(40, 240), bars=st.integers(1, 3))
+def test_every_clip_is_exactly_its_bars_long(engine: Engine, bpm: float, bars: int) -> None:
+    asked = request(bpm=bpm, bars=bars)
+    played = Played(engine, asked)
+    rate = engine.info.sample_rate
+    assert len(played.audio()) == asked.samples(rate)
+    assert abs(len(played.audio()) - bars * 4 * 60 / bpm * rate) <= 0.5 + 1e-6
+
+
+def test_a_frame_comes_before_the_audio_it_completes(engine: Engine) -> None:
+    played = Played(engine, request(seeds=(1, 2)))
+    total = played.frames[0].total
+    rate, heard = engine.info.sample_rate, 0
+    takes = {f"audio{take}": iter(played.blocks[take]) for take in (0, 1)}
+    for item in played.order:
+        heard += item == "frame"
+        if item == "audio0":
+            total_s = played.audio().shape[0] / rate
+            assert len(next(takes[item])) / rate <= heard * total_s / total + 1e-3
+    assert [frame.index for frame in played.frames] == list(range(total))
+    assert played.reads == total
+
+
+def test_a_frame_reports_the_knobs_it_was_sampled_with(engine: Engine) -> None:
+    script = {3: FrameKnobs(revision=5, cfg=3.0), 9: FrameKnobs(revision=6, cfg=0.5)}
+    played = Played(engine, request(), script)
+    rest = len(played.frames) - 9
+    assert [frame.knobs.revision for frame in played.frames] == [0] * 3 + [5] * 6 + [6] * rest
+
+
+def test_the_same_request_gives_the_same_codes_and_samples(engine: Engine) -> None:
+    one, other = Played(engine, request(bars=2)), Played(engine, request(bars=2))
+    assert one.codes() == other.codes()
+    assert (one.audio() == other.audio()).all()
+
+
+def test_another_seed_gives_another_clip(engine: Engine) -> None:
+    one, other = Played(engine, request()), Played(engine, request(seeds=(2,)))
+    assert one.codes() != other.codes() or (one.audio() != other.audio()).any()
+
+
+def test_each_take_is_what_its_seed_gives_alone(engine: Engine) -> None:
+    both = Played(engine, request(seeds=(1, 2)))
+    alone = Played(engine, request(seeds=(2,)))
+    assert both.codes(1) == alone.codes()
+    assert (both.audio(1) == alone.audio()).all()
+
+
+def test_audio_is_finite_loud_and_not_clipped(engine: Engine) -> None:
+    audio = Played(engine, request(bars=2)).audio()
+    assert audio.dtype == np.float32
+    assert audio.shape[1] == engine.info.channels
+    assert np.isfinite(audio).all()
+    assert 0.0 < np.abs(audio).max() <= 1.0 or engine.info.name == "heartmula"
+
+
+def test_closing_the_iterator_ends_it(engine: Engine) -> None:
+    items: Iterator[Frame | AudioBlock] = engine.generate(request(), FrameKnobs)
+    next(items)
+    items.close()  # type: ignore[attr-defined]
+    assert next(items, None) is None
+
+
+def test_what_it_says_of_itself_survives_the_pipe(engine: Engine) -> None:
+    assert pickle.loads(pickle.dumps(engine.info)) == engine.info
+    for name, span in engine.info.knobs.items():
+        assert span.minimum < span.maximum, name
+
+
+def test_every_frame_knob_may_have_any_value_in_range(engine: Engine) -> None:
+    spans = engine.info.knobs
+    for pick in ("minimum", "maximum"):
+        values = {
+            name: getattr(spans[name], pick)
+            for name in ("cfg", "temperature", "top_k", "morph")
+            if name in spans
+        }
+        script = {0: FrameKnobs(**values)}
+        assert np.isfinite(Played(engine, request(tags_b=("jazz",)), script).audio()).all()
