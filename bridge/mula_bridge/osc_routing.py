@@ -27,9 +27,14 @@ Content = Sequence[tuple[str, Args]]
 
 
 class Routing:
-    """Subscriptions, feedback targets and echo holds, as one question: to whom?"""
+    """Subscriptions, feedback targets and echo holds, as one question: to whom?
 
-    def __init__(self, targets: Iterable[Peer] = ()) -> None:
+    ``source`` is the transport that it routes for: peers of another one are not these, even
+    where host and port are the same.
+    """
+
+    def __init__(self, source: str, targets: Iterable[Peer] = ()) -> None:
+        self._source = source
         self._targets = tuple(targets)
         self._subscriptions = Subscriptions()
         self._echo = EchoHold()
@@ -68,7 +73,7 @@ class Routing:
         """For everyone, except the client ``but``, which gets it as its answer."""
         self._subscriptions.expire(now)
         answered: tuple[Subscriber, ...] = ()
-        if but is not None and but.source == "osc":
+        if but is not None and but.source == self._source:
             answered = self._subscriptions.of(cast("Peer", but.peer))
         listeners = [one for one in self._subscriptions.everyone() if one not in answered]
         return [

@@ -8,7 +8,6 @@ from inside ``emit``.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import threading
@@ -18,20 +17,22 @@ from time import monotonic, time
 from typing import Final, cast
 
 from mula_bridge import __version__, addresses, osc
-from mula_bridge.addresses import DEFAULT_HOST, DEFAULT_PORT, UnknownAddress
+from mula_bridge.addresses import DEFAULT_HOST, DEFAULT_PORT
 from mula_bridge.errors import BadInput, MulaError
-from mula_bridge.messages import Emit, Failed, Origin, Prompt, QueryDump, Report, TagsChanged
+from mula_bridge.messages import Emit, Failed, Origin, QueryDump, Report
+from mula_bridge.osc_arguments import Args
+from mula_bridge.osc_dispatch import ERRORS_PER_SECOND, LOOPBACK, Dispatch, Guests
 from mula_bridge.osc_limit import RateLimit
-from mula_bridge.osc_pattern import is_pattern
 from mula_bridge.osc_ports import is_loopback, open_udp, resolve
-from mula_bridge.osc_readers import REQUESTS, Ping, QueryVersion, Request, Subscribe, Unsubscribe
+from mula_bridge.osc_readers import Ping, QueryVersion, Request, Subscribe, Unsubscribe
 from mula_bridge.osc_receiver import Datagram, Receiver
 from mula_bridge.osc_routing import Content, Delivery, Routing
 from mula_bridge.osc_schedule import Schedule
+from mula_bridge.osc_tag_lamps import TagLamps
 from mula_bridge.subscriptions import Peer
 
-LOOPBACK: Final = ("127.0.0.1", "::1")
-ERRORS_PER_SECOND: Final = 10
+__all__ = ["ERRORS_PER_SECOND", "LOOPBACK", "SOURCE", "OscCounters", "OscServer"]
+
 SOURCE: Final = "osc"
 _MAX_HOSTS: Final = 256
 
@@ -75,23 +76,19 @@ class OscServer:
         self._host = host
         self._asked_port = port
         self._targets = tuple(feedback_targets)
-        try:
-            entries = dict.fromkeys((*LOOPBACK, *allow))
-            self._allow = [ipaddress.ip_network(entry, strict=False) for entry in entries]
-        except ValueError as error:
-            raise BadInput(f"OSC takes messages from addresses or networks; {error}") from None
+        self._guests = Guests(allow)
         self._schedule = Schedule() if scheduled else None
         self._hosts: dict[str, bool] = {}
         self._lock = threading.Lock()
-        self._routing = Routing()
+        self._routing = Routing(SOURCE)
         self._limit = RateLimit(ERRORS_PER_SECOND)
-        self._on: set[str] = set()
-        self._off: set[str] = set()
+        self._lamps = TagLamps()
         self._counters = OscCounters()
         self._own: frozenset[Peer] = frozenset()
         self._socket: socket.socket | None = None
         self._receiver: Receiver | None = None
         self._emit: Emit
+        self._dispatch: Dispatch
 
     # --- the thread that owns the daemon ------------------------------------------------------
 
@@ -140,11 +137,13 @@ class OscServer:
         for target in targets:
             self._refuse_own(target)
         if not is_loopback(host):
-            who = ", ".join(map(str, self._allow))
-            log.warning("OSC on %s:%d is open to the network; it obeys %s", host, port, who)
-        self._routing = Routing(targets)
+            log.warning(
+                "OSC on %s:%d is open to the network; it obeys %s", host, port, self._guests
+            )
+        self._routing = Routing(SOURCE, targets)
         self._counters = OscCounters()
         self._emit = emit
+        self._dispatch = Dispatch(self, emit, SOURCE)
         self._socket = opened
         self._receiver = Receiver(opened, self._take)
         self._receiver.start()
@@ -156,17 +155,18 @@ class OscServer:
         batch = [datagram for datagram in batch if self._is_allowed(datagram[1])]
         with self._lock:
             self._routing.heard({peer for _, peer, _ in batch}, monotonic())
+        obey, schedule = self._dispatch.obey, self._schedule
         for data, peer, received_ns in batch:
             try:
                 messages = osc.decode(data)
             except osc.OscError as error:
                 self._counters.malformed += 1
-                self._complain(Origin(SOURCE, peer, "", received_ns), error)
+                self.complain(Origin(SOURCE, peer, "", received_ns), error)
                 continue
             for message in messages:
                 origin = Origin(SOURCE, peer, message.address, received_ns)
-                if not self._is_for_later(message, origin):
-                    self._obey(message, origin)
+                if schedule is None or not self._is_for_later(schedule, message, origin):
+                    obey(message, origin)
         now = monotonic()
         with self._lock:
             # Sent before the lock is free, so that no later news can overtake it.
@@ -175,13 +175,11 @@ class OscServer:
         waits = [still_at - now + 0.001] if still_at > now else []
         return min([*waits, *self._obey_due()], default=None)
 
-    def _is_for_later(self, message: osc.Message, origin: Origin) -> bool:
-        if self._schedule is None:
-            return False
+    def _is_for_later(self, schedule: Schedule, message: osc.Message, origin: Origin) -> bool:
         try:
-            return self._schedule.keeps(message, origin, time(), monotonic())
+            return schedule.keeps(message, origin, time(), monotonic())
         except MulaError as error:
-            self._complain(origin, error)
+            self.complain(origin, error)
             return True
 
     def _obey_due(self) -> list[float]:
@@ -189,46 +187,31 @@ class OscServer:
         if self._schedule is None:
             return []
         for message, origin in self._schedule.due(monotonic()):
-            self._obey(message, origin)
+            self._dispatch.obey(message, origin)
         wait = self._schedule.next_in(monotonic())
         return [] if wait is None else [wait]
 
-    def _obey(self, message: osc.Message, origin: Origin) -> None:
-        try:
-            self._act(message, origin)
-        except UnknownAddress as unknown:
-            self._obey_matching(message, origin, unknown)
-        except MulaError as error:
-            self._complain(origin, error)
-        except Exception:  # a bug behind one address must not take the others away
-            log.exception("could not handle %s", message.address)
+    def _is_allowed(self, peer: Peer) -> bool:
+        known = self._hosts.get(peer[0])
+        if known is None:
+            known = self._guests.admit(peer[0])
+            if not known:
+                log.warning("OSC from %s is ignored; --allow lets it in", peer[0])
+            if len(self._hosts) >= _MAX_HOSTS:
+                self._hosts.clear()
+            self._hosts[peer[0]] = known
+        if not known:
+            self._counters.refused += 1
+        return known and peer not in self._own
 
-    def _obey_matching(self, message: osc.Message, origin: Origin, unknown: MulaError) -> None:
-        address = message.address
-        try:
-            matching = addresses.matching(address) if is_pattern(address) else ()
-        except osc.OscError as error:
-            self._complain(origin, error)
-            return
-        if not matching:
-            self._complain(origin, unknown)
-        for one in matching:
-            self._obey(message._replace(address=one), replace(origin, address=one))
+    def _refuse_own(self, destination: Peer) -> None:
+        if destination in self._own:
+            raise BadInput(f"feedback to {destination[0]}:{destination[1]} would come back to us")
 
-    def _act(self, message: osc.Message, origin: Origin) -> None:
-        asked = addresses.decode(message.address, message.args)
-        if asked is None:
-            return
-        if isinstance(asked, REQUESTS):
-            self._serve(asked, message, origin)
-            return
-        confirmation = addresses.confirmation(asked)
-        if confirmation is not None:
-            with self._lock:
-                self._routing.moved(origin, confirmation, monotonic())
-        self._emit(asked, origin)
+    # --- Front, on the receiving thread -------------------------------------------------------
 
-    def _serve(self, request: Request, message: osc.Message, origin: Origin) -> None:
+    def serve(self, request: Request, message: osc.Message, origin: Origin) -> None:
+        """Do what needs no session. Raises BadInput for a subscription of ourselves, and Busy."""
         peer = cast("Peer", origin.peer)
         match request:
             case Ping():
@@ -244,24 +227,13 @@ class OscServer:
                 with self._lock:
                     self._routing.unsubscribe(peer, port)
 
-    def _is_allowed(self, peer: Peer) -> bool:
-        known = self._hosts.get(peer[0])
-        if known is None:
-            known = any(ipaddress.ip_address(peer[0]) in network for network in self._allow)
-            if not known:
-                log.warning("OSC from %s is ignored; --allow lets it in", peer[0])
-            if len(self._hosts) >= _MAX_HOSTS:
-                self._hosts.clear()
-            self._hosts[peer[0]] = known
-        if not known:
-            self._counters.refused += 1
-        return known and peer not in self._own
+    def moved(self, origin: Origin, confirmation: Args) -> None:
+        """A change is about to be made."""
+        with self._lock:
+            self._routing.moved(origin, confirmation, monotonic())
 
-    def _refuse_own(self, destination: Peer) -> None:
-        if destination in self._own:
-            raise BadInput(f"feedback to {destination[0]}:{destination[1]} would come back to us")
-
-    def _complain(self, origin: Origin, error: MulaError) -> None:
+    def complain(self, origin: Origin, error: MulaError) -> None:
+        """Tell the sender what was wrong, ten times a second at most."""
         # Asked first, because finding the nearest address takes a thousand times longer.
         if self._may_complain(origin):
             failed = Failed(origin.address, error.code, str(error))
@@ -277,24 +249,13 @@ class OscServer:
             return
         if to is not None and isinstance(report, Failed) and not self._may_complain(to):
             return
-        content = self._content(report, to)
+        content = self._lamps.encode(report, to)
         if to is not None and content:
             self._answer(content, to)
         elif content:
             with self._lock:
                 deliveries = self._routing.news(content, but, monotonic())
             self._send(deliveries)
-
-    def _content(self, report: Report, to: Origin | None) -> Content:
-        content = addresses.encode(report)
-        if isinstance(report, TagsChanged) and report.prompt is Prompt.A:
-            # A report lists the tags that are on; a lamp must also hear that it went off.
-            on = {address for address, _ in content if address.startswith(addresses.TAG)}
-            if to is None:
-                self._on, self._off = on, self._on - on
-            asked = {to.address} if to and to.address.startswith(addresses.TAG) else set()
-            content.extend((address, (0,)) for address in sorted((self._off | asked) - on))
-        return content
 
     def _may_complain(self, origin: Origin) -> bool:
         with self._lock:

@@ -19,7 +19,7 @@ CONTENT = [(CFG, (3.0,)), (NORM, (0.5,))]
 
 @pytest.fixture
 def routing() -> Routing:
-    return Routing()
+    return Routing("osc")
 
 
 def origin(peer: tuple[str, int], address: str, received_ns: int = 1) -> Origin:
@@ -39,8 +39,8 @@ def turn(routing: Routing, peer: tuple[str, int], address: str, sent: float) -> 
 
 def test_a_client_that_is_no_subscriber_is_acknowledged_on_the_address_it_used() -> None:
     for address in (CFG, NORM):
-        assert where(turn(Routing(), ALICE, address, 99.0)) == [(50_000, address)]
-    assert where(turn(Routing(), ALICE, CFG + "/delta", 0.1)) == [(50_000, CFG)]
+        assert where(turn(Routing("osc"), ALICE, address, 99.0)) == [(50_000, address)]
+    assert where(turn(Routing("osc"), ALICE, CFG + "/delta", 0.1)) == [(50_000, CFG)]
 
 
 def test_every_subscriber_hears_both_addresses_once(routing: Routing) -> None:
@@ -97,6 +97,10 @@ def test_an_error_reaches_its_sender_whatever_the_patterns(routing: Routing) -> 
 def test_another_sources_origin_keeps_nobody_from_hearing(routing: Routing) -> None:
     routing.subscribe(ALICE, 9001, (), now=0)
     assert len(routing.news(CONTENT, Origin("midi", ALICE, CFG), now=0)) == 2
+    tcp = Routing("osc-tcp")
+    tcp.subscribe(ALICE, None, (), now=0)
+    assert len(tcp.news(CONTENT, origin(ALICE, CFG), now=0)) == 2
+    assert tcp.news(CONTENT, Origin("osc-tcp", ALICE, CFG), now=0) == []
 
 
 def test_a_question_is_answered_on_its_address(routing: Routing) -> None:
@@ -110,7 +114,7 @@ def test_a_question_is_answered_on_its_address(routing: Routing) -> None:
 def test_a_question_of_a_client_that_cannot_listen_is_answered_to_its_host() -> None:
     content = [("/mula/status", ("mini",))]
     ask = origin(BOB, "/mula/status")
-    routing = Routing([TARGET, ("10.0.0.1", 9900)])
+    routing = Routing("osc", [TARGET, ("10.0.0.1", 9900)])
     assert where(routing.answer(content, ask, now=0)) == [
         (50_001, "/mula/status"),
         (9900, "/mula/status"),
@@ -131,14 +135,14 @@ def test_the_dump_after_subscribing_keeps_to_the_patterns(routing: Routing) -> N
 
 
 def test_frames_come_only_to_those_who_ask() -> None:
-    routing = Routing([TARGET])
+    routing = Routing("osc", [TARGET])
     routing.subscribe(ALICE, 9001, (), now=0)
     routing.subscribe(BOB, 9002, (Pattern("/mula/frame"),), now=0)
     assert where(routing.news([("/mula/frame", ())], None, now=0)) == [(9002, "/mula/frame")]
 
 
 def test_a_target_hears_everything_but_not_while_its_host_moves_the_control() -> None:
-    routing = Routing([TARGET, ("10.0.0.1", 9900)])
+    routing = Routing("osc", [TARGET, ("10.0.0.1", 9900)])
     heard = turn(routing, ALICE, CFG, 3.0)
     assert [one[:2] for one in heard] == [
         (TARGET, NORM),

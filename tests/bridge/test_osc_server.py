@@ -58,8 +58,12 @@ class StandInSession:
         self.got: list[tuple[Command, Origin]] = []
         self.knobs: dict[str, KnobValue] = {name: row.default for name, row in KNOBS.items()}
         self.tags: tuple[str, ...] = ()
+        self.failure: Exception | None = None
+        """What ``emit`` raises instead of taking a command."""
 
     def emit(self, command: Command, origin: Origin) -> None:
+        if self.failure is not None:
+            raise self.failure
         self.got.append((command, origin))
         try:
             self._obey(command, origin)
@@ -476,11 +480,7 @@ def test_our_own_reports_coming_back_are_not_answered(peer: MakePeer) -> None:
 
 
 def test_a_full_session_is_told_to_the_sender(session: StandInSession, peer: MakePeer) -> None:
-    def emit(command: Command, origin: Origin) -> None:
-        raise Busy("4096 messages are waiting")
-
-    assert session.server is not None
-    session.server._emit = emit
+    session.failure = Busy("4096 messages are waiting")
     one = peer()
     one.send("/mula/generate")
     assert one.hear()[0][1][:2] == ("/mula/generate", "busy")
@@ -489,11 +489,7 @@ def test_a_full_session_is_told_to_the_sender(session: StandInSession, peer: Mak
 def test_a_bug_behind_one_address_is_logged_and_survived(
     session: StandInSession, peer: MakePeer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def emit(command: Command, origin: Origin) -> None:
-        raise RuntimeError("a bug")
-
-    assert session.server is not None
-    session.server._emit = emit
+    session.failure = RuntimeError("a bug")
     one = peer()
     with caplog.at_level(logging.ERROR):
         one.send("/mula/generate")
