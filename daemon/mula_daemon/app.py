@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mula_bridge.advertise import Advertiser
 from mula_bridge.bundled import BASE, mapping_paths
 from mula_bridge.errors import MulaError, Unavailable
 from mula_bridge.mapping import Mapping
@@ -24,7 +25,9 @@ from mula_bridge.mapping_file import load_mapping
 from mula_bridge.mapping_watcher import MappingWatcher
 from mula_bridge.messages import DAEMON, ClipReady, Emit, Failed, Listener, Panic
 from mula_bridge.midi_ports import MidiSource
-from mula_bridge.osc_server import OscServer
+from mula_bridge.osc_server import LOOPBACK, OscServer
+from mula_bridge.osc_tcp import OscTcpServer
+from mula_bridge.oscquery_server import OscQueryServer
 from mula_bridge.presets import Preset
 from mula_daemon.clips import Library, default_folder
 from mula_daemon.config import OFF, Config
@@ -63,6 +66,8 @@ class App:
     osc_address: tuple[str, int] | None
     audio: str
     """Name of the audio output, empty without one."""
+    page: str
+    """Address of the page, empty without one."""
 
     @property
     def emit(self) -> Emit:
@@ -104,13 +109,14 @@ def running(
         )
         for listener in listeners:
             session.listen(listener)
-        address = None
+        address, page = None, ""
         if osc:
             server = _osc_server(config)
             session.listen(server)
             server.start(session.emit)
             stack.callback(server.stop)
             address = server.address
+            page = _start_network(config, session, address, tuple(mapping.presets), stack)
         session.start()
         stack.callback(session.stop)
         for notice in notices:
@@ -127,7 +133,7 @@ def running(
             stack.callback(watcher.stop)
         stack.callback(_stop_engine, engine, session)
         engine.start(session.recorder)
-        yield App(session, engine, library, address, str(audio.output) if audio else "")
+        yield App(session, engine, library, address, str(audio.output) if audio else "", page)
 
 
 def _stop_engine(engine: EngineProcess, session: Session) -> None:
@@ -167,6 +173,39 @@ def _osc_server(config: Config) -> OscServer:
         allow=config.allowed_hosts,
         scheduled=config.scheduled,
     )
+
+
+def _start_network(
+    config: Config,
+    session: Session,
+    osc: tuple[str, int],
+    presets: tuple[str, ...],
+    stack: ExitStack,
+) -> str:
+    """Start what else serves OSC: TCP, OSCQuery with its page, announcements. The page's URL."""
+    allow = (*LOOPBACK, *config.allowed_hosts)
+    if config.osc_tcp_address is not None:
+        tcp = OscTcpServer(*config.osc_tcp_address, allow=allow)
+        session.listen(tcp)
+        tcp.start(session.emit)
+        stack.callback(tcp.stop)
+    query = None
+    if config.http_address is not None:
+        query = OscQueryServer(*config.http_address, osc=osc, presets=presets, allow=allow)
+        session.listen(query)
+        session.on_engine = partial(_limit, query)
+        query.start(session.emit)
+        stack.callback(query.stop)
+    if config.advertise != OFF:
+        advertiser = Advertiser(osc, query.address if query else None)
+        stack.callback(advertiser.stop)
+        if notice := advertiser.start():
+            session.post(Failed("", "unavailable", notice))
+    return query.url if query else ""
+
+
+def _limit(query: OscQueryServer, engine: EngineInfo) -> None:
+    query.limit({name: (span.minimum, span.maximum) for name, span in engine.knobs.items()})
 
 
 def _open_audio(config: Config, notices: list[Failed]) -> AudioOut | None:

@@ -17,6 +17,7 @@ from mula_bridge.errors import BadInput, UnknownName
 OFF: Final = "off"
 ENVIRONMENT_PREFIX: Final = "MULA_"
 DEFAULT_OSC: Final = "127.0.0.1:7770"
+DEFAULT_HTTP: Final = "127.0.0.1:7772"
 MIDI_SYSTEMS: Final = ("alsa", "jack", "core", "windows")
 
 
@@ -38,7 +39,9 @@ class Config:
     checkpoint: str = ""
     folder: str = ""
     osc: str = DEFAULT_OSC
-    http: str = OFF
+    osc_tcp: str = OFF
+    http: str = DEFAULT_HTTP
+    advertise: str = OFF
     audio: str = ""
     midi: str = "*"
     mapping: str = ""
@@ -52,6 +55,16 @@ class Config:
     def osc_address(self) -> tuple[str, int]:
         """Host and port to listen on. Raises ConfigError."""
         return parse_host_port("osc", self.osc)
+
+    @property
+    def osc_tcp_address(self) -> tuple[str, int] | None:
+        """Host and port for OSC over TCP, None for off. Raises ConfigError."""
+        return None if self.osc_tcp == OFF else parse_host_port("osc_tcp", self.osc_tcp)
+
+    @property
+    def http_address(self) -> tuple[str, int] | None:
+        """Host and port for OSCQuery and the page, None for off. Raises ConfigError."""
+        return None if self.http == OFF else parse_host_port("http", self.http)
 
     @property
     def midi_ports(self) -> tuple[str | None, str]:
@@ -79,6 +92,15 @@ class Config:
         return _items(self.allow)
 
 
+CHECKED: Final = (
+    "osc_address",
+    "osc_tcp_address",
+    "http_address",
+    "feedback_targets",
+    "scheduled",
+)
+"""Properties that raise ConfigError for a text that cannot be used."""
+
 NAMES: Final = tuple(field.name for field in fields(Config))
 
 
@@ -101,7 +123,7 @@ def load_config(
             values[name] = environment[variable]
     values.update({name: text for name, text in options.items() if text is not None})
     config = Config(**values)
-    for check in ("osc_address", "feedback_targets", "scheduled"):
+    for check in CHECKED:
         getattr(config, check)
     return config
 

@@ -107,6 +107,8 @@ class Session:
         self._speaker = speaker
         self._inbox: Inbox[Event] = Inbox()
         self._listeners: list[Listener] = []
+        self.on_engine: Callable[[EngineInfo], None] = lambda info: None
+        """Called on the session's thread with each engine that became ready."""
         self.learning: Learning | None = None
         """Set before ``start`` where there is MIDI."""
         self._engine_state = EngineState.STARTING
@@ -279,6 +281,7 @@ class Session:
         self._publish(EngineChanged(state, detail))
         if info is not None:
             self._engine_detail = info.name
+            self.on_engine(info)
             self._desk.turned(self._controls.fit(info))
             self._host.turn(self._controls.frame_knobs)
             self._scheduler.engine_ready(info)

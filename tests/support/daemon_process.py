@@ -33,7 +33,7 @@ class DaemonProcess:
                 self.lines.append(line.rstrip())
                 self._news.notify_all()
 
-    def wait_for(self, pattern: str, timeout: float = 30.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = 60.0) -> re.Match[str]:
         """The first line that matches ``pattern``, printed already or to come."""
         end = monotonic() + timeout
         with self._news:
@@ -71,6 +71,7 @@ def daemon_process(folder: Path, *options: str) -> Iterator[DaemonProcess]:
     environment |= {
         "MULA_PRESETS": str(folder.parent / f"{folder.name}-presets.json"),
         "MULA_LEARNT": str(folder.parent / f"{folder.name}-learnt.yaml"),
+        "MULA_HTTP": "off",
         "XDG_CONFIG_HOME": str(folder.parent / f"{folder.name}-config"),
     }
     with subprocess.Popen(

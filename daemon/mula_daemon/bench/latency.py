@@ -55,6 +55,7 @@ def main(argv: Sequence[str]) -> int:
                 "osc": "127.0.0.1:0",
                 "audio": "off",
                 "midi": "off",
+                "http": "off",
             }
         )
         with running(config, [trace, busy]) as app:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     made = parser("demo", "Prove the main job on this machine: OSC in, a clip out.", ("folder",))
     made.add_argument("--audio", default="off", metavar="NAME|off", help="play it too")
     parsed = made.parse_args(argv)
-    config = config_of(parsed, engine="mini", osc="127.0.0.1:0", midi="off")
+    config = config_of(parsed, engine="mini", osc="127.0.0.1:0", midi="off", http="off")
     trace = FrameTrace()
     with running(config, [trace]) as app:
         assert app.osc_address is not None

@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
                 help=f"{row.description} ({span}, default {row.default})".replace("%", "%%"),
             )
     parsed = made.parse_args(argv)
-    config = config_of(parsed, audio="off", midi="off")
+    config = config_of(parsed, audio="off", midi="off", http="off")
     knobs = {
         name: getattr(parsed, name) for name in KNOBS if getattr(parsed, name, None) is not None
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mula_daemon.cli import PRECEDENCE
-from mula_daemon.config import DEFAULT_OSC, NAMES, Config, load_config
+from mula_daemon.config import DEFAULT_HTTP, DEFAULT_OSC, NAMES, Config, load_config
 
 ENGINE_NAMES: Final = ("auto", "mini", "heartmula", "musicgen", "tone")
 
@@ -16,7 +16,9 @@ OPTIONS: Final = {
     "checkpoint": ("DIR", "folder with the model's weights, for engines that need one"),
     "folder": ("DIR", "where clips land (default: your music folder; mula doctor shows it)"),
     "osc": ("HOST:PORT", f"where to listen for OSC (default {DEFAULT_OSC})"),
-    "http": ("HOST:PORT|off", "where to serve the OSCQuery page (default off)"),
+    "osc_tcp": ("HOST:PORT|off", "where to listen for OSC over TCP (default off)"),
+    "http": ("HOST:PORT|off", f"where to serve OSCQuery and the page (default {DEFAULT_HTTP})"),
+    "advertise": ("on|off", "announce OSC and OSCQuery on the network by zeroconf (default off)"),
     "audio": ("NAME|off", "audio output, by a part of its name (default: the system's)"),
     "midi": (
         "[SYSTEM:]PATTERN|off",
@@ -39,7 +41,8 @@ def parser(command: str, description: str, names: tuple[str, ...]) -> argparse.A
     )
     for name in names:
         metavar, text = OPTIONS[name]
-        made.add_argument(f"--{name}", metavar=metavar, help=text)
+        option = f"--{name.replace('_', '-')}"
+        made.add_argument(option, dest=name, metavar=metavar, help=text)
     made.add_argument("--config", metavar="FILE", type=Path, help="config file (YAML)")
     return made
 

@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     )
     made.add_argument("clip", metavar="ID", help="the clip's id; mula clips lists them")
     parsed = made.parse_args(argv)
-    config = config_of(parsed, audio="off", midi="off")
+    config = config_of(parsed, audio="off", midi="off", http="off")
     waiter = Waiter()
     with running(config, [waiter], osc=False) as app:
         original = app.library.find(parsed.clip)

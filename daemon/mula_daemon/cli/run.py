@@ -16,7 +16,8 @@ from mula_daemon.cli.board import Board
 from mula_daemon.cli.options import config_of, parser
 
 OPTIONS: Final = (
-    "engine", "checkpoint", "folder", "osc", "http", "audio", "midi", "mapping", "presets",
+    "engine", "checkpoint", "folder", "osc", "osc_tcp", "http", "advertise", "audio", "midi",
+    "mapping", "presets",
     "learnt", "feedback", "allow",
     "timetags",
 )  # fmt: skip
@@ -51,8 +52,10 @@ def ready_line(board: Board, app: App) -> str:
     """The one line that says the daemon is warm."""
     host, port = app.osc_address or ("-", 0)
     audio = f" audio={app.audio!r}" if app.audio else ""
+    page = f" page={app.page}" if app.page else ""
     return (
-        f"ready engine={board.engine.detail} osc={host}:{port} folder={app.library.folder}{audio}"
+        f"ready engine={board.engine.detail} osc={host}:{port} folder={app.library.folder}"
+        f"{page}{audio}"
     )
 
 
@@ -102,7 +105,9 @@ def panel_or_lines(board: Board, *, plain: bool) -> Iterator[Show]:
         from mula_daemon.cli.panel import panel
 
         with Live(auto_refresh=False, screen=False) as live:
-            yield lambda app: live.update(panel(board, title(board, app)), refresh=True)
+            yield lambda app: live.update(
+                panel(board, title(board, app), places(app)), refresh=True
+            )
     finally:
         root.removeHandler(handler)
 
@@ -111,6 +116,11 @@ def print_lines(board: Board) -> None:
     """Print and forget the board's lines."""
     while board.lines:
         print(board.lines.popleft(), flush=True)
+
+
+def places(app: App) -> str:
+    """Where clips land, and where the page is."""
+    return f"{app.library.folder}  {app.page}".rstrip()
 
 
 def title(board: Board, app: App) -> str:

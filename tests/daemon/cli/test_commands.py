@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import zlib
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,14 @@ def test_mapping_check_counts_or_names_the_line(
 def test_tags_lists_words_and_synonyms(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tags"]) == 0
     assert "dnb" in capsys.readouterr().out
+
+
+def test_a_touchosc_layout_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mula.tosc"
+    assert main(["layout", str(file)]) == 0
+    assert b"/mula/norm/cfg" in zlib.decompress(file.read_bytes())
+    assert main(["layout", str(tmp_path / "no" / "mula.tosc")]) == 2
+    assert "choose another place" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

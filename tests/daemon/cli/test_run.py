@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -156,6 +158,20 @@ def test_bad_input_is_answered_once_and_changes_nothing(
     assert len(errors) == 1
     assert errors[0][:2] == (address, code)
     assert words in str(errors[0][2])
+
+
+def test_the_page_shows_and_turns_the_same_knobs(tmp_path: Path) -> None:
+    options = ("--osc", "127.0.0.1:0", *QUIET, "--http", "127.0.0.1:0", "--osc-tcp", "127.0.0.1:0")
+    with daemon_process(tmp_path, *options) as process:
+        line = process.wait_for(r"ready .* page=(http://\S+)")
+        port = int(process.wait_for(r"osc=127\.0\.0\.1:(\d+)")[1])
+        with OscClient("127.0.0.1", port) as client:
+            client.send("/mula/knob/cfg", 9.0)
+            assert ("/mula/knob/cfg", (5.0,)) in client.replies(1.0)
+        with urllib.request.urlopen(f"{line[1].rstrip('/')}/mula/knob/cfg", timeout=5) as answer:
+            node = json.load(answer)
+    assert node["VALUE"] == [5.0]
+    assert node["RANGE"][0]["MAX"] == 5.0  # the engine's own limit, not the table's
 
 
 def test_a_taken_port_says_by_whom_and_what_to_do(daemon: Daemon, tmp_path: Path) -> None:
