@@ -53,9 +53,7 @@ def test_a_morph_is_monotone_and_stays_between(
         start, end = float(one.knobs[name]), float(other.knobs[name])
         sign = math.copysign(1, end - start)
         path = [start, float(first[name]), float(second[name]), end]
-        assert all(
-            sign * (b - a) >= -1e-6 * max(1, abs(a)) for a, b in itertools.pairwise(path)
-        )
+        assert all(sign * (b - a) >= -1e-6 * max(1, abs(a)) for a, b in itertools.pairwise(path))
 
 
 def test_a_morph_follows_the_taper_and_switches_texts_half_way() -> None:

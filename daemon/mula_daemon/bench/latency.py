@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from bisect import bisect
 from collections.abc import Sequence
 from itertools import pairwise
 from time import sleep
@@ -68,19 +69,28 @@ def main(argv: Sequence[str]) -> int:
 
 def figures(client: dict[str, Any], trace: FrameTrace) -> dict[str, Any]:
     """The JSON line's content from the client's notes and the frames reported."""
-    applied = [trace.applied("cfg", value, sent) for value, sent in client["knobs"]]
+    during = [(value, sent) for value, sent in client["knobs"] if generating(trace, sent)]
+    applied = [trace.applied("cfg", value, sent) for value, sent in during]
     found = [one for one in applied if one is not None]
     return {
         "pings": len(client["round_trips_ms"]),
         "pings_lost": client["lost"],
         "round_trip_ms": spread(client["round_trips_ms"], 50, 99),
         "knobs": len(applied),
+        "knobs_between_clips": len(client["knobs"]) - len(during),
         "knobs_lost": len(applied) - len(found),
         "knob_to_frame_ms": spread([one.milliseconds for one in found], 50, 99),
         "frames_to_apply": spread([float(one.frames) for one in found], 50, 99),
         "limit": "the frame period: a knob waits for the frame that runs to end",
         "frame_period_ms": spread(periods(trace), 50, 99),
     }
+
+
+def generating(trace: FrameTrace, sent_ns: int) -> bool:
+    """Whether a clip was in the making at ``sent_ns``: a frame of one job before and after it."""
+    frames = trace.frames()
+    place = bisect([frame.started_ns for frame in frames], sent_ns)
+    return 0 < place < len(frames) and frames[place].job == frames[place - 1].job
 
 
 def periods(trace: FrameTrace) -> list[float]:
