@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -99,3 +100,8 @@ def parse_action(text: str, *, numbered: bool = False) -> Action:
     elif row.needs is Needs.KNOB:
         knob(argument)
     return Action(row, argument)
+
+
+def fold_tag(tag: str) -> str:
+    """A tag as compared: an engine may spell it its own way."""
+    return re.sub(r"[\s_-]+", " ", tag.lower())

@@ -85,6 +85,20 @@ class Controller:
 
 
 @dataclass(frozen=True, slots=True)
+class OscControl:
+    """An OSC address of somebody else's layout that carries one number.
+
+    ``low`` and ``high`` are what it sends (and is sent) at its two ends, in either order.
+    ``button``: bound to a knob, it switches between that knob's ends.
+    """
+
+    address: str
+    low: float = 0.0
+    high: float = 1.0
+    button: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class KnobTarget:
     """A knob, the part of its range that the control covers, and how it takes over."""
 
@@ -103,11 +117,24 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class OscBinding:
+    """What one OSC address does. ``feedback``: it is told where its knob stands."""
+
+    control: OscControl
+    target: KnobTarget | Action
+    feedback: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
-    """Everything mapping files say. Immutable; any thread may read it."""
+    """Everything mapping files say. Immutable; any thread may read it.
+
+    ``bindings`` are those of MIDI controls, ``osc`` those of OSC addresses.
+    """
 
     controllers: abc.Mapping[str, Controller] = field(default_factory=lambda: MappingProxyType({}))
     bindings: tuple[Binding, ...] = ()
+    osc: tuple[OscBinding, ...] = ()
     presets: abc.Mapping[str, Preset] = field(default_factory=lambda: MappingProxyType({}))
     genre_strength: Curve | None = None
 

@@ -30,6 +30,8 @@ def read_control(name: str, part: Part, also: Sequence[str] = ()) -> Control:
 
     ``also`` are keys that are somebody else's.
     """
+    if "osc" in part.entries("a control"):
+        raise part.error("an OSC address stands in its binding: 'from: {osc: /1/fader1}'")
     fields = part.fields("a control", (*SOURCES, *_MORE, *also))
     sources = [word for word in SOURCES if word in fields]
     if len(sources) != 1:

@@ -20,10 +20,13 @@ from mula_bridge.mapping import (
     KnobTarget,
     Mapping,
     MappingError,
+    OscBinding,
+    OscControl,
     Preset,
     find_preset,
 )
-from mula_bridge.mapping_control import SOURCES, addresses, read_control
+from mula_bridge.mapping_control import addresses, read_control
+from mula_bridge.mapping_osc import read_osc_control
 from mula_bridge.midi import Kind
 from mula_bridge.relative import Encoding
 from mula_bridge.takeover import Mode
@@ -75,13 +78,14 @@ def _merged(documents: Sequence[Part]) -> Mapping:
             presets.update(_read_presets(file["presets"]))
         if "genre_strength" in file:
             curve = _read_curve(file["genre_strength"])
-    bindings: dict[object, Binding] = {}
+    bindings: dict[object, Binding | OscBinding] = {}
     for file in files:
         if "bindings" in file:
             bindings.update(_read_bindings(file["bindings"], controllers, presets))
     return Mapping(
         MappingProxyType(controllers),
-        tuple(bindings.values()),
+        tuple(found for found in bindings.values() if isinstance(found, Binding)),
+        tuple(found for found in bindings.values() if isinstance(found, OscBinding)),
         MappingProxyType(presets),
         curve,
     )
@@ -163,26 +167,33 @@ def _read_curve(part: Part) -> Curve:
 
 def _read_bindings(
     part: Part, controllers: dict[str, Controller], presets: dict[str, Preset]
-) -> dict[object, Binding]:
-    bindings: dict[object, Binding] = {}
+) -> dict[object, Binding | OscBinding]:
+    bindings: dict[object, Binding | OscBinding] = {}
     places: dict[object, str] = {}
     for item in part.items("bindings"):
         binding = _read_binding(item, controllers, presets)
-        pattern = binding.controller.input.lower()
-        for address in addresses(binding.control):
+        pattern, heard = _listens(binding)
+        for address in heard:
             source = (pattern, address)
             if source in places:
                 raise item.error(
-                    f"{binding.control.name!r} is bound twice (first at {places[source]})"
+                    f"{_name(binding.control)!r} is bound twice (first at {places[source]})"
                 )
             places[source] = item.place
-        bindings[pattern, addresses(binding.control)] = binding
+        bindings[pattern, heard] = binding
     return bindings
+
+
+def _listens(binding: Binding | OscBinding) -> tuple[str, tuple[object, ...]]:
+    """Where a binding listens, and to what."""
+    if isinstance(binding, OscBinding):
+        return "osc", (binding.control.address,)
+    return binding.controller.input.lower(), addresses(binding.control)
 
 
 def _read_binding(
     item: Part, controllers: dict[str, Controller], presets: dict[str, Preset]
-) -> Binding:
+) -> Binding | OscBinding:
     for name, (key, _) in item.entries("a binding").items():
         if name in _LATER:
             raise key.error(_LATER[name])
@@ -192,31 +203,46 @@ def _read_binding(
     if ("to" in fields) == ("do" in fields):
         raise item.error("a binding has either 'to: KNOB' or 'do: ACTION'")
     source = fields["from"]
-    if source.is_text():
-        controller, control = _find(source, controllers)
-    else:
-        controller, control = _read_inline(source)
-    target: KnobTarget | Action
+    if not source.is_text() and "osc" in source.entries("from"):
+        osc = read_osc_control(source)
+        target = _read_target(item, fields, osc, presets)
+        return OscBinding(osc, target, _read_feedback(fields, target))
+    controller, control = _find(source, controllers) if source.is_text() else _read_inline(source)
+    target = _read_target(item, fields, control, presets)
+    return Binding(controller, control, target, _read_feedback(fields, target))
+
+
+def _read_target(
+    item: Part,
+    fields: dict[str, Part],
+    control: Control | OscControl,
+    presets: dict[str, Preset],
+) -> KnobTarget | Action:
+    midi = control if isinstance(control, Control) else None
+    numbered = midi is not None and midi.kind is Kind.PROGRAM_CHANGE
+    relative = midi is not None and midi.encoding is not Encoding.ABSOLUTE
     if "to" in fields:
         target = _read_knob_target(fields)
-        if control.kind is Kind.PROGRAM_CHANGE:
+        if numbered:
             raise item.error("a program change does something ('do:'); it cannot turn a knob")
-        if "takeover" in fields and (control.button or control.encoding is not Encoding.ABSOLUTE):
-            raise fields["takeover"].error(f"{control.name!r} has no position to take over from")
-    else:
-        for name in ("range", "takeover"):
-            if name in fields:
-                raise fields[name].error(f"{name!r} goes with 'to:', not with 'do:'")
-        with fields["do"].blamed():
-            target = parse_action(
-                fields["do"].text("do"), numbered=control.kind is Kind.PROGRAM_CHANGE
-            )
-            if target.row.name == "preset.load" and target.argument:
-                name = target.argument
-                find_preset(presets, int(name) if name.isdecimal() else name)
-        if control.bits == 14 or control.encoding is not Encoding.ABSOLUTE:
-            raise item.error(f"{control.name!r} cannot be pressed: 'do:' wants a button")
-    return Binding(controller, control, target, _read_feedback(fields, target))
+        if "takeover" in fields and (control.button or relative):
+            raise fields["takeover"].error(f"{_name(control)!r} has no position to take over from")
+        return target
+    for name in ("range", "takeover"):
+        if name in fields:
+            raise fields[name].error(f"{name!r} goes with 'to:', not with 'do:'")
+    with fields["do"].blamed():
+        action = parse_action(fields["do"].text("do"), numbered=numbered)
+        if action.row.name == "preset.load" and action.argument:
+            name = action.argument
+            find_preset(presets, int(name) if name.isdecimal() else name)
+    if relative or (midi is not None and midi.bits == 14):
+        raise item.error(f"{_name(control)!r} cannot be pressed: 'do:' wants a button")
+    return action
+
+
+def _name(control: Control | OscControl) -> str:
+    return control.address if isinstance(control, OscControl) else control.name
 
 
 def _find(part: Part, controllers: dict[str, Controller]) -> tuple[Controller, Control]:
@@ -235,8 +261,6 @@ def _find(part: Part, controllers: dict[str, Controller]) -> tuple[Controller, C
 def _read_inline(part: Part) -> tuple[Controller, Control]:
     """A source that stands in the binding itself, with the port it comes from."""
     entries = part.entries("from")
-    if "osc" in entries:
-        raise part.error(f"OSC sources cannot be mapped yet; there are {', '.join(SOURCES)}")
     port = entries["port"][1].text("port") if "port" in entries else "*"
     control = read_control("", part, also=("port",))
     return Controller("", input=port, controls=MappingProxyType({control.name: control})), control

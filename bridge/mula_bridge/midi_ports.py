@@ -28,6 +28,7 @@ from mula_bridge.messages import (
     TagsChanged,
 )
 from mula_bridge.midi_backend import Backend, RtMidi
+from mula_bridge.midi_clock import ClockNews, Clocks
 from mula_bridge.midi_connections import Connections
 from mula_bridge.midi_reader import Heard
 from mula_bridge.midi_router import MidiRouter, Outgoing
@@ -78,6 +79,10 @@ class MidiSource:
     A Source and a Listener. ``api`` is alsa, jack, core or windows, None this
     system's own. Without MIDI on the machine it tells ``failed`` once and keeps
     looking. ``failed`` is called on the worker's thread.
+
+    ``clock`` is told of the MIDI clock, on the worker's thread, whenever something changed
+    and once a beat. With it, every port that ``pattern`` matches is listened to, and the
+    first that ticks leads until it falls silent.
     """
 
     def __init__(
@@ -89,9 +94,11 @@ class MidiSource:
         failed: Callable[[Failed], None] = log_failure,
         backend: Callable[[], Backend] | None = None,
         poll_seconds: float = POLL_SECONDS,
+        clock: Callable[[ClockNews], None] | None = None,
     ) -> None:
         self._pattern = pattern
         self._failed = failed
+        self._clock = clock
         self._inbox: SimpleQueue[_Item] = SimpleQueue()
         self._thread: Thread | None = None
         # From here on, the worker's own.
@@ -100,6 +107,7 @@ class MidiSource:
         self._connections = Connections(
             backend or (lambda: RtMidi(api)), self._hearer, self._fail, poll_seconds
         )
+        self._clocks = Clocks()
         self._greeted = False
         self._learning: _Learning | None = None
 
@@ -159,6 +167,7 @@ class MidiSource:
             if item is _STOP:
                 break
             try:
+                self._tick(item)
                 self._take(item, emit)
                 self._send(self._router.due(perf_counter_ns()))
                 if perf_counter_ns() >= self._connections.next_look_ns:
@@ -171,10 +180,24 @@ class MidiSource:
         self._connections.close()
 
     def _pause(self) -> float:
-        due = self._router.next_due_ns()
-        look = self._connections.next_look_ns
-        until = look if due is None else min(due, look)
+        dues = (self._router.next_due_ns(), self._clocks.next_due_ns())
+        until = min([self._connections.next_look_ns, *(due for due in dues if due is not None)])
         return max(0, until - perf_counter_ns()) / 1e9
+
+    def _tick(self, item: _Item | None) -> None:
+        """What the clocks make of a message, or of a pause without one."""
+        if self._clock is None:
+            return
+        match item:
+            case _Heard(port, data, at_ns):
+                self._tell(self._clocks.hear(port, data, at_ns))
+            case None:
+                # Only when the queue is empty: what waits in it was said in time.
+                self._tell(self._clocks.due(perf_counter_ns()))
+
+    def _tell(self, news: ClockNews | None) -> None:
+        if news is not None and self._clock is not None:
+            self._clock(news)
 
     def _take(self, item: _Item | None, emit: Emit) -> None:
         match item:
@@ -221,6 +244,7 @@ class MidiSource:
         gone, new = self._connections.look(self._wants, self._shows_on)
         for name in gone:
             self._router.forget(name)
+            self._tell(self._clocks.forget(name))
         # Once more with the next look: a port that was just connected may miss its first messages.
         if new or self._greeted:
             self._send(self._router.everything())
@@ -233,6 +257,7 @@ class MidiSource:
     def _wants(self, name: str) -> bool:
         return port_matches(self._pattern, name) and (
             self._learning is not None
+            or self._clock is not None
             or any(
                 port_matches(binding.controller.input, name) for binding in self._mapping.bindings
             )

@@ -7,6 +7,9 @@ lock held, JACK's is killed while it waits for that lock, and the callback's own
 freed under it. Measured on JACK: the process froze after seven closes, where fetching
 stands three hundred on a starved machine. So messages wait in rtmidi's queue, whose
 threads need no Python, and are fetched from there.
+
+rtmidi tells how long after the one before a message came; the times handed on are made
+of that, because a fetch every two milliseconds is too coarse for a clock.
 """
 
 from __future__ import annotations
@@ -23,14 +26,51 @@ READ_SECONDS: Final = 0.002
 """How long a message may wait; a frame of the fastest engine is many times longer."""
 
 Heard = Callable[[bytes, int], None]
-"""Takes one message and its ``perf_counter_ns``, on the reader's thread; must not block."""
+"""Takes one message and the ``perf_counter_ns`` at which it came, on the reader's thread; must
+not block."""
+
+_LOST_NS: Final = 5_000_000
+_WATCH_NS: Final = 1_000_000_000
+
+
+class Arrivals:
+    """When the messages of one input came: rtmidi's delta times added up, held to our clock.
+
+    No message comes later than it is fetched, which corrects the sum downwards. Where
+    deltas are missing (rtmidi leaves out those of messages that it drops) the sum stays
+    behind for good: when in a whole second no message was fetched soon after its time,
+    the sum is put forward.
+    """
+
+    def __init__(self) -> None:
+        self._at_ns: int | None = None
+        self._least_lag_ns = 0
+        self._watched_since_ns = 0
+
+    def at(self, delta_seconds: float, now_ns: int) -> int:
+        """When a message came that is fetched at ``now_ns``."""
+        if self._at_ns is None:
+            self._at_ns = now_ns
+            self._watch(now_ns)
+        at_ns = min(now_ns, self._at_ns + round(delta_seconds * 1e9))
+        self._least_lag_ns = min(self._least_lag_ns, now_ns - at_ns)
+        if now_ns - self._watched_since_ns > _WATCH_NS:
+            if self._least_lag_ns > _LOST_NS:
+                at_ns += self._least_lag_ns
+            self._watch(now_ns)
+        self._at_ns = at_ns
+        return at_ns
+
+    def _watch(self, now_ns: int) -> None:
+        self._watched_since_ns = now_ns
+        self._least_lag_ns = _WATCH_NS
 
 
 class MidiReader:
     """One thread for all inputs; it sleeps while there are none. Any thread may call it."""
 
     def __init__(self) -> None:
-        self._inputs: dict[Any, Heard] = {}
+        self._inputs: dict[Any, tuple[Heard, Arrivals]] = {}
         self._changed = Condition()
         self._stopping = False
         self._thread = Thread(target=self._read, name="midi reader", daemon=True)
@@ -39,7 +79,7 @@ class MidiReader:
     def add(self, client: Any, heard: Heard) -> None:
         """Read ``client``, an rtmidi input without a callback."""
         with self._changed:
-            self._inputs[client] = heard
+            self._inputs[client] = heard, Arrivals()
             self._changed.notify()
 
     def remove(self, client: Any) -> None:
@@ -57,10 +97,11 @@ class MidiReader:
     def _read(self) -> None:
         with self._changed:
             while not self._stopping:
-                for client, heard in list(self._inputs.items()):
+                for client, (heard, arrivals) in list(self._inputs.items()):
                     try:
                         while message := client.get_message():
-                            heard(bytes(message[0]), perf_counter_ns())
+                            data, delta = message
+                            heard(bytes(data), arrivals.at(delta, perf_counter_ns()))
                     except Exception:  # one broken port must not silence the others
                         log.exception("MIDI input")
                         del self._inputs[client]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import abc
 from dataclasses import dataclass, field
 
-from mula_bridge.actions import Action, Press
+from mula_bridge.actions import Action, Press, fold_tag
 from mula_bridge.knobs import Knobs, KnobValue
 from mula_bridge.mapping import Binding, KnobTarget, Mapping, port_matches
 from mula_bridge.messages import (
@@ -155,11 +154,11 @@ class MidiRouter:
         command = action.command(
             Press(
                 number=event.number if event.kind is Kind.PROGRAM_CHANGE else None,
-                on=_fold(action.argument) not in self._tags,
+                on=fold_tag(action.argument) not in self._tags,
             )
         )
         if isinstance(command, ToggleTag):
-            self._tags ^= {_fold(command.tag)}
+            self._tags ^= {fold_tag(command.tag)}
         return command
 
     def _turn(self, travel: Travel, position: float) -> SetKnob:
@@ -176,7 +175,7 @@ class MidiRouter:
                 self._values[name] = value
                 return self._knob_changed(name, mover, now_ns)
             case TagsChanged(tags=tags, prompt=Prompt.A):
-                self._tags = frozenset(map(_fold, tags))
+                self._tags = frozenset(map(fold_tag, tags))
             case JobChanged(id=job, state=JobState.QUEUED | JobState.RUNNING):
                 self._jobs.add(job)
             case JobChanged(id=job):
@@ -274,12 +273,9 @@ class MidiRouter:
             return float(position >= 0.5) if binding.control.button else position
         if not target.row.has_state:
             return None
-        return float(_fold(target.argument) in self._tags if target.argument else bool(self._jobs))
-
-
-def _fold(tag: str) -> str:
-    """A tag as compared: an engine may spell it its own way."""
-    return re.sub(r"[\s_-]+", " ", tag.lower())
+        return float(
+            fold_tag(target.argument) in self._tags if target.argument else bool(self._jobs)
+        )
 
 
 def _find(table: abc.Mapping[_Address, int], event: Event) -> int | None:

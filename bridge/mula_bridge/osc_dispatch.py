@@ -13,6 +13,7 @@ from mula_bridge.addresses import UnknownAddress
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.messages import Emit, Origin
 from mula_bridge.osc_arguments import Args
+from mula_bridge.osc_bindings import OscBindings
 from mula_bridge.osc_pattern import is_pattern
 from mula_bridge.osc_readers import REQUESTS, Request
 from mula_bridge.subscriptions import Peer
@@ -39,13 +40,20 @@ class Front(Protocol):
 
 
 class Dispatch:
-    """Obeys packets: decodes them, looks addresses up, and emits. One thread."""
+    """Obeys packets: decodes them, looks addresses up, and emits. One thread.
 
-    def __init__(self, front: Front, emit: Emit, source: str) -> None:
+    ``bindings`` are addresses of other programs that a mapping binds; while there are any,
+    what else such programs send outside /mula/ is none of our business.
+    """
+
+    def __init__(
+        self, front: Front, emit: Emit, source: str, bindings: OscBindings | None = None
+    ) -> None:
         # Bound once: a fader takes this way some hundred times a second.
         self._serve, self._moved, self._complain = front.serve, front.moved, front.complain
         self._emit = emit
         self._source = source
+        self._bindings = bindings if bindings is not None else OscBindings()
 
     def obey_packet(self, packet: bytes, peer: Peer) -> None:
         """Everything that one packet asks for. Never raises."""
@@ -69,11 +77,28 @@ class Dispatch:
                     self._moved(origin, confirmation)
                 self._emit(asked, origin)
         except UnknownAddress as unknown:
-            self._obey_matching(message, origin, unknown)
+            self._obey_foreign(message, origin, unknown)
         except MulaError as error:
             self._complain(origin, error)
         except Exception:  # a bug behind one address must not take the others away
             log.exception("could not handle %s", message.address)
+
+    def _obey_foreign(self, message: osc.Message, origin: Origin, unknown: MulaError) -> None:
+        address = message.address
+        if address not in self._bindings:
+            if address.startswith("/mula/") or is_pattern(address) or not len(self._bindings):
+                self._obey_matching(message, origin, unknown)
+            return
+        try:
+            asked = self._bindings.command(address, message.args)
+            if asked is None:
+                return
+            confirmation = self._bindings.confirmation(address, message.args, asked)
+            if confirmation is not None:
+                self._moved(origin, confirmation)
+            self._emit(asked, origin)
+        except MulaError as error:
+            self._complain(origin, error)
 
     def _obey_matching(self, message: osc.Message, origin: Origin, unknown: MulaError) -> None:
         address = message.address

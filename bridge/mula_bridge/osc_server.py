@@ -21,6 +21,7 @@ from mula_bridge.addresses import DEFAULT_HOST, DEFAULT_PORT
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.messages import Emit, Failed, Origin, QueryDump, Report
 from mula_bridge.osc_arguments import Args
+from mula_bridge.osc_bindings import OscBindings
 from mula_bridge.osc_dispatch import ERRORS_PER_SECOND, LOOPBACK, Dispatch, Guests
 from mula_bridge.osc_limit import RateLimit
 from mula_bridge.osc_ports import is_loopback, open_udp, resolve
@@ -71,6 +72,7 @@ class OscServer:
         feedback_targets: Iterable[Peer] = (),
         allow: Sequence[str] = LOOPBACK,
         scheduled: bool = False,
+        bindings: OscBindings | None = None,
     ) -> None:
         """Raises BadInput for an entry of ``allow`` that is no address or network."""
         self._host = host
@@ -78,6 +80,8 @@ class OscServer:
         self._targets = tuple(feedback_targets)
         self._guests = Guests(allow)
         self._schedule = Schedule() if scheduled else None
+        # An empty one is false, and still the one to ask: it may be loaded later.
+        self._bindings = bindings if bindings is not None else OscBindings()
         self._hosts: dict[str, bool] = {}
         self._lock = threading.Lock()
         self._routing = Routing(SOURCE)
@@ -143,7 +147,7 @@ class OscServer:
         self._routing = Routing(SOURCE, targets)
         self._counters = OscCounters()
         self._emit = emit
-        self._dispatch = Dispatch(self, emit, SOURCE)
+        self._dispatch = Dispatch(self, emit, SOURCE, self._bindings)
         self._socket = opened
         self._receiver = Receiver(opened, self._take)
         self._receiver.start()
@@ -249,7 +253,7 @@ class OscServer:
             return
         if to is not None and isinstance(report, Failed) and not self._may_complain(to):
             return
-        content = self._lamps.encode(report, to)
+        content = self._lamps.encode(report, to) + self._bindings.hear(report)
         if to is not None and content:
             self._answer(content, to)
         elif content:

@@ -18,6 +18,8 @@ NAMES = [
     "generic-8-knobs",
     "korg-nanokontrol2",
     "novation-launch-control-xl",
+    "reaper-osc",
+    "touchosc",
 ]
 
 
@@ -28,11 +30,14 @@ def test_all_of_them_are_there() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_valid_on_top_of_the_base(name: str) -> None:
     mapping = load_mapping(mapping_paths(name))
-    assert len(mapping.bindings) >= 10
+    assert len(mapping.bindings) + len(mapping.osc) >= 10
 
 
 def test_all_of_them_fit_together() -> None:
-    assert len(load_mapping(mapping_paths(*NAMES)).controllers) == len(NAMES)
+    together = load_mapping(mapping_paths(*NAMES))
+    alone = [load_mapping(mapping_paths(name)) for name in NAMES]
+    assert len(together.bindings) == sum(len(mapping.bindings) for mapping in alone)
+    assert len(together.osc) == sum(len(mapping.osc) for mapping in alone)
 
 
 def test_the_base_has_the_recipes_and_the_curve() -> None:

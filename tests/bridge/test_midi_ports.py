@@ -9,8 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from time import monotonic, perf_counter_ns, sleep
-from typing import Self
+from time import perf_counter_ns, sleep
 
 import pytest
 
@@ -34,6 +33,7 @@ from mula_bridge.midi_monitor import monitor
 from mula_bridge.midi_ports import MidiSource, list_ports
 from mula_bridge.midi_reader import Heard
 from support.jack_server import JackServer, jack_server
+from support.midi_box import Commands, MidiBox, eventually
 
 MAPPING = parse_mapping("""\
 version: 1
@@ -53,34 +53,8 @@ bindings:
 FAST = 0.02
 
 
-def eventually(test: Callable[[], object], timeout: float = 5.0) -> None:
-    end = monotonic() + timeout
-    while not test():
-        assert monotonic() < end, "it never happened"
-        sleep(0.005)
-
-
 def changed(name: str, value: float) -> KnobChanged:
     return KnobChanged(name, value, knob(name).to_norm(value))
-
-
-class Commands:
-    """An ``emit`` that remembers; the dump that every start asks for is left out."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[Command, Origin]] = []
-        self.error: Exception | None = None
-
-    def __call__(self, command: Command, origin: Origin) -> None:
-        if self.error is not None:
-            error, self.error = self.error, None
-            raise error
-        if command != QueryDump():
-            self.taken.append((command, origin))
-
-    @property
-    def commands(self) -> list[Command]:
-        return [command for command, _ in self.taken]
 
 
 class FakePort:
@@ -429,50 +403,6 @@ def jack() -> Iterator[JackServer]:
         yield server
 
 
-class Hardware:
-    """A controller with knobs and lights, as a JACK client of its own."""
-
-    def __init__(self) -> None:
-        import rtmidi
-
-        self._knobs = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="Box")
-        self._knobs.open_virtual_port("knobs")
-        self._lights = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name="Box lights")
-        self._lights.open_virtual_port("lights")
-        self._seen: list[bytes] = []
-
-    @property
-    def seen(self) -> list[bytes]:
-        """What the lights were sent so far."""
-        while message := self._lights.get_message():
-            self._seen.append(bytes(message[0]))
-        return self._seen
-
-    def turn(self, *data: int) -> None:
-        self._knobs.send_message(data)
-
-    def turn_until(self, test: Callable[[], object], *data: int) -> None:
-        """Say it until it is heard: a connection made just now may not carry the first ones."""
-
-        def turned() -> object:
-            self.turn(*data)
-            sleep(0.05)
-            return test()
-
-        eventually(turned, timeout=15)
-
-    def unplug(self) -> None:
-        for port in (self._knobs, self._lights):
-            port.close_port()
-            port.delete()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.unplug()
-
-
 @contextmanager
 def over_jack() -> Iterator[tuple[MidiSource, Commands]]:
     emit = Commands()
@@ -488,7 +418,7 @@ def over_jack() -> Iterator[tuple[MidiSource, Commands]]:
 
 @pytest.mark.jack
 def test_jack_knobs_and_lights(jack: JackServer) -> None:
-    with Hardware() as box, over_jack() as (source, emit):
+    with MidiBox() as box, over_jack() as (source, emit):
         box.turn_until(lambda: emit.taken, 0xB3, 16, 127)
         box.turn_until(lambda: Generate() in emit.commands, 0x90, 36, 1)
         box.turn_until(lambda: LoadPreset(1) in emit.commands, 0xC0, 0)
@@ -501,7 +431,7 @@ def test_jack_knobs_and_lights(jack: JackServer) -> None:
 @pytest.mark.jack
 def test_jack_burst(jack: JackServer) -> None:
     """In order, and up to the last value. A starved JACK drops some; we drop none (see above)."""
-    with Hardware() as box, over_jack() as (_, emit):
+    with MidiBox() as box, over_jack() as (_, emit):
         box.turn_until(lambda: emit.taken, 0xB0, 16, 0)
         emit.taken.clear()
         for index in range(2000):
@@ -519,7 +449,7 @@ def test_jack_hot_plug(jack: JackServer) -> None:
     with over_jack() as (source, emit):
         for _ in range(2):
             emit.taken.clear()
-            with Hardware() as box:
+            with MidiBox() as box:
                 box.turn_until(lambda: emit.taken, 0xB0, 16, 0)
                 assert source.ports() == ["Box:knobs"]
             eventually(lambda: source.ports() == [])
@@ -527,7 +457,7 @@ def test_jack_hot_plug(jack: JackServer) -> None:
 
 @pytest.mark.jack
 def test_jack_lists_others_ports_only(jack: JackServer) -> None:
-    with Hardware(), over_jack() as (source, _):
+    with MidiBox(), over_jack() as (source, _):
         eventually(lambda: source.ports() == ["Box:knobs"])
         assert list_ports("jack") == (["Box:knobs"], ["Box lights:lights"])
 
@@ -537,7 +467,7 @@ def test_jack_passes_clock_on(jack: JackServer) -> None:
     """rtmidi drops 0xF8 unless told otherwise."""
     heard: list[bytes] = []
     with (
-        Hardware() as box,
+        MidiBox() as box,
         closing(RtMidi("jack")) as backend,
         closing(backend.listen("Box:knobs", lambda data, _: heard.append(data))),
     ):
@@ -561,7 +491,7 @@ def test_jack_monitor_says_what_is_touched(jack: JackServer) -> None:
     thread = threading.Thread(
         target=monitor, args=(lines.append, "Box*", "jack"), kwargs={"stop": stop}
     )
-    with Hardware() as box:
+    with MidiBox() as box:
         thread.start()
         try:
             eventually(lambda: lines)

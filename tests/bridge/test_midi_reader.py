@@ -12,7 +12,7 @@ from time import monotonic, perf_counter_ns, sleep
 
 import pytest
 
-from mula_bridge.midi_reader import MidiReader
+from mula_bridge.midi_reader import Arrivals, MidiReader
 from support.jack_server import why_no_jack
 
 
@@ -78,6 +78,45 @@ def test_a_broken_input_does_not_silence_the_others(
     wait_for(heard, 1)
     assert heard == [b"\xfa"]
     assert "no such device" in caplog.text
+
+
+MS = 1_000_000
+
+
+def test_times_are_finer_than_the_fetches() -> None:
+    arrivals = Arrivals()
+    assert arrivals.at(0.0, 1000 * MS) == 1000 * MS
+    assert [arrivals.at(0.003, now * MS) for now in (1004, 1008, 1010)] == [
+        1003 * MS,
+        1006 * MS,
+        1009 * MS,
+    ]
+
+
+def test_nothing_comes_later_than_it_is_fetched() -> None:
+    arrivals = Arrivals()
+    arrivals.at(0.0, 1002 * MS)  # fetched 2 ms late
+    assert arrivals.at(0.010, 1011 * MS) == 1011 * MS
+    assert arrivals.at(0.010, 1022 * MS) == 1021 * MS
+
+
+def test_deltas_that_are_missing_are_made_up_for() -> None:
+    """rtmidi leaves out the delta times of messages that it drops."""
+    arrivals = Arrivals()
+    arrivals.at(0.0, 0)
+    late = [now - arrivals.at(0.015, now) for now in range(20 * MS, 6000 * MS, 20 * MS)]
+    assert max(late) < 700 * MS
+    for now in range(6000 * MS, 9000 * MS, 20 * MS):
+        lag = now - arrivals.at(0.020, now)
+    assert lag < 5 * MS
+
+
+def test_a_reader_that_was_starved_spoils_nothing() -> None:
+    arrivals = Arrivals()
+    arrivals.at(0.0, 0)
+    for index in range(1, 200):
+        fetched = index * 10 * MS if not 100 <= index < 110 else 1100 * MS
+        assert arrivals.at(0.010, fetched) == index * 10 * MS
 
 
 CLOSING_UNDER_A_CLOCK = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -40,6 +42,12 @@ class JackServer:
     rate: int
     env: dict[str, str] = field(repr=False)
     process: subprocess.Popen[bytes] = field(repr=False)
+    log: BinaryIO = field(repr=False)
+
+    def lost_seconds(self) -> float:
+        """How much time it has lost so far because the machine was busy: its clock stands still."""
+        said = os.pread(self.log.fileno(), 1 << 24, 0).decode(errors="replace")
+        return sum(map(int, re.findall(r"XRun = (\d+) usec", said))) / 1e6
 
     def ports(self) -> list[str]:
         """Every port's full name, as in ``client:port``."""
@@ -107,11 +115,13 @@ def jack_server(period: int = 1024, rate: int = 48000) -> Iterator[JackServer]:
     env = {**os.environ, **ours}
     command = ["jackd", "-n", name, "--port-max", "256", "--no-realtime", "--no-mlock"]
     command += ["-d", "dummy", "-r", str(rate), "-p", str(period)]
-    if shutil.which("setpriv"):  # the server goes down with a killed test run, too
-        command = ["setpriv", "--pdeathsig", "KILL", *command]
+    if shutil.which("setpriv"):
+        # The server goes down with a killed test run, too. Not by KILL: that would leave its
+        # place in JACK's registry taken, and there are eight on a machine.
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
-        server = JackServer(name, period, rate, env, process)
+        server = JackServer(name, period, rate, env, process, log)
         before = {key: os.environ.get(key) for key in ours}
         os.environ.update(ours)
         try:
