@@ -30,6 +30,7 @@ lint: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m mula_bridge.osc_reference --write bridge/OSC.md
+	$(BIN)/python -m mula_bridge.mapping_schema --write mappings/schema.json
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" \

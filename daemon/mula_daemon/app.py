@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mula_bridge.advertise import Advertiser
 from mula_bridge.bundled import BASE, mapping_paths
 from mula_bridge.errors import MulaError, Unavailable
 from mula_bridge.mapping import Mapping
@@ -25,11 +24,10 @@ from mula_bridge.mapping_file import load_mapping
 from mula_bridge.mapping_watcher import MappingWatcher
 from mula_bridge.messages import DAEMON, ClipReady, Emit, Failed, Listener, Panic
 from mula_bridge.midi_ports import MidiSource
-from mula_bridge.osc_server import LOOPBACK, OscServer
-from mula_bridge.osc_tcp import OscTcpServer
-from mula_bridge.oscquery_server import OscQueryServer
+from mula_bridge.osc_bindings import OscBindings
 from mula_bridge.presets import Preset
 from mula_daemon.clips import Library, default_folder
+from mula_daemon.clock import ClockTempo
 from mula_daemon.config import OFF, Config
 from mula_daemon.controls import Controls
 from mula_daemon.engine.base import EngineInfo
@@ -37,6 +35,7 @@ from mula_daemon.engine.messages import EngineSpec
 from mula_daemon.engine.process import EngineProcess
 from mula_daemon.jobs import Job
 from mula_daemon.learning import MidiLearning, default_learnt_file
+from mula_daemon.network import start_network
 from mula_daemon.preset_store import PresetStore, default_preset_file
 from mula_daemon.recipe import Recipe
 from mula_daemon.recording import Recording
@@ -110,27 +109,28 @@ def running(
         for listener in listeners:
             session.listen(listener)
         address, page = None, ""
+        bindings = OscBindings(mapping)
+        reloads = [bindings.reload]
         if osc:
-            server = _osc_server(config)
-            session.listen(server)
-            server.start(session.emit)
-            stack.callback(server.stop)
-            address = server.address
-            page = _start_network(config, session, address, tuple(mapping.presets), stack)
+            address, page = start_network(config, session, bindings, tuple(mapping.presets), stack)
         session.start()
         stack.callback(session.stop)
         for notice in notices:
             session.post(notice)
+        watcher = MappingWatcher(
+            partial(_mapping_files, config), partial(_reload, reloads), session.post
+        )
         if config.midi != OFF:
             system, pattern = config.midi_ports
-            midi = MidiSource(mapping, pattern, system, failed=session.post)
+            clock = ClockTempo(session.emit)
+            midi = MidiSource(mapping, pattern, system, failed=session.post, clock=clock)
             session.listen(midi)
+            session.learning = MidiLearning(midi, _learnt_file(config), watcher.check, session.post)
+            reloads.append(midi.reload)
             midi.start(session.emit)
             stack.callback(midi.stop)
-            watcher = MappingWatcher(partial(_mapping_files, config), midi.reload, session.post)
-            session.learning = MidiLearning(midi, _learnt_file(config), watcher.check, session.post)
-            watcher.start()
-            stack.callback(watcher.stop)
+        watcher.start()
+        stack.callback(watcher.stop)
         stack.callback(_stop_engine, engine, session)
         engine.start(session.recorder)
         yield App(session, engine, library, address, str(audio.output) if audio else "", page)
@@ -149,9 +149,15 @@ def read_mapping(config: Config) -> Mapping:
     return load_mapping(_mapping_files(config))
 
 
+def _reload(targets: Sequence[Callable[[Mapping], None]], mapping: Mapping) -> None:
+    for reload in targets:
+        reload(mapping)
+
+
 def _mapping_files(config: Config) -> list[Path]:
     learnt = _learnt_file(config)
-    return mapping_paths(config.mapping or GENERIC_MAP) + ([learnt] if learnt.exists() else [])
+    names = config.mappings or (GENERIC_MAP,)
+    return mapping_paths(*names) + ([learnt] if learnt.exists() else [])
 
 
 def _learnt_file(config: Config) -> Path:
@@ -162,50 +168,6 @@ def _controls(mapping: Mapping) -> Controls:
     if mapping.genre_strength is None:
         raise Unavailable(f"{BASE}.yaml has no genre_strength curve; reinstall mulabridge")
     return Controls(mapping.genre_strength.at)
-
-
-def _osc_server(config: Config) -> OscServer:
-    host, port = config.osc_address
-    return OscServer(
-        host,
-        port,
-        feedback_targets=config.feedback_targets,
-        allow=config.allowed_hosts,
-        scheduled=config.scheduled,
-    )
-
-
-def _start_network(
-    config: Config,
-    session: Session,
-    osc: tuple[str, int],
-    presets: tuple[str, ...],
-    stack: ExitStack,
-) -> str:
-    """Start what else serves OSC: TCP, OSCQuery with its page, announcements. The page's URL."""
-    allow = (*LOOPBACK, *config.allowed_hosts)
-    if config.osc_tcp_address is not None:
-        tcp = OscTcpServer(*config.osc_tcp_address, allow=allow)
-        session.listen(tcp)
-        tcp.start(session.emit)
-        stack.callback(tcp.stop)
-    query = None
-    if config.http_address is not None:
-        query = OscQueryServer(*config.http_address, osc=osc, presets=presets, allow=allow)
-        session.listen(query)
-        session.on_engine = partial(_limit, query)
-        query.start(session.emit)
-        stack.callback(query.stop)
-    if config.advertise != OFF:
-        advertiser = Advertiser(osc, query.address if query else None)
-        stack.callback(advertiser.stop)
-        if notice := advertiser.start():
-            session.post(Failed("", "unavailable", notice))
-    return query.url if query else ""
-
-
-def _limit(query: OscQueryServer, engine: EngineInfo) -> None:
-    query.limit({name: (span.minimum, span.maximum) for name, span in engine.knobs.items()})
 
 
 def _open_audio(config: Config, notices: list[Failed]) -> AudioOut | None:

@@ -129,7 +129,9 @@ def mapping(config: Config) -> Iterator[Finding]:
         yield Finding("mapping", Grade.FAIL, str(error), "mend that line, or leave --mapping out")
         return
     yield Finding(
-        "mapping", Grade.OK, f"{len(found.bindings)} bindings, {len(found.presets)} presets"
+        "mapping",
+        Grade.OK,
+        f"{len(found.bindings) + len(found.osc)} bindings, {len(found.presets)} presets",
     )
 
 

@@ -32,7 +32,8 @@ class Config:
     """Every setting as text, the way it is written on the command line.
 
     Empty means "choose for me". ``osc`` is HOST:PORT; ``audio``, ``midi`` and
-    ``http`` may be "off"; ``mapping`` is a YAML file beside the bundled presets.
+    ``http`` may be "off"; ``mapping`` is one YAML file or
+    shipped map, or several with commas.
     """
 
     engine: str = "auto"
@@ -65,6 +66,11 @@ class Config:
     def http_address(self) -> tuple[str, int] | None:
         """Host and port for OSCQuery and the page, None for off. Raises ConfigError."""
         return None if self.http == OFF else parse_host_port("http", self.http)
+
+    @property
+    def mappings(self) -> tuple[str, ...]:
+        """The controller maps to use, by path or name; later ones win."""
+        return _items(self.mapping)
 
     @property
     def midi_ports(self) -> tuple[str | None, str]:

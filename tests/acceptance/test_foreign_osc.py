@@ -12,6 +12,7 @@ from time import sleep
 
 import pytest
 
+from mula_bridge.osc_client import OscClient
 from mula_daemon.clips import Clip, Library
 from support.daemon_process import DaemonProcess, daemon_process
 from support.pd_patch import PD, performance, running_patch
@@ -102,3 +103,25 @@ def test_pure_data_sweeps_a_knob_through_a_clip(
     assert text.count("mula progress job1") == 2 * FRAMES_PER_BAR
     assert "mula clip" in text
     assert "mula job job1 done" in text
+
+
+@pytest.mark.liblo
+@pytest.mark.skipif(OSCSEND is None, reason="liblo-tools is not installed")
+def test_an_address_of_another_app_turns_a_knob_through_a_mapping(tmp_path: Path) -> None:
+    port = free_udp_port()
+    options = ("--osc", f"127.0.0.1:{port}", "--engine", "tone", "--audio", "off", "--midi", "off")
+    map_of_mine = tmp_path / "mine.yaml"
+    map_of_mine.write_text("version: 1\nbindings:\n  - {from: {osc: /1/fader1}, to: temperature}\n")
+    with daemon_process(tmp_path / "clips", *options, "--mapping", str(map_of_mine)) as process:
+        process.wait_for("ready engine=tone")
+        with OscClient("127.0.0.1", port) as client:
+            client.send("/1/fader1", 0.25)
+            client.send("/mula/knob/temperature")
+            assert ("/mula/knob/temperature", (0.5,)) in list(client.replies(1.0))
+            map_of_mine.write_text(
+                "version: 1\nbindings:\n  - {from: {osc: /1/fader1}, to: morph}\n"
+            )
+            sleep(1.2)
+            client.send("/1/fader1", 0.75)
+            client.send("/mula/knob/morph")
+            assert ("/mula/knob/morph", (0.75,)) in list(client.replies(1.0))

@@ -19,6 +19,6 @@ def main(argv: Sequence[str]) -> int:
     mapping = load_mapping(mapping_paths(parsed.file))
     print(
         f"{parsed.file}: ok, {len(mapping.controllers)} controllers, "
-        f"{len(mapping.bindings)} bindings, {len(mapping.presets)} presets"
+        f"{len(mapping.bindings) + len(mapping.osc)} bindings, {len(mapping.presets)} presets"
     )
     return 0

@@ -24,7 +24,10 @@ OPTIONS: Final = {
         "[SYSTEM:]PATTERN|off",
         "MIDI inputs to open, such as 'nano*' or 'jack:*' (default *)",
     ),
-    "mapping": ("FILE|NAME", "controller map, yours or a shipped one (default generic-8-knobs)"),
+    "mapping": (
+        "FILE|NAME,...",
+        "controller maps, yours or shipped ones (default generic-8-knobs)",
+    ),
     "presets": ("FILE", "where your own presets are kept (default: your user data folder)"),
     "learnt": ("FILE", "where learnt MIDI controls are kept (default: your user data folder)"),
     "feedback": ("HOST:PORT,...", "OSC targets that always get every change"),
