@@ -94,7 +94,6 @@ def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> No
     assert settled
     round_trips = sorted(slow)
     typical = round_trips[len(round_trips) // 2]
-    print(f"{sent} packets, grown {grown / 1e6:.1f} MB, {len(slow)} pings, {typical * 1e3:.1f} ms")
     assert grown < 10e6
     assert typical < 1.0  # a ping waits behind the flood, but it is answered
 

@@ -4,6 +4,8 @@ A child process sends, unpaced and then at 20,000 messages a second. Every serve
 has the same receive buffer, knows the same addresses, and does the same with a
 message: clamp and store. ``acknowledging`` is ours once more, sending every effective
 value back, as the daemon does. CPU is that of this whole process, per message received.
+``handling`` leaves sockets and threads out: packet in, knob set, by our Dispatch and by
+python-osc's Dispatcher, in turn in one thread.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.synchronize import Barrier
-from time import perf_counter, process_time, sleep
+from time import perf_counter, process_time, sleep, thread_time
 from typing import Any
 
 from mula_bridge.addresses import concrete
+from mula_bridge.errors import MulaError
 from mula_bridge.knobs import KNOBS
 from mula_bridge.messages import Command, KnobChanged, Origin, SetKnob
-from mula_bridge.osc import encode
+from mula_bridge.osc import Message, encode
+from mula_bridge.osc_dispatch import Dispatch
 from mula_bridge.osc_ports import RECEIVE_BUFFER
+from mula_bridge.osc_readers import Request
 from mula_bridge.osc_server import OscServer
 from mula_daemon.bench.figures import print_json
 
@@ -134,6 +139,7 @@ def main(argv: Sequence[str]) -> int:
     print_json(
         {
             "bench": "osc",
+            "handling": handling(),
             "burst": burst,
             "paced": {"messages_per_second": RATE, **paced},
             "times_our_cpu": {"burst": ratios(burst), "paced": ratios(paced)},
@@ -162,6 +168,50 @@ def measure(contender: Contender, count: int, rate: int) -> dict[str, Any]:
         "last_value_right": session.knobs["cfg"] == LAST,
         "cpu_us_per_message": round(cpu / max(1, received) * 1e6, 2),
     }
+
+
+def handling(packets: int = 20_000, turns: int = 5) -> dict[str, Any]:
+    """CPU microseconds for one packet: the best of ``turns`` turns of each."""
+    peer = ("127.0.0.1", 1)
+    ours, theirs = StandInSession(), StandInSession()
+    dispatch = Dispatch(Mute(), ours.emit, "bench")
+    dispatcher = _dispatcher(theirs)
+    data = [encode(ADDRESS, (1 + index % 500 / 100,)) for index in range(packets)]
+
+    def cost(handle: Callable[[bytes], object]) -> float:
+        begun = thread_time()
+        for packet in data:
+            handle(packet)
+        return (thread_time() - begun) / packets * 1e6
+
+    pairs = [
+        (
+            cost(lambda packet: dispatch.obey_packet(packet, peer)),
+            cost(lambda packet: dispatcher.call_handlers_for_packet(packet, peer)),
+        )
+        for _ in range(turns)
+    ]
+    assert ours.received == theirs.received == packets * turns
+    mine, other = (min(column) for column in zip(*pairs, strict=True))
+    return {
+        "mulabridge_us": round(mine, 2),
+        "python_osc_us": round(other, 2),
+        "times_our_cpu": round(other / mine, 2),
+    }
+
+
+class Mute:
+    """A Front that has nobody to talk to."""
+
+    def serve(self, request: Request, message: Message, origin: Origin) -> None:
+        """Nobody asks."""
+
+    def moved(self, origin: Origin, confirmation: Sequence[object]) -> None:
+        """Nobody listens."""
+
+    def complain(self, origin: Origin, error: MulaError) -> None:
+        """Every packet is right."""
+        raise error
 
 
 def ratios(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
