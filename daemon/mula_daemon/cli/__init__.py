@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "clips": "list the clips in the folder",
     "tags": "list the tag words that the built-in model knows",
     "midi": "list MIDI ports, watch what they send, or learn a control",
-    "layout": "write a TouchOSC layout of the knobs and buttons",
+    "osc": "write a TouchOSC layout of the knobs and buttons",
     "mapping": "check a mapping file",
     "doctor": "check this machine and say what to mend",
     "bench": "measure; each benchmark ends in one JSON line",

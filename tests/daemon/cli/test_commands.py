@@ -150,9 +150,9 @@ def test_tags_lists_words_and_synonyms(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_touchosc_layout_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mula.tosc"
-    assert main(["layout", str(file)]) == 0
+    assert main(["osc", "tosc", str(file)]) == 0
     assert b"/mula/norm/cfg" in zlib.decompress(file.read_bytes())
-    assert main(["layout", str(tmp_path / "no" / "mula.tosc")]) == 2
+    assert main(["osc", "tosc", str(tmp_path / "no" / "mula.tosc")]) == 2
     assert "choose another place" in capsys.readouterr().err
 
 

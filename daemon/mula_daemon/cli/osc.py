@@ -1,4 +1,4 @@
-"""``mula layout FILE``: a TouchOSC layout, made from the knob and address tables."""
+"""``mula osc tosc FILE``: a TouchOSC layout, made from the knob and address tables."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 def main(argv: Sequence[str]) -> int:
     """Write the layout. Raises MulaError when the mapping or the file cannot be used."""
     made = argparse.ArgumentParser(
-        prog="mula layout",
+        prog="mula osc",
         description="Write a TouchOSC layout (.tosc): faders for the knobs, buttons for the rest. "
         "In TouchOSC, set the OSC connection to this machine's address, and start the daemon "
         "with --osc and --allow so that the tablet may reach it.",
     )
+    made.add_argument("what", choices=["tosc"], help="tosc: a TouchOSC layout")
     made.add_argument("file", type=Path, metavar="FILE", help="such as mula.tosc")
     parsed = made.parse_args(argv)
 
