@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import sleep
+from typing import IO
 
 import pytest
 
@@ -29,6 +31,11 @@ def daemon(tmp_path: Path) -> Iterator[tuple[DaemonProcess, int]]:
     with daemon_process(tmp_path / "clips", *options) as process:
         process.wait_for("ready engine=mini")
         yield process, port
+
+
+def read_lines(stream: IO[str], into: list[str]) -> None:
+    with suppress(ValueError):  # closed under us, by the end of the test
+        into.extend(stream)
 
 
 def only_clip(folder: Path) -> Clip:
@@ -91,7 +98,7 @@ def test_pure_data_sweeps_a_knob_through_a_clip(
     heard: list[str] = []
     with running_patch(performance(port, free_udp_port()), tmp_path) as pd:
         assert pd.stderr is not None
-        reader = threading.Thread(target=lambda: heard.extend(pd.stderr), daemon=True)  # type: ignore[arg-type]
+        reader = threading.Thread(target=read_lines, args=(pd.stderr, heard), daemon=True)
         reader.start()
         process.wait_for("clip techno_120bpm")
         sleep(0.3)

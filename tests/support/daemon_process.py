@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -28,10 +28,18 @@ class DaemonProcess:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._news:
-                self.lines.append(line.rstrip())
-                self._news.notify_all()
+        with suppress(ValueError):  # closed under us, by the end of a test
+            for line in self.process.stdout:
+                with self._news:
+                    self.lines.append(line.rstrip())
+                    self._news.notify_all()
+
+    def end(self) -> None:
+        """Kill the process if it still runs, and read what it said to the last line."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(5)
+        self._reader.join(5)
 
     def wait_for(self, pattern: str, timeout: float = 60.0) -> re.Match[str]:
         """The first line that matches ``pattern``, printed already or to come."""
@@ -81,6 +89,4 @@ def daemon_process(folder: Path, *options: str) -> Iterator[DaemonProcess]:
         try:
             yield daemon
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait(5)
+            daemon.end()
