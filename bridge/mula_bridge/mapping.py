@@ -13,10 +13,11 @@ from types import MappingProxyType
 
 from mula_bridge.actions import Action
 from mula_bridge.curve import Curve
-from mula_bridge.errors import BadInput, UnknownName
+from mula_bridge.errors import BadInput
 from mula_bridge.knobs import KnobValue
 from mula_bridge.midi import Kind
 from mula_bridge.midi_pairs import Order
+from mula_bridge.presets import preset_name
 from mula_bridge.relative import Encoding
 from mula_bridge.takeover import Mode
 from mula_bridge.travel import Travel
@@ -140,19 +141,8 @@ class Mapping:
 
     def preset(self, which: str | int) -> tuple[str, Preset]:
         """A preset's name and values, by name or by number from 1. Raises BadInput."""
-        return find_preset(self.presets, which)
-
-
-def find_preset(presets: abc.Mapping[str, Preset], which: str | int) -> tuple[str, Preset]:
-    """A preset's name and values, by name or by number from 1. Raises BadInput."""
-    if isinstance(which, int):
-        if not 1 <= which <= len(presets):
-            there = f"they are numbered 1 to {len(presets)}" if presets else "there are no presets"
-            raise BadInput(f"there is no preset {which}; {there}")
-        which = list(presets)[which - 1]
-    if which not in presets:
-        raise UnknownName("preset", which, presets)
-    return which, presets[which]
+        name = preset_name(self.presets, which)
+        return name, self.presets[name]
 
 
 def port_matches(pattern: str, port: str) -> bool:

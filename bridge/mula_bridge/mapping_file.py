@@ -23,11 +23,11 @@ from mula_bridge.mapping import (
     OscBinding,
     OscControl,
     Preset,
-    find_preset,
 )
 from mula_bridge.mapping_control import addresses, read_control
 from mula_bridge.mapping_osc import read_osc_control
 from mula_bridge.midi import Kind
+from mula_bridge.presets import preset_name
 from mula_bridge.relative import Encoding
 from mula_bridge.takeover import Mode
 from mula_bridge.travel import Travel
@@ -235,7 +235,7 @@ def _read_target(
         action = parse_action(fields["do"].text("do"), numbered=numbered)
         if action.row.name == "preset.load" and action.argument:
             name = action.argument
-            find_preset(presets, int(name) if name.isdecimal() else name)
+            preset_name(presets, int(name) if name.isdecimal() else name)
     if relative or (midi is not None and midi.bits == 14):
         raise item.error(f"{_name(control)!r} cannot be pressed: 'do:' wants a button")
     return action

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -27,15 +27,24 @@ class Preset:
     lyrics: str | None = None
 
 
+def preset_name(names: Collection[str], which: str | int) -> str:
+    """The name that a name, or a number from 1 in the order of ``names``, means.
+
+    Raises BadInput, or UnknownName with the nearest.
+    """
+    if isinstance(which, int):
+        if not 1 <= which <= len(names):
+            there = f"they are numbered 1 to {len(names)}" if names else "there are no presets"
+            raise BadInput(f"there is no preset {which}; {there}")
+        return list(names)[which - 1]
+    if which not in names:
+        raise UnknownName("preset", which, names)
+    return which
+
+
 def find_preset(presets: Mapping[str, Preset], which: str | int) -> Preset:
     """A preset by name, or by number from 1. Raises BadInput, or UnknownName with the nearest."""
-    if isinstance(which, int):
-        if not 1 <= which <= len(presets):
-            raise BadInput(f"there is no preset {which}; they are numbered 1 to {len(presets)}")
-        return list(presets.values())[which - 1]
-    if which not in presets:
-        raise UnknownName("preset", which, presets)
-    return presets[which]
+    return presets[preset_name(presets, which)]
 
 
 def morph(one: Preset, other: Preset, at: float) -> Preset:
