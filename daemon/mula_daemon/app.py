@@ -1,6 +1,6 @@
 """The daemon put together: what starts in which order, and stops in reverse.
 
-    folder -> sound -> session -> OSC -> MIDI -> engine
+    folder -> sound -> OSC and page -> session -> MIDI -> engine
 
 OSC answers before the model is warm; the engine comes last because it takes
 longest. A machine without sound or MIDI works on, and says so once.
