@@ -1,6 +1,6 @@
 # make run    set up, then start the daemon
 # make demo   set up, then prove the main job without a DAW
-# make test   set up, then run the suite
+# make test   set up, then run the suite in two processes (ARGS="-n 0 tests/..." for one)
 # make lint   ruff and mypy
 # make docs   write the generated reference again
 
@@ -21,7 +21,7 @@ demo: $(VENV)/installed
 	$(BIN)/mula demo --folder demo-clips $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -31,6 +31,10 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m mula_bridge.osc_reference --write bridge/OSC.md
 	$(BIN)/python -m mula_bridge.mapping_schema --write mappings/schema.json
+	$(BIN)/python -m mula_daemon.request_file > bridge/reaper/request.schema.json
+	$(BIN)/python -m mula_bridge.reaper_index --write bridge/reaper/index.xml
+	$(BIN)/mula max max_for_live
+	$(BIN)/python -m mula_bridge.pure_data --write bridge/pd/mula.pd
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" \

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterable
+
+import pytest
 from hypothesis import settings
 
 # Machines that build this are shared: how long an example takes says nothing about the code.
 settings.register_profile("mula", deadline=None)
 settings.load_profile("mula")
+
+# Two processes that compile librosa's loops into one cache at once crash one another.
+_compiled = tempfile.TemporaryDirectory(prefix="numba-", ignore_cleanup_errors=True)
+os.environ["NUMBA_CACHE_DIR"] = _compiled.name
+
+_BY_THE_CLOCK = ("jack", "puredata", "ardour", "liblo", "slow")
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Split the suite between processes: what keeps time never runs beside more of its kind.
+
+    All else stays with its file, whose fixtures are made once.
+    """
+    for item in items:
+        timed = any(item.get_closest_marker(name) for name in _BY_THE_CLOCK)
+        item.add_marker(pytest.mark.xdist_group("clock" if timed else item.path.stem))
