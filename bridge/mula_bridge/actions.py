@@ -9,8 +9,23 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from mula_bridge.deck_messages import (
+    AuditionCompare,
+    AuditionFollow,
+    AuditionLoop,
+    AuditionPlay,
+    AuditionStep,
+    AuditionStop,
+    Favourite,
+    Judge,
+    MakeMore,
+    Reroll,
+    Status,
+    UndoJudgement,
+)
 from mula_bridge.errors import BadInput, UnknownName
 from mula_bridge.knobs import knob
+from mula_bridge.live_messages import Capture, Live
 from mula_bridge.messages import (
     Cancel,
     Command,
@@ -43,12 +58,16 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One row of the table. ``has_state``: a light can show whether it is on."""
+    """One row of the table.
+
+    ``has_state``: a light can show whether it is on. ``toggles``: a press switches it.
+    """
 
     name: str
     needs: Needs
     command: Callable[[str, Press], Command]
     has_state: bool = False
+    toggles: bool = False
 
 
 def _load_preset(argument: str, press: Press) -> Command:
@@ -60,11 +79,26 @@ def _load_preset(argument: str, press: Press) -> Command:
 _ROWS = (
     ActionRow("generate", Needs.NOTHING, lambda _, __: Generate(), has_state=True),
     ActionRow("cancel", Needs.NOTHING, lambda _, __: Cancel()),
+    ActionRow("live", Needs.NOTHING, lambda _, __: Live(), has_state=True),
+    ActionRow("capture", Needs.NOTHING, lambda _, __: Capture()),
     ActionRow("stop", Needs.NOTHING, lambda _, __: Stop()),
     ActionRow("panic", Needs.NOTHING, lambda _, __: Panic()),
     ActionRow("preset.load", Needs.PRESET, _load_preset),
     ActionRow("reset", Needs.KNOB, lambda name, _: ResetKnob(name)),
-    ActionRow("tag", Needs.TAG, lambda tag, press: ToggleTag(tag, press.on), has_state=True),
+    ActionRow("tag", Needs.TAG, lambda tag, press: ToggleTag(tag, press.on), True, True),
+    ActionRow("audition.play", Needs.NOTHING, lambda _, __: AuditionPlay(), has_state=True),
+    ActionRow("audition.stop", Needs.NOTHING, lambda _, __: AuditionStop()),
+    ActionRow("audition.next", Needs.NOTHING, lambda _, __: AuditionStep(1)),
+    ActionRow("audition.prev", Needs.NOTHING, lambda _, __: AuditionStep(-1)),
+    ActionRow("audition.ab", Needs.NOTHING, lambda _, __: AuditionCompare()),
+    ActionRow("audition.keep", Needs.NOTHING, lambda _, __: Judge(Status.KEPT)),
+    ActionRow("audition.reject", Needs.NOTHING, lambda _, __: Judge(Status.REJECTED)),
+    ActionRow("audition.undo", Needs.NOTHING, lambda _, __: UndoJudgement()),
+    ActionRow("audition.favourite", Needs.NOTHING, lambda _, it: Favourite(it.on), True, True),
+    ActionRow("audition.loop", Needs.NOTHING, lambda _, it: AuditionLoop(it.on), True, True),
+    ActionRow("audition.follow", Needs.NOTHING, lambda _, it: AuditionFollow(it.on), True, True),
+    ActionRow("reroll", Needs.NOTHING, lambda _, __: Reroll()),
+    ActionRow("more", Needs.NOTHING, lambda _, __: MakeMore()),
 )
 ACTIONS: Final[Mapping[str, ActionRow]] = MappingProxyType({row.name: row for row in _ROWS})
 

@@ -13,7 +13,19 @@ from time import perf_counter_ns
 from types import MappingProxyType
 from typing import Protocol
 
+from mula_bridge.audio_messages import AudioDevice
+from mula_bridge.deck_messages import DeckCommand, DeckReport
 from mula_bridge.knobs import KnobValue
+from mula_bridge.live_messages import Capture, Heard, Live, LiveChanged
+from mula_bridge.notice import Notice
+from mula_bridge.tempo_messages import (
+    Beat,
+    ChooseClock,
+    ClockChanged,
+    Quantised,
+    StartTransport,
+    StopTransport,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +115,16 @@ class SetLyrics:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Queue a job. ``id`` None: the daemon names it. ``overrides``: knobs of this job only."""
+    """Queue a job. ``id`` None: the daemon names it.
+
+    ``overrides`` are knobs, and the texts (None: as they are set) of this job only.
+    """
 
     id: str | None = None
     overrides: Mapping[str, KnobValue] = field(default_factory=lambda: MappingProxyType({}))
+    tags: tuple[str, ...] | None = None
+    tags_b: tuple[str, ...] | None = None
+    lyrics: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +215,15 @@ Command = (
     | MorphPresets
     | LearnKnob
     | StopLearning
+    | StartTransport
+    | StopTransport
+    | ChooseClock
+    | Quantised
+    | DeckCommand
     | QueryStatus
     | QueryDump
+    | Live
+    | Capture
 )
 
 
@@ -253,6 +278,13 @@ class PresetSaved:
     """A preset was kept under this name."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresetsChanged:
+    """The presets there are, by name; they are numbered from 1 in this order."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +383,7 @@ Report = (
     | TagsChanged
     | LyricsChanged
     | PresetSaved
+    | PresetsChanged
     | KnobLearnt
     | JobChanged
     | Progress
@@ -358,7 +391,14 @@ Report = (
     | ClipReady
     | EngineChanged
     | AudioReport
+    | Beat
+    | ClockChanged
+    | AudioDevice
+    | LiveChanged
+    | Heard
+    | DeckReport
     | StatusReport
+    | Notice
     | Failed
 )
 

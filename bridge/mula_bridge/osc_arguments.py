@@ -54,7 +54,7 @@ class Argument:
     @property
     def asks(self) -> bool:
         """Whether leaving it out asks for the value that is set."""
-        return self.optional and self.kind in (Kind.KNOB, Kind.NUMBER, Kind.TEXT)
+        return self.optional and self.kind in (Kind.KNOB, Kind.NUMBER, Kind.SWITCH, Kind.TEXT)
 
     def tag(self, knob: Knob | None = None) -> str:
         """The OSC type that it is sent as ("any" where that is open)."""

@@ -11,7 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from mula_bridge.deck_messages import (
+    AuditionGain,
+    AuditionQuantise,
+    AuditionStep,
+    Favourite,
+    Judge,
+    MakeMore,
+    Reroll,
+    Status,
+)
 from mula_bridge.knobs import KNOBS
+from mula_bridge.live_messages import Capture, Live
 from mula_bridge.messages import (
     Command,
     LearnKnob,
@@ -38,6 +49,8 @@ from mula_bridge.osc_arguments import (
 )
 from mula_bridge.osc_pattern import Pattern
 from mula_bridge.osc_types import Value
+from mula_bridge.quantum import BEATS_PER_BAR, MAX_BARS, parse_quantum
+from mula_bridge.tempo_messages import ChooseClock
 
 MAX_PATTERNS: Final = 8
 """Patterns in one subscription."""
@@ -104,6 +117,63 @@ def learn(_: str, args: Args) -> Command:
     return LearnKnob(text(single(args)))
 
 
+def step(by: int) -> Reader:
+    return trigger(lambda: AuditionStep(by))
+
+
+def judge(status: Status) -> Reader:
+    return trigger_with_id(lambda clip: Judge(status, clip))
+
+
+def switch(make: Callable[[bool | None], Command]) -> Reader:
+    """Forms: on or off; nothing, to ask."""
+    return lambda _, args: make(None if is_question(args) else number(single(args)) != 0)
+
+
+def favourite(_: str, args: Args) -> Command:
+    """Forms: on or off; on or off and a clip."""
+    clip = text(args[1]) if len(args) == 2 else None
+    return Favourite(number(single(args if clip is None else args[:1])) != 0, clip)
+
+
+def quantise(_: str, args: Args) -> Command:
+    """Forms: a quantum in words; a number of bars; nothing, to ask."""
+    if is_question(args):
+        return AuditionQuantise(None)
+    value = single(args)
+    if isinstance(value, str):
+        return AuditionQuantise(parse_quantum(value))
+    bars = whole(value)
+    if not 0 <= bars <= MAX_BARS:
+        raise Mismatch(args)
+    return AuditionQuantise(bars * BEATS_PER_BAR)
+
+
+def audition_gain(_: str, args: Args) -> Command:
+    return AuditionGain(None if is_question(args) else number(single(args)))
+
+
+def reroll(_: str, args: Args) -> Command | None:
+    """Forms: nothing or a trigger; a clip; a clip and an id for the job."""
+    if not any(isinstance(value, str) for value in args):
+        return Reroll() if fires(args) else None
+    if len(args) > 2:
+        raise Mismatch(args)
+    clip, *job = map(text, args)
+    return Reroll(clip or None, *job)
+
+
+def make_more(_: str, args: Args) -> Command | None:
+    """Forms: nothing or a trigger; a clip, how many takes, and an id for the job."""
+    if not any(isinstance(value, str) for value in args):
+        return MakeMore() if fires(args) else None
+    if len(args) > 3:
+        raise Mismatch(args)
+    clip = text(args[0])
+    takes = whole(args[1]) if len(args) > 1 else None
+    return MakeMore(clip or None, takes, *map(text, args[2:]))
+
+
 def set_knob(*, norm: bool) -> Reader:
     def read(name: str, args: Args) -> Command:
         if len(args) == 1 and type(args[0]) is float:  # nearly every message there is
@@ -116,6 +186,24 @@ def set_knob(*, norm: bool) -> Reader:
         return SetKnob(name, number(value), norm)
 
     return read
+
+
+def live(_: str, args: Args) -> Command:
+    return Live(number(single(args)) != 0)
+
+
+def capture(_: str, args: Args) -> Command | None:
+    """Forms: nothing; how many bars. 0 is a button's release."""
+    bars = whole(single(args)) if args else None
+    return Capture(bars) if bars != 0 else None
+
+
+def set_bpm(_: str, args: Args) -> Command:
+    return QueryKnob("bpm") if is_question(args) else SetKnob("bpm", number(single(args)))
+
+
+def choose_clock(_: str, args: Args) -> Command:
+    return ChooseClock(None if is_question(args) else text(single(args)))
 
 
 def nudge_knob(name: str, args: Args) -> Command:

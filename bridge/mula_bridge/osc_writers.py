@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from mula_bridge.audio_messages import AudioDevice
+from mula_bridge.deck_messages import (
+    AuditionSettings,
+    AuditionState,
+    ClipJudged,
+    DeckChanged,
+)
 from mula_bridge.knobs import FRAME_KNOBS, KNOBS
+from mula_bridge.live_messages import Heard, LiveChanged
 from mula_bridge.messages import (
     AudioReport,
     ClipReady,
@@ -21,13 +29,17 @@ from mula_bridge.messages import (
     KnobLearnt,
     LyricsChanged,
     PresetSaved,
+    PresetsChanged,
     Progress,
     Prompt,
     StatusReport,
     TagsChanged,
 )
+from mula_bridge.notice import Notice
 from mula_bridge.osc_arguments import Args
 from mula_bridge.osc_pattern import MAX_LENGTH, is_pattern
+from mula_bridge.quantum import quantum_text
+from mula_bridge.tempo_messages import Beat, ClockChanged
 
 Messages = Iterable[tuple[str, Args]]
 Writer = Callable[[Any], Messages]
@@ -43,6 +55,10 @@ def knob(report: KnobChanged) -> Messages:
 
 def norm(report: KnobChanged) -> Messages:
     return [(report.name, (report.norm,))]
+
+
+def bpm(report: KnobChanged) -> Messages:
+    return [("", (report.value,))] if report.name == "bpm" else []
 
 
 def tags(prompt: Prompt) -> Writer:
@@ -73,6 +89,10 @@ def preset(report: PresetSaved) -> Messages:
     return [("", (report.name,))]
 
 
+def presets(report: PresetsChanged) -> Messages:
+    return [("", report.names or ("",))]
+
+
 def learnt(report: KnobLearnt) -> Messages:
     return [("", (report.name, report.source))]
 
@@ -89,6 +109,47 @@ def progress(report: Progress) -> Messages:
 def clip(report: ClipReady) -> Messages:
     tempo, seconds = float(report.bpm), float(report.seconds)
     return [("", (report.id, report.path, tempo, report.bars, report.seed, seconds, report.job))]
+
+
+def audition_state(report: AuditionState) -> Messages:
+    switches = (int(report.loop), int(report.in_tempo))
+    place = (float(report.beat), report.beats)
+    return [("", (report.clip, str(report.playing), *place, *switches))]
+
+
+def deck(report: DeckChanged) -> Messages:
+    place = (report.clip, report.number, report.count)
+    recipe = (report.tags, float(report.bpm), report.bars, report.seed, report.take)
+    marks = (str(report.status), int(report.favourite), int(report.writing))
+    return [("", (*place, *recipe, *marks))]
+
+
+def favourite(report: DeckChanged) -> Messages:
+    return [("", (int(report.favourite), report.clip))]
+
+
+def audition_loop(report: AuditionSettings) -> Messages:
+    return [("", (int(report.loop),))]
+
+
+def audition_follow(report: AuditionSettings) -> Messages:
+    return [("", (int(report.follow),))]
+
+
+def audition_advance(report: AuditionSettings) -> Messages:
+    return [("", (int(report.advance),))]
+
+
+def audition_quantise(report: AuditionSettings) -> Messages:
+    return [("", (quantum_text(report.quantise),))]
+
+
+def audition_gain(report: AuditionSettings) -> Messages:
+    return [("", (float(report.gain_db),))]
+
+
+def judged(report: ClipJudged) -> Messages:
+    return [("", (report.id, str(report.status), int(report.favourite), report.path))]
 
 
 def engine(report: EngineChanged) -> Messages:
@@ -108,6 +169,39 @@ def frame(report: FrameReport) -> Messages:
 
 def audio(report: AudioReport) -> Messages:
     return [("", (max(SILENCE_DBFS, float(report.peak_dbfs)), report.underruns))]
+
+
+def beat(report: Beat) -> Messages:
+    state = (float(report.bpm), int(report.playing), float(report.late_ms))
+    return [("", (report.bar, report.beat, *state))]
+
+
+def clock(report: ClockChanged) -> Messages:
+    state = (float(report.bpm), int(report.playing))
+    return [("", (str(report.leader), *state, report.name))]
+
+
+def clock_source(report: ClockChanged) -> Messages:
+    return [("", (report.source,))]
+
+
+def notice(report: Notice) -> Messages:
+    return [("", (report.job, report.code, report.text[:MAX_ERROR_TEXT]))]
+
+
+def audio_device(report: AudioDevice) -> Messages:
+    facts = (report.name, report.rate, float(report.latency_ms), report.detail)
+    return [("", (str(report.state), *facts))]
+
+
+def live(report: LiveChanged) -> Messages:
+    reason = (report.reason[:MAX_ERROR_TEXT],) if report.reason else ()
+    return [("", (int(report.on), *reason))]
+
+
+def heard(report: Heard) -> Messages:
+    value = KNOBS[report.name].coerce(report.value)
+    return [("", (report.name, value, float(report.milliseconds), float(report.waited)))]
 
 
 def failed(report: Failed) -> Messages:

@@ -18,7 +18,7 @@ from mula_bridge.messages import Report
 from mula_bridge.osc_arguments import Args
 from mula_bridge.osc_types import Value
 from mula_bridge.oscquery_messages import EXTENSIONS
-from mula_bridge.oscquery_node import Access, Json, Node, clean_path
+from mula_bridge.oscquery_node import Access, Json, Node, Range, clean_path
 from mula_bridge.oscquery_nodes import build_nodes, span
 
 Limits = Mapping[str, tuple[float, float]]
@@ -70,6 +70,21 @@ class Namespace:
             if ranges != node.ranges:
                 self.nodes[path] = replace(node, ranges=ranges)
                 changed.append(path)
+        return changed
+
+    def offer(self, presets: Sequence[str]) -> list[str]:
+        """These presets can be loaded now. Returns the paths whose range is another now."""
+        changed = []
+        for path, node in self.nodes.items():
+            if "preset" in node.names:
+                values = Range(values=tuple(presets)) if presets else None
+                ranges = tuple(
+                    values if name == "preset" else one
+                    for name, one in zip(node.names, node.ranges, strict=True)
+                )
+                if ranges != node.ranges:
+                    self.nodes[path] = replace(node, ranges=ranges)
+                    changed.append(path)
         return changed
 
     def describe(self, path: str = "/") -> Json:

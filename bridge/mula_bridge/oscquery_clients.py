@@ -10,7 +10,7 @@ from typing import Final, cast
 from mula_bridge import __version__, addresses, osc
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.loop_timer import LoopTimer
-from mula_bridge.messages import Emit, Failed, Origin, Report
+from mula_bridge.messages import Emit, Failed, Origin, PresetsChanged, Report
 from mula_bridge.osc_arguments import Args
 from mula_bridge.osc_dispatch import ERRORS_PER_SECOND, Dispatch
 from mula_bridge.osc_echo import EchoHold
@@ -124,6 +124,8 @@ class Clients:
             if to.source == SOURCE:
                 self._answer_failure(report, to)
             return
+        if isinstance(report, PresetsChanged):
+            self._changed(self._namespace.offer(report.names))
         changes = self._namespace.take(report)
         own = to is not None and to.source == SOURCE
         asker = self._clients.get(cast("Peer", to.peer)) if to is not None and own else None
@@ -175,6 +177,9 @@ class Clients:
 
     def limit(self, limits: Limits) -> None:
         """The engine takes these ranges only; whoever is connected is told which changed."""
-        for path in self._namespace.limit(limits):
+        self._changed(self._namespace.limit(limits))
+
+    def _changed(self, paths: Sequence[str]) -> None:
+        for path in paths:
             for client in self._clients.values():
                 client.put(path_changed(path))

@@ -28,7 +28,7 @@ def build_nodes(presets: tuple[str, ...]) -> dict[str, Node]:
     """
     methods = {path: _node(path, row, knob, presets) for path, row, knob in addresses.concrete()}
     wild = {
-        row.template.rpartition("/")[0]: f"{row.template}: {row.description}"
+        row.template.partition("/NAME")[0]: f"{row.template}: {row.description}"
         for row in addresses.ROWS
         if "NAME" in row.template and not row.names
     }

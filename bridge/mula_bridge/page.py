@@ -45,7 +45,10 @@ _EFFECTS: Final = {
     Effect.CLIP: ("Next clip", "heard in the next clip"),
     Effect.NOW: ("Sound", "heard at once"),
 }
-_BUTTONS: Final = ("/mula/generate", "/mula/cancel", "/mula/stop", "/mula/panic")
+_BUTTONS: Final = ("/mula/generate", "/mula/more", "/mula/cancel", "/mula/stop", "/mula/panic")
+_DECK_BUTTONS: Final = tuple(
+    f"/mula/audition/{word}" for word in ("prev", "play", "next", "keep", "reject", "undo", "ab")
+)
 
 
 def page(namespace: Namespace, name: str) -> str:
@@ -68,16 +71,33 @@ def _head(namespace: Namespace, name: str) -> Iterator[str]:
     yield f"<p class=state>{_live(namespace, '/mula/engine', sep=' ')}</p>"
     yield "<p id=link role=status>not connected</p></div>"
     yield "<div class=bar><div class=buttons>"
-    for path in _BUTTONS:
-        if path in namespace.nodes:
-            word = path.rpartition("/")[2]
-            yield f"<button class={word} data-send={path}>{word.capitalize()}</button>"
+    yield from _buttons(namespace, _BUTTONS)
     yield "</div><progress max=1 value=0 data-part=/mula/progress aria-label=progress></progress>"
     yield f"<p class=state>{_live(namespace, '/mula/job', sep=' ')}</p></div>"
     yield "<p id=error role=alert hidden></p></header>"
 
 
+def _buttons(namespace: Namespace, paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        if path in namespace.nodes:
+            word = path.rpartition("/")[2]
+            yield f"<button class={word} data-send={path}>{word.capitalize()}</button>"
+
+
+def _deck(namespace: Namespace) -> Iterator[str]:
+    """The audition deck: what is on, what it does, and its buttons."""
+    if _DECK_BUTTONS[0] not in namespace.nodes:
+        return
+    yield "<section><h2>Audition <small>the clip on the deck</small></h2>"
+    for path in ("/mula/audition/clip", "/mula/audition/state"):
+        yield f"<p class=state>{_live(namespace, path, sep=' ')}</p>"
+    yield "<div class=buttons>"
+    yield from _buttons(namespace, _DECK_BUTTONS)
+    yield "</div></section>"
+
+
 def _panels(namespace: Namespace) -> Iterator[str]:
+    yield from _deck(namespace)
     for effect, (title, when) in _EFFECTS.items():
         knobs = [knob for knob in KNOBS.values() if knob.effect is effect]
         knobs.sort(key=lambda knob: knob.name != _FIRST)

@@ -25,11 +25,15 @@ _GAP: Final = 12
 _CONNECTIONS: Final = "1111111111"
 _EAST: Final = 1
 _MOMENTARY: Final = 0
+_TOGGLE: Final = 2  # switches when it is pressed
 _CENTRED: Final = 2
 # Names of the controls in the file keep their ids from one generation to the next.
 _NAMESPACE: Final = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
-_ACTIONS: Final = ("generate", "cancel", "stop", "panic")
+_ACTIONS: Final = ("generate", "more", "cancel", "stop", "panic")
+_DECK: Final = ("prev", "play", "next", "keep", "reject", "undo", "ab")
+_SWITCHES: Final = ("/mula/audition/loop", "/mula/audition/favourite", "/mula/live")
+"""Switched here or elsewhere; the others are pressed."""
 Argument = tuple[str, str, str]
 """``VALUE`` or ``CONSTANT``; the conversion; the value's name or the constant."""
 
@@ -50,6 +54,15 @@ class Colour(NamedTuple):
     g: float
     b: float
     a: float = 1.0
+
+
+class _Button(NamedTuple):
+    """What is written on a button, and what it sends."""
+
+    text: str
+    address: str
+    sent: Argument
+    colour: Colour
 
 
 _ORANGE, _BLUE = Colour(1.0, 0.54, 0.3), Colour(0.36, 0.62, 0.95)
@@ -87,13 +100,32 @@ def _controls(presets: Sequence[str]) -> list[ET.Element]:
     # In the middle: one fader for each knob, genre_strength over twice the width.
     names = ("genre_strength", *_live(), "morph", "takes", "bars")
     unit = (WIDTH - _GAP) // (len(names) + 1)
-    x, height = _GAP, 480
+    x, height = _GAP, 340
     for name in names:
         width = (2 * unit if name == "genre_strength" else unit) - _GAP
         made += _fader(name, Frame(x, top, width, height))
         x += width + _GAP
-    # Below: what is done, and presets.
-    made += _buttons(top + height + _GAP, presets)
+    # Below: the audition deck, what is done, and presets.
+    below = top + height + _GAP
+    made += _deck_labels(below, row)
+    made += _buttons(below + row + _GAP, presets)
+    return made
+
+
+def _deck_labels(y: int, height: int) -> list[ET.Element]:
+    """Which clip is on the deck, its place among the others, and what it does."""
+    shown = (
+        ("deck state", "/mula/audition/state", 1, 150, _GREEN),
+        ("deck number", "/mula/audition/clip", 1, 60, _INK),
+        ("deck count", "/mula/audition/clip", 2, 60, _GREY),
+        ("deck tags", "/mula/audition/clip", 3, 400, _INK),
+        ("deck status", "/mula/audition/clip", 8, 130, _BLUE),
+        ("deck quantum", "/mula/audition/quantise", 0, 128, _GREY),
+    )
+    made, x = [], _GAP
+    for name, address, skip, width, colour in shown:
+        made.append(_label(name, Frame(x, y, width, height), address, colour, skip=skip))
+        x += width + _GAP
     return made
 
 
@@ -128,21 +160,46 @@ def _fader(name: str, frame: Frame) -> list[ET.Element]:
 
 
 def _buttons(y: int, presets: Sequence[str]) -> list[ET.Element]:
+    """Rows of equal buttons from ``y`` down to the edge of the canvas."""
+    colours = {"generate": _ORANGE, "panic": _RED, "keep": _GREEN, "reject": _RED}
+    press: Argument = ("VALUE", "FLOAT", "x")
+    deck = [
+        *(
+            _Button(name, f"/mula/audition/{name}", press, colours.get(name, _GREY))
+            for name in _DECK
+        ),
+        *(_Button(path.rpartition("/")[2], path, press, _BLUE) for path in _SWITCHES),
+    ]
+    actions = [_Button(name, f"/mula/{name}", press, colours.get(name, _GREY)) for name in _ACTIONS]
+    loads = [
+        _Button(name, "/mula/preset/load", ("CONSTANT", "STRING", name), _BLUE)
+        for name in presets[:8]
+    ]
+    rows = (deck, actions, loads)
+    height = (HEIGHT - y) // len(rows) - _GAP
     made: list[ET.Element] = []
-    colours = {"generate": _ORANGE, "panic": _RED}
-    height = (HEIGHT - y - 2 * _GAP) // 2
-    for names, top in ((_ACTIONS, y), (tuple(presets[:8]), y + height + _GAP)):
-        width = (WIDTH - _GAP) // max(1, len(names)) - _GAP
-        for index, name in enumerate(names):
+    for number, row in enumerate(rows):
+        width = (WIDTH - _GAP) // max(1, len(row)) - _GAP
+        for index, button in enumerate(row):
+            top = y + number * (height + _GAP)
             frame = Frame(_GAP + index * (width + _GAP), top, width, height)
-            if names is _ACTIONS:
-                address, sent = f"/mula/{name}", ("VALUE", "FLOAT", "x")
-                button = _button(name, frame, colours.get(name, _GREY), address, sent)
+            name = f"preset {button.text}" if row is loads else button.text
+            if button.address in _SWITCHES:
+                made.append(_switch(name, frame, button.colour, button.address))
             else:
-                sent = ("CONSTANT", "STRING", name)
-                button = _button(f"preset {name}", frame, _BLUE, "/mula/preset/load", sent)
-            made += [button, _caption(f"{name} label", frame, name)]
+                sent = (button.colour, button.address, button.sent)
+                made.append(_button(name, frame, *sent))
+            made.append(_caption(f"{name} label", frame, button.text))
     return made
+
+
+def _switch(name: str, frame: Frame, colour: Colour, address: str) -> ET.Element:
+    """A button that stays down, and follows what is switched elsewhere."""
+    switch = _node("BUTTON", name, frame, colour)
+    _property(switch, "buttonType", _TOGGLE)
+    _value(switch, "x", "0")
+    _osc(switch, address, [("VALUE", "INTEGER", "x")], trigger="ANY", receive=True)
+    return switch
 
 
 def _button(

@@ -5,6 +5,20 @@ from __future__ import annotations
 import pytest
 
 from mula_bridge.actions import ACTIONS, Press, parse_action
+from mula_bridge.deck_messages import (
+    AuditionCompare,
+    AuditionFollow,
+    AuditionLoop,
+    AuditionPlay,
+    AuditionStep,
+    AuditionStop,
+    Favourite,
+    Judge,
+    MakeMore,
+    Reroll,
+    Status,
+    UndoJudgement,
+)
 from mula_bridge.errors import BadInput, UnknownName
 from mula_bridge.messages import (
     Cancel,
@@ -29,6 +43,19 @@ from mula_bridge.messages import (
         ("preset.load jazz flow", LoadPreset("jazz flow")),
         ("reset  cfg", ResetKnob("cfg")),
         ("tag techno", ToggleTag("techno", True)),
+        ("audition.play", AuditionPlay()),
+        ("audition.stop", AuditionStop()),
+        ("audition.next", AuditionStep(1)),
+        ("audition.prev", AuditionStep(-1)),
+        ("audition.ab", AuditionCompare()),
+        ("audition.keep", Judge(Status.KEPT)),
+        ("audition.reject", Judge(Status.REJECTED)),
+        ("audition.undo", UndoJudgement()),
+        ("audition.favourite", Favourite(True)),
+        ("audition.loop", AuditionLoop(True)),
+        ("audition.follow", AuditionFollow(True)),
+        ("reroll", Reroll()),
+        ("more", MakeMore()),
     ],
 )
 def test_each_action(text: str, command: Command) -> None:
@@ -53,7 +80,8 @@ def test_a_toggle_switches_to_what_it_is_told() -> None:
     ("text", "complaint"),
     [
         ("generat", "unknown action 'generat'; did you mean generate"),
-        ("audition.play", r"unknown action 'audition.play'.*\(there are generate, cancel"),
+        ("audition.pla", r"unknown action 'audition.pla'.*did you mean audition.play"),
+        ("play", r"unknown action 'play'.*\(there are generate, cancel"),
         ("", "unknown action"),
         ("stop it", "takes nothing after it"),
         ("preset.load", "needs a preset after it"),

@@ -11,6 +11,28 @@ from hypothesis import strategies as st
 
 from mula_bridge import addresses
 from mula_bridge.addresses import ROWS, UnknownAddress, concrete, decode, encode
+from mula_bridge.deck_messages import (
+    AuditionAdvance,
+    AuditionCompare,
+    AuditionFollow,
+    AuditionGain,
+    AuditionLoop,
+    AuditionPlay,
+    AuditionQuantise,
+    AuditionSettings,
+    AuditionState,
+    AuditionStep,
+    AuditionStop,
+    ClipJudged,
+    DeckChanged,
+    Favourite,
+    Judge,
+    MakeMore,
+    Playing,
+    Reroll,
+    Status,
+    UndoJudgement,
+)
 from mula_bridge.errors import BadInput
 from mula_bridge.knobs import KNOBS
 from mula_bridge.messages import (
@@ -31,6 +53,7 @@ from mula_bridge.messages import (
     NudgeKnob,
     Panic,
     PresetSaved,
+    PresetsChanged,
     Progress,
     Prompt,
     QueryDump,
@@ -50,6 +73,15 @@ from mula_bridge.messages import (
 from mula_bridge.osc import IMPULSE, Value
 from mula_bridge.osc_arguments import Args
 from mula_bridge.osc_readers import Ping, QueryVersion, Subscribe, Unsubscribe
+from mula_bridge.tempo_messages import (
+    Beat,
+    ChooseClock,
+    Clock,
+    ClockChanged,
+    Quantised,
+    StartTransport,
+    StopTransport,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +89,17 @@ from mula_bridge.osc_readers import Ping, QueryVersion, Subscribe, Unsubscribe
     [
         ("/mula/knob/cfg", (3.0,), SetKnob("cfg", 3.0)),
         ("/mula/knob/cfg", (3,), SetKnob("cfg", 3)),
+        ("/mula/bpm", (128.0,), SetKnob("bpm", 128.0)),
+        ("/mula/bpm", (), QueryKnob("bpm")),
+        ("/mula/transport/start", (), StartTransport()),
+        ("/mula/transport/stop", (1,), StopTransport()),
+        ("/mula/transport/stop", (0,), None),
+        ("/mula/clock/source", ("link",), ChooseClock("link")),
+        ("/mula/clock/source", (), ChooseClock(None)),
+        ("/mula/at/bar/generate", ("a",), Quantised(Generate("a"), 4)),
+        ("/mula/at/bar/generate", (0,), None),
+        ("/mula/at/2bars/knob/cfg", (3.0,), Quantised(SetKnob("cfg", 3.0), 8)),
+        ("/mula/at/beat/tag/dark", (1,), Quantised(ToggleTag("dark", True), 1)),
         ("/mula/knob/cfg", ("2.5",), SetKnob("cfg", 2.5)),
         ("/mula/knob/cfg", (True,), SetKnob("cfg", 1)),
         ("/mula/knob/cfg", (False,), SetKnob("cfg", 0)),
@@ -90,6 +133,47 @@ from mula_bridge.osc_readers import Ping, QueryVersion, Subscribe, Unsubscribe
         ("/mula/generate", (1, "intro"), Generate("intro")),
         ("/mula/generate", (0, "intro"), None),
         ("/mula/generate", ("",), Generate()),
+        ("/mula/reroll", (), Reroll()),
+        ("/mula/reroll", (0,), None),
+        ("/mula/reroll", ("a",), Reroll("a")),
+        ("/mula/reroll", ("", "again"), Reroll(None, "again")),
+        ("/mula/more", (1,), MakeMore()),
+        ("/mula/more", (0.0,), None),
+        ("/mula/more", ("a",), MakeMore("a")),
+        ("/mula/more", ("", 3), MakeMore(None, 3)),
+        ("/mula/more", ("a", 3, "again"), MakeMore("a", 3, "again")),
+        ("/mula/audition/play", (), AuditionPlay()),
+        ("/mula/audition/play", (1,), AuditionPlay()),
+        ("/mula/audition/play", (0,), None),
+        ("/mula/audition/play", ("a",), AuditionPlay("a")),
+        ("/mula/audition/stop", (), AuditionStop()),
+        ("/mula/audition/next", (1.0,), AuditionStep(1)),
+        ("/mula/audition/prev", (1.0,), AuditionStep(-1)),
+        ("/mula/audition/prev", (0.0,), None),
+        ("/mula/audition/ab", (), AuditionCompare()),
+        ("/mula/audition/ab", ("a",), AuditionCompare("a")),
+        ("/mula/audition/keep", (), Judge(Status.KEPT)),
+        ("/mula/audition/keep", ("a",), Judge(Status.KEPT, "a")),
+        ("/mula/audition/reject", (1,), Judge(Status.REJECTED)),
+        ("/mula/audition/reject", (0,), None),
+        ("/mula/audition/restore", ("a",), Judge(Status.NEW, "a")),
+        ("/mula/audition/favourite", (1,), Favourite(True)),
+        ("/mula/audition/favourite", (0,), Favourite(False)),
+        ("/mula/audition/favourite", (1, "a"), Favourite(True, "a")),
+        ("/mula/audition/undo", (), UndoJudgement()),
+        ("/mula/audition/loop", (1,), AuditionLoop(True)),
+        ("/mula/audition/loop", (False,), AuditionLoop(False)),
+        ("/mula/audition/loop", (), AuditionLoop(None)),
+        ("/mula/audition/follow", (0.0,), AuditionFollow(False)),
+        ("/mula/audition/advance", (1,), AuditionAdvance(True)),
+        ("/mula/audition/quantise", ("bar",), AuditionQuantise(4)),
+        ("/mula/audition/quantise", ("2 bars",), AuditionQuantise(8)),
+        ("/mula/audition/quantise", ("off",), AuditionQuantise(0)),
+        ("/mula/audition/quantise", (2,), AuditionQuantise(8)),
+        ("/mula/audition/quantise", (0.0,), AuditionQuantise(0)),
+        ("/mula/audition/quantise", (), AuditionQuantise(None)),
+        ("/mula/audition/gain", (-6,), AuditionGain(-6)),
+        ("/mula/audition/gain", (), AuditionGain(None)),
         ("/mula/cancel", (), Cancel()),
         ("/mula/cancel", ("intro",), Cancel("intro")),
         ("/mula/stop", (IMPULSE,), Stop()),
@@ -118,6 +202,10 @@ from mula_bridge.osc_readers import Ping, QueryVersion, Subscribe, Unsubscribe
 )
 def test_decode(address: str, args: Args, expected: object) -> None:
     assert decode(address, args) == expected
+
+
+def test_what_waits_for_the_beat_is_confirmed_when_it_is_obeyed() -> None:
+    assert addresses.confirmation(Quantised(SetKnob("cfg", 3.0), 4)) == ()
 
 
 @pytest.mark.parametrize("value", [1, 1.0, 2, -1, True, IMPULSE, "1"])
@@ -170,7 +258,19 @@ def test_subscribe_takes_patterns_with_or_without_a_port() -> None:
         ("/mula/subscribe", (9001, "/mula/[x"), ["does not close"]),
         ("/mula/subscribe", (9001, *["/a"] * 9), ["9 arguments"]),
         ("/mula/unsubscribe", (9001, 9002), ["2 arguments"]),
+        ("/mula/reroll", ("a", "b", "c"), ["3 arguments"]),
+        ("/mula/more", ("a", 1.5), ["a whole number", "1.5"]),
+        ("/mula/more", ("a", 1, "b", "c"), ["4 arguments"]),
+        ("/mula/audition/loop", ("x",), ["0 or 1", "nothing, to ask", "'x'"]),
+        ("/mula/audition/quantise", (-1,), ["/mula/audition/quantise"]),
+        ("/mula/audition/quantise", (65,), ["65"]),
+        ("/mula/audition/quantise", ("tuesday",), ["'tuesday'", "off, beat, bar, 2bars"]),
+        ("/mula/audition/gain", ("x",), ["a number", "nothing, to ask"]),
+        ("/mula/audition/favourite", (1, "a", 2), ["3 arguments"]),
         ("/mula/stop", (IMPULSE, 1), ["2 arguments"]),
+        ("/mula/at/tuesday/generate", (), ["'tuesday'", "off, beat, bar, 2bars"]),
+        ("/mula/at/bar/knob/cfg", ("loud",), ["/mula/knob/cfg", "a number 0..7"]),
+        ("/mula/at/bar/ping", (), ["answered at once"]),
     ],
 )
 def test_a_wrong_argument_is_told_what_came_and_what_is_expected(
@@ -188,6 +288,7 @@ def test_a_wrong_argument_is_told_what_came_and_what_is_expected(
         ("/mula/knbo/temperature", "/mula/knob/temperature"),
         ("/mula/generat", "/mula/generate"),
         ("/mula/subscrib", "/mula/subscribe"),
+        ("/mula/at/bar/generat", "/mula/generate"),
     ],
 )
 def test_an_unknown_address_is_told_the_nearest(address: str, close: str) -> None:
@@ -197,7 +298,12 @@ def test_an_unknown_address_is_told_the_nearest(address: str, close: str) -> Non
     assert str(told.value) == f"no such address; did you mean {close}?"
 
 
-@pytest.mark.parametrize("address", ["/live/song", "/", "/mula/tag/", "/mula/tag/a/b", "/" * 5000])
+AGAIN = "/mula/at/bar/at/bar/stop"
+
+
+@pytest.mark.parametrize(
+    "address", ["/live/song", "/", "/mula/tag/", "/mula/tag/a/b", "/" * 5000, AGAIN]
+)
 def test_an_address_like_none_of_ours_gets_no_hint(address: str) -> None:
     with pytest.raises(UnknownAddress):
         decode(address)
@@ -215,9 +321,18 @@ def test_an_address_like_none_of_ours_gets_no_hint(address: str) -> None:
             TagsChanged(("drum and bass", "r/b")),
             [("/mula/tags", ("drum and bass", "r/b")), ("/mula/tag/drum_and_bass", (1,))],
         ),
+        (
+            KnobChanged("bpm", 90.0, 0.25),
+            [
+                ("/mula/knob/bpm", (90.0,)),
+                ("/mula/norm/bpm", (0.25,)),
+                ("/mula/bpm", (90.0,)),
+            ],
+        ),
         (TagsChanged(()), [("/mula/tags", ("",))]),
         (TagsChanged(("jazz",), Prompt.B), [("/mula/tags/b", ("jazz",))]),
         (LyricsChanged("la"), [("/mula/lyrics", ("la",))]),
+        (PresetsChanged(("soft", "mine")), [("/mula/presets", ("soft", "mine"))]),
         (PresetSaved("mine"), [("/mula/preset/save", ("mine",))]),
         (JobChanged("j1", JobState.QUEUED), [("/mula/job", ("j1", "queued"))]),
         (JobChanged("j1", JobState.FAILED, "why"), [("/mula/job", ("j1", "failed", "why"))]),
@@ -234,6 +349,39 @@ def test_an_address_like_none_of_ours_gets_no_hint(address: str) -> None:
         (
             FrameReport("j1", 3, 64, {"cfg": 2, "temperature": 0.8, "top_k": 40.0}, 9, 0),
             [("/mula/frame", ("j1", 3, 64, 2.0, 0.8, 40, 0.0))],
+        ),
+        (Beat(3, 1, 120, True, 0.5), [("/mula/beat", (3, 1, 120.0, 1, 0.5))]),
+        (
+            ClockChanged("auto", Clock.MIDI, "Box", 90, False),
+            [("/mula/clock/source", ("auto",)), ("/mula/clock", ("midi", 90.0, 0, "Box"))],
+        ),
+        (
+            AuditionState("c1", Playing.PLAYING, 1.5, 16, True, False),
+            [("/mula/audition/state", ("c1", "playing", 1.5, 16, 1, 0))],
+        ),
+        (
+            DeckChanged("c1", 2, 8, "techno, dark", 128, 4, 7, 1, Status.KEPT, True, False),
+            [
+                ("/mula/audition/favourite", (1, "c1")),
+                (
+                    "/mula/audition/clip",
+                    ("c1", 2, 8, "techno, dark", 128.0, 4, 7, 1, "kept", 1, 0),
+                ),
+            ],
+        ),
+        (
+            AuditionSettings(True, False, True, 8, -6),
+            [
+                ("/mula/audition/loop", (1,)),
+                ("/mula/audition/follow", (0,)),
+                ("/mula/audition/advance", (1,)),
+                ("/mula/audition/quantise", ("2bars",)),
+                ("/mula/audition/gain", (-6.0,)),
+            ],
+        ),
+        (
+            ClipJudged("c1", Status.REJECTED, False, "/a/rejected/c1.wav"),
+            [("/mula/clip/status", ("c1", "rejected", 0, "/a/rejected/c1.wav"))],
         ),
         (AudioReport(float("-inf"), 2), [("/mula/audio", (-120.0, 2))]),
         (Failed("/x", "busy", "text"), [("/mula/error", ("/x", "busy", "text"))]),
@@ -256,7 +404,12 @@ def test_an_error_is_never_longer_than_a_packet() -> None:
 
 
 def test_what_is_sent_back_is_what_sets_it() -> None:
-    for report in (KnobChanged("key", "Amin", 0.9), TagsChanged(("a", "b")), LyricsChanged("la")):
+    for report in (
+        KnobChanged("key", "Amin", 0.9),
+        TagsChanged(("a", "b")),
+        LyricsChanged("la"),
+        AuditionSettings(loop=True, quantise=1, gain_db=-3.5),
+    ):
         for address, args in encode(report):
             command = decode(address, args)
             assert command is not None

@@ -140,3 +140,11 @@ def test_any_path_has_an_answer(parts: list[str], query: str) -> None:
 def test_failures_are_kept_as_the_last_error(namespace: Namespace) -> None:
     namespace.take(Failed("", "audio", "the cable is out"))
     assert namespace.describe("/mula/error")["VALUE"] == ["", "audio", "the cable is out"]
+
+
+def test_presets_that_can_be_loaded_may_change() -> None:
+    namespace = Namespace(["soft"])
+    changed = namespace.offer(["soft", "mine"])
+    assert "/mula/preset/load" in changed
+    assert namespace.describe("/mula/preset/load")["RANGE"] == [{"VALS": ["soft", "mine"]}]
+    assert namespace.offer(["soft", "mine"]) == []

@@ -9,7 +9,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from mula_bridge import addresses
+from mula_bridge.deck_messages import AuditionSettings, AuditionState, DeckChanged, Playing
 from mula_bridge.knobs import KNOBS, Effect
+from mula_bridge.live_messages import LiveChanged
 from mula_bridge.messages import (
     EngineChanged,
     EngineState,
@@ -23,7 +25,7 @@ from mula_bridge.messages import (
 from mula_bridge.touchosc import HEIGHT, WIDTH, layout, write_layout
 
 PRESETS = ("paper-default", "aggressive", "<jazz> & flow")
-SENT = {"FLOAT": 1.0}
+SENT = {"FLOAT": 1.0, "INTEGER": 1}
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,10 @@ def test_everything_that_is_heard_is_sent_by_the_daemon(root: ET.Element) -> Non
         EngineChanged(EngineState.READY, "mini"),
         JobChanged("job1", JobState.RUNNING),
         Progress("job1", 0.5),
+        AuditionState("a", Playing.PLAYING, 1.5, 16, True, True),
+        AuditionSettings(quantise=4),
+        DeckChanged("a", 1, 8, "techno"),
+        LiveChanged(True),
     ]
     said = {address: args for report in reports for address, args in addresses.encode(report)}
     for node in nodes(root):
