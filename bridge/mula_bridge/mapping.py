@@ -18,6 +18,7 @@ from mula_bridge.knobs import KnobValue
 from mula_bridge.midi import Kind
 from mula_bridge.midi_pairs import Order
 from mula_bridge.presets import preset_name
+from mula_bridge.quantum import OFF
 from mula_bridge.relative import Encoding
 from mula_bridge.takeover import Mode
 from mula_bridge.travel import Travel
@@ -109,21 +110,25 @@ class KnobTarget:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What one control does. ``feedback``: its light follows."""
+    """What one control does. ``feedback``: its light follows. ``quantum``: the beats it waits
+    for a multiple of, 0 for none."""
 
     controller: Controller
     control: Control
     target: KnobTarget | Action
     feedback: bool = True
+    quantum: int = OFF
 
 
 @dataclass(frozen=True, slots=True)
 class OscBinding:
-    """What one OSC address does. ``feedback``: it is told where its knob stands."""
+    """What one OSC address does. ``feedback``: it is told where its knob stands. ``quantum``:
+    the beats it waits for a multiple of, 0 for none."""
 
     control: OscControl
     target: KnobTarget | Action
     feedback: bool = True
+    quantum: int = OFF
 
 
 @dataclass(frozen=True, slots=True)

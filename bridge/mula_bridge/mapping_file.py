@@ -28,14 +28,14 @@ from mula_bridge.mapping_control import addresses, read_control
 from mula_bridge.mapping_osc import read_osc_control
 from mula_bridge.midi import Kind
 from mula_bridge.presets import preset_name
+from mula_bridge.quantum import OFF, parse_quantum
 from mula_bridge.relative import Encoding
 from mula_bridge.takeover import Mode
 from mula_bridge.travel import Travel
 from mula_bridge.yaml_tree import Part, parse_yaml
 
 _TOP = ("version", "controllers", "bindings", "presets", "genre_strength")
-_BINDING = ("from", "to", "do", "range", "takeover", "feedback")
-_LATER = {"quantize": "a binding cannot wait for the bar yet: leave 'quantize' out"}
+_BINDING = ("from", "to", "do", "range", "takeover", "feedback", "quantize")
 
 
 def load_mapping(paths: Iterable[Path]) -> Mapping:
@@ -194,9 +194,6 @@ def _listens(binding: Binding | OscBinding) -> tuple[str, tuple[object, ...]]:
 def _read_binding(
     item: Part, controllers: dict[str, Controller], presets: dict[str, Preset]
 ) -> Binding | OscBinding:
-    for name, (key, _) in item.entries("a binding").items():
-        if name in _LATER:
-            raise key.error(_LATER[name])
     fields = item.fields("a binding", _BINDING)
     if "from" not in fields:
         raise item.error("a binding says what moves it: 'from: CONTROLLER.CONTROL'")
@@ -206,10 +203,11 @@ def _read_binding(
     if not source.is_text() and "osc" in source.entries("from"):
         osc = read_osc_control(source)
         target = _read_target(item, fields, osc, presets)
-        return OscBinding(osc, target, _read_feedback(fields, target))
+        return OscBinding(osc, target, _read_feedback(fields, target), _read_quantum(fields))
     controller, control = _find(source, controllers) if source.is_text() else _read_inline(source)
     target = _read_target(item, fields, control, presets)
-    return Binding(controller, control, target, _read_feedback(fields, target))
+    feedback, quantum = _read_feedback(fields, target), _read_quantum(fields)
+    return Binding(controller, control, target, feedback, quantum)
 
 
 def _read_target(
@@ -280,6 +278,14 @@ def _read_knob_target(fields: dict[str, Part]) -> KnobTarget:
     if "takeover" in fields:
         mode = Mode(fields["takeover"].choice("takeover", [str(m) for m in Mode]))
     return KnobTarget(travel, mode)
+
+
+def _read_quantum(fields: dict[str, Part]) -> int:
+    part = fields.get("quantize")
+    if part is None:
+        return OFF
+    with part.blamed():
+        return parse_quantum(part.text("quantize"))
 
 
 def _read_feedback(fields: dict[str, Part], target: KnobTarget | Action) -> bool:

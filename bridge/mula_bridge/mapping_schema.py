@@ -19,6 +19,7 @@ from mula_bridge.knobs import KNOBS, Knob
 from mula_bridge.mapping_control import SOURCES
 from mula_bridge.mapping_osc import ADDRESS
 from mula_bridge.midi_pairs import Order
+from mula_bridge.quantum import QUANTUM
 from mula_bridge.relative import Encoding
 from mula_bridge.takeover import Mode
 
@@ -157,6 +158,10 @@ def _binding() -> Schema:
             "range": {**_ENDS, "description": "From and to, in the knob's own unit"},
             "takeover": _words(Mode),
             "feedback": {"enum": [True, False, "state"]},
+            "quantize": {
+                "description": "Wait for the beat: off, beat, bar, 2bars and so on",
+                "anyOf": [{"const": False}, {"type": "string", "pattern": QUANTUM}],
+            },
         },
         required=["from"],
     )

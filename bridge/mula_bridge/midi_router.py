@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections import abc
 from dataclasses import dataclass, field
 
-from mula_bridge.actions import Action, Press, fold_tag
+from mula_bridge.actions import Action
 from mula_bridge.knobs import Knobs, KnobValue
+from mula_bridge.lamps import Lamps
 from mula_bridge.mapping import Binding, KnobTarget, Mapping, port_matches
 from mula_bridge.messages import (
     Command,
-    JobChanged,
-    JobState,
     KnobChanged,
     Origin,
-    Prompt,
     Report,
     SetKnob,
-    TagsChanged,
-    ToggleTag,
 )
 from mula_bridge.midi import Event, Kind
 from mula_bridge.midi_decoder import Decoder
 from mula_bridge.midi_feedback import show, show_light
 from mula_bridge.midi_hand import Hand, raw_value
+from mula_bridge.tempo_messages import quantised
 from mula_bridge.travel import Travel
 
 HOLD_NS = 250_000_000
@@ -70,15 +67,14 @@ class MidiRouter:
     def __init__(self, mapping: Mapping, knobs: abc.Mapping[str, KnobValue] | None = None) -> None:
         self._bindings = mapping.bindings
         self._values: dict[str, KnobValue] = dict(Knobs() if knobs is None else knobs)
-        self._tags: frozenset[str] = frozenset()
-        self._jobs: set[str] = set()
+        self._lamps = Lamps()
         self._shown = [_Shown() for _ in mapping.bindings]
         self._ports: dict[str, _Port] = {}
 
     def remapped(self, mapping: Mapping) -> MidiRouter:
         """A router for another mapping that knows what this one has heard."""
         other = MidiRouter(mapping, self._values)
-        other._tags, other._jobs = self._tags, self._jobs
+        other._lamps = self._lamps
         return other
 
     # --- from the controllers -----------------------------------------------------------------
@@ -98,6 +94,7 @@ class MidiRouter:
             command = self._command(index, state, event, now_ns)
             if command is not None:
                 name = self._bindings[index].control.name
+                command = quantised(command, self._bindings[index].quantum)
                 sent.append((command, Origin("midi", (port, name), name, now_ns)))
         return sent
 
@@ -151,15 +148,8 @@ class MidiRouter:
         return command
 
     def _act(self, action: Action, event: Event) -> Command:
-        command = action.command(
-            Press(
-                number=event.number if event.kind is Kind.PROGRAM_CHANGE else None,
-                on=fold_tag(action.argument) not in self._tags,
-            )
-        )
-        if isinstance(command, ToggleTag):
-            self._tags ^= {fold_tag(command.tag)}
-        return command
+        number = event.number if event.kind is Kind.PROGRAM_CHANGE else None
+        return self._lamps.press(action, number)
 
     def _turn(self, travel: Travel, position: float) -> SetKnob:
         # Believed before it is reported: the next event may come first.
@@ -170,18 +160,11 @@ class MidiRouter:
 
     def hear(self, report: Report, mover: Origin | None, now_ns: int) -> list[Outgoing]:
         """What lights to change for a report; ``mover`` is who caused it, if anyone is known."""
-        match report:
-            case KnobChanged(name=name, value=value):
-                self._values[name] = value
-                return self._knob_changed(name, mover, now_ns)
-            case TagsChanged(tags=tags, prompt=Prompt.A):
-                self._tags = frozenset(map(fold_tag, tags))
-            case JobChanged(id=job, state=JobState.QUEUED | JobState.RUNNING):
-                self._jobs.add(job)
-            case JobChanged(id=job):
-                self._jobs.discard(job)
-            case _:
-                return []
+        if isinstance(report, KnobChanged):
+            self._values[report.name] = report.value
+            return self._knob_changed(report.name, mover, now_ns)
+        if not self._lamps.hear(report):
+            return []
         return [
             message
             for index, binding in enumerate(self._bindings)
@@ -273,9 +256,7 @@ class MidiRouter:
             return float(position >= 0.5) if binding.control.button else position
         if not target.row.has_state:
             return None
-        return float(
-            fold_tag(target.argument) in self._tags if target.argument else bool(self._jobs)
-        )
+        return float(self._lamps.is_on(target))
 
 
 def _find(table: abc.Mapping[_Address, int], event: Event) -> int | None:

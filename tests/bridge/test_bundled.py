@@ -15,9 +15,12 @@ from mula_bridge.mapping_file import load_mapping
 NAMES = [
     "akai-mpk-mini",
     "behringer-x-touch-mini",
+    "footswitch",
     "generic-8-knobs",
     "korg-nanokontrol2",
+    "max-for-live-cc",
     "novation-launch-control-xl",
+    "reaper-jsfx",
     "reaper-osc",
     "touchosc",
 ]
@@ -30,12 +33,14 @@ def test_all_of_them_are_there() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_valid_on_top_of_the_base(name: str) -> None:
     mapping = load_mapping(mapping_paths(name))
-    assert len(mapping.bindings) + len(mapping.osc) >= 10
+    assert len(mapping.bindings) + len(mapping.osc) >= 3
 
 
 def test_all_of_them_fit_together() -> None:
-    together = load_mapping(mapping_paths(*NAMES))
-    alone = [load_mapping(mapping_paths(name)) for name in NAMES]
+    # reaper-jsfx stands in for the generic map: the same numbers, without takeover.
+    names = [name for name in NAMES if name != "reaper-jsfx"]
+    together = load_mapping(mapping_paths(*names))
+    alone = [load_mapping(mapping_paths(name)) for name in names]
     assert len(together.bindings) == sum(len(mapping.bindings) for mapping in alone)
     assert len(together.osc) == sum(len(mapping.osc) for mapping in alone)
 

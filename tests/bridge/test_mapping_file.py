@@ -124,10 +124,10 @@ BINDINGS = (
         (BINDINGS + "bindings:\n  - {from: box.a}", "my.yaml:4: a binding has either"),
         (BINDINGS + "bindings:\n  - {from: box.a, to: cfg, do: stop}", "my.yaml:4: a binding has"),
         (BINDINGS + "bindings:\n  - {to: cfg}", "my.yaml:4: a binding says what moves it"),
-        (BINDINGS + "bindings:\n  - {from: box.a, do: audition.play}",
-         "my.yaml:4: unknown action 'audition.play'"),
-        (BINDINGS + "bindings:\n  - {from: box.a, do: stop, quantize: 1bar}",
-         "my.yaml:4: a binding cannot wait for the bar yet"),
+        (BINDINGS + "bindings:\n  - {from: box.a, do: audition.pause}",
+         "my.yaml:4: unknown action 'audition.pause'"),
+        (BINDINGS + "bindings:\n  - {from: box.a, do: stop, quantize: 1bra}",
+         "my.yaml:4: '1bra' is no quantum: off, beat, bar, 2bars"),
         (CONTROLS + "{osc: /1/fader1}", "my.yaml:6: an OSC address stands in its binding"),
         (BINDINGS + "bindings:\n  - {from: box.a, do: stop, range: [0, 1]}",
          "my.yaml:4: 'range' goes with 'to:'"),
@@ -261,3 +261,14 @@ def test_no_words_of_the_schema_raise_anything_else(text: str) -> None:
             parse_mapping(f"version: 1\n{key}: [{{{text}}}]\n")
         except MappingError as error:
             assert str(error).startswith("mapping:")
+
+
+@pytest.mark.parametrize(("word", "beats"), [("off", 0), ("beat", 1), ("1bar", 4), ("2bars", 8)])
+def test_a_binding_waits_for_the_beat(word: str, beats: int) -> None:
+    bindings = (
+        f"  - {{from: {{cc: 1}}, to: cfg, quantize: {word}}}\n"
+        f"  - {{from: {{osc: /x}}, do: stop, quantize: {word}}}\n"
+    )
+    mapping = parse_mapping(f"version: 1\nbindings:\n{bindings}")
+    assert mapping.bindings[0].quantum == beats
+    assert mapping.osc[0].quantum == beats

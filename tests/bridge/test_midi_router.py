@@ -23,6 +23,7 @@ from mula_bridge.messages import (
     ToggleTag,
 )
 from mula_bridge.midi_router import HOLD_NS, MidiRouter
+from mula_bridge.tempo_messages import Quantised
 
 PORT = "Box:knobs"
 MS = 1_000_000
@@ -45,6 +46,16 @@ def hear(
 ) -> list[bytes]:
     report = KnobChanged(name, value, knob(name).to_norm(value))
     return [message.data for message in midi.hear(report, mover, at)]
+
+
+def test_a_quantised_binding_wraps_what_it_sends() -> None:
+    midi = router(
+        "{from: box.k, to: cfg, quantize: bar}, {from: box.p, do: generate, quantize: 2bars}",
+        ", p: {note: 36}",
+    )
+    assert send(midi, 0xB0, 16, 127) == [Quantised(SetKnob("cfg", 1.0, norm=True), 4)]
+    assert send(midi, 0x90, 36, 100) == [Quantised(Generate(), 8)]
+    assert send(midi, 0x90, 36, 0) == []
 
 
 # --- commands -----------------------------------------------------------------------------------
