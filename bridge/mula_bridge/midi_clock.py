@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mula_bridge.midi import Event, Kind, parse
@@ -24,7 +24,7 @@ SILENCE_NS: Final = 500_000_000
 _TICKS_PER_SIXTEENTH: Final = 6
 _JUMP: Final = 1.75  # ticks: a longer interval is a gap, or a late tick
 _SETTLED: Final = 6  # ticks after a jump that tell which
-_MISSING: Final = 0.75  # ticks
+_WHOLE: Final = 0.2  # ticks: so near to a whole number of them, that many were lost
 _BPM_STEP: Final = 0.01
 
 
@@ -34,13 +34,15 @@ class ClockNews:
 
     ``bpm``: quarters a minute; None while it is not known, and when the clock has fallen
     silent. ``beat``: quarters since the start of the song, a tick being 1/24.
-    ``running``: between Start or Continue and Stop.
+    ``running``: between Start or Continue and Stop. ``at_ns``: when ``beat`` was, wobble
+    averaged out; None while no tick has come since the place was set, or no tempo is known.
     """
 
     port: str
     bpm: float | None
     beat: float
     running: bool
+    at_ns: int | None = None
 
 
 class MidiClock:
@@ -49,8 +51,9 @@ class MidiClock:
     def __init__(self) -> None:
         self._times: deque[int] = deque(maxlen=WINDOW + 1)
         self._tick_ns: float | None = None
+        self._fitted_ns = 0
         self._alive_ns: int | None = None  # the last tick, Start or Continue
-        self._jump: tuple[int, int] | None = None  # the time before it, ticks since
+        self._jump: _Jump | None = None
         self._position = 0  # in ticks
         self._stands = True  # the next tick is at the position, not one after it
         self._running = False
@@ -66,6 +69,14 @@ class MidiClock:
     def beat(self) -> float:
         """Quarters since the start of the song."""
         return self._position / TICKS_PER_BEAT
+
+    @property
+    def at_ns(self) -> int | None:
+        """When the last tick was, wobble averaged out; None before a tempo is known, and while
+        no tick has come since the position was set."""
+        if self._stands and self._running:
+            return None
+        return None if self._tick_ns is None else self._fitted_ns
 
     @property
     def running(self) -> bool:
@@ -116,31 +127,74 @@ class MidiClock:
 
     def _tick(self, at_ns: int) -> None:
         if self._jump is None and not self._stands and self._leaps(at_ns):
-            self._jump = self._times[-1], 0
+            assert self._tick_ns is not None
+            self._jump = _Jump(self._fitted_ns, self._tick_ns)
         if self._running:
             self._position += not self._stands
             self._stands = False
         self._times.append(at_ns)
         self._settle(at_ns)
         self.on_beat = self._running and self._position % TICKS_PER_BEAT == 0
-        if len(self._times) > ENOUGH:
-            self._tick_ns = _slope(self._times) or self._tick_ns
+        self._fit()
+
+    def _fit(self) -> None:
+        """A straight line through the ticks: how far apart they are, and where the last one is.
+
+        Few ticks tell where they are, but not how far apart: the tempo from before holds.
+        """
+        times = self._times
+        if len(times) > ENOUGH:
+            self._tick_ns = _slope(times) or self._tick_ns
+        if self._tick_ns is not None:
+            first = times[0]
+            middle = first + sum(at_ns - first for at_ns in times) / len(times)
+            self._fitted_ns = round(middle + self._tick_ns * (len(times) - 1) / 2)
 
     def _settle(self, at_ns: int) -> None:
-        """After a jump: a late tick is caught up with; ticks that never came are made up for."""
-        if self._jump is None or self._tick_ns is None:
+        """After a jump: a late tick is caught up with, ticks that were lost are made up for, and
+        a clock that stood still goes on from where it stood.
+
+        What was lost shifts the ticks by whole intervals; a clock whose machine was held up
+        (a DAW that dropped out stops its song, too) shifts them by anything.
+        """
+        jump = self._jump
+        if jump is None:
             return
-        before_ns, count = self._jump[0], self._jump[1] + 1
-        self._jump = before_ns, count
-        if count < _SETTLED:
+        jump.since.append(at_ns)
+        if len(jump.since) < _SETTLED:
             return
         self._jump = None
-        missing = (at_ns - before_ns) / self._tick_ns - count
-        if missing >= _MISSING:
-            if self._running:
-                self._position += round(missing)
+        since = jump.since
+        own_ns = (since[-1] - since[0]) / (len(since) - 1)
+        if own_ns > _JUMP * jump.tick_ns:
+            # No gap, but another tempo: all of them come as late after one another.
+            self._times = deque(since, maxlen=WINDOW + 1)
+            self._tick_ns = own_ns
+            return
+        missing = jump.late_ticks()
+        lost = round(missing)
+        if lost > 0:
+            if self._running and abs(missing - lost) <= _WHOLE:
+                self._position += lost
             # Across the gap there is no tempo; the one from before it holds meanwhile.
-            self._times = deque(list(self._times)[-count:], maxlen=WINDOW + 1)
+            self._times = deque(since, maxlen=WINDOW + 1)
+            self._tick_ns = jump.tick_ns
+
+
+@dataclass(slots=True)
+class _Jump:
+    """An interval that was too long: the last tick before it, and those since."""
+
+    before_ns: int
+    tick_ns: float
+    since: list[int] = field(default_factory=list)
+
+    def late_ticks(self) -> float:
+        """How many ticks late the latest are. Single ones come late, but none comes early."""
+        return min(
+            (at_ns - self.before_ns) / self.tick_ns - number
+            for number, at_ns in list(enumerate(self.since, 1))[-3:]
+        )
 
 
 class Clocks:
@@ -190,7 +244,7 @@ class Clocks:
         return ClockNews(told.port, None, self._clocks[told.port].beat, False)
 
     def _news(self, clock: MidiClock) -> ClockNews | None:
-        news = ClockNews(self._leader or "", clock.bpm, clock.beat, clock.running)
+        news = ClockNews(self._leader or "", clock.bpm, clock.beat, clock.running, clock.at_ns)
         if not clock.on_beat and self._told is not None and not _differs(self._told, news):
             return None
         self._told = news

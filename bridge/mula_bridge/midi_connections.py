@@ -1,6 +1,6 @@
 """The open MIDI ports: found by name, opened when they come, closed when they go.
 
-No system tells of plugging, so names are looked at about once a second. One thread
+No system tells of plugging, so names are looked at again and again. One thread
 uses it, except that what ports say arrives on a reader's.
 """
 
@@ -21,7 +21,7 @@ Wanted = Callable[[str], bool]
 _Port = TypeVar("_Port", Input, Output)
 
 _SYSTEM = "midi"
-_LONGEST_WAIT_NS = 30_000_000_000
+_SHORTEST_WAIT_NS, _LONGEST_WAIT_NS = 1_000_000_000, 30_000_000_000
 
 
 class Connections:
@@ -65,7 +65,7 @@ class Connections:
         except Unavailable as error:
             # Asked ever more rarely: some systems complain on the terminal each time.
             self._break(_SYSTEM, error)
-            self._wait_ns = min(self._wait_ns * 2, _LONGEST_WAIT_NS)
+            self._wait_ns = min(max(self._wait_ns * 2, _SHORTEST_WAIT_NS), _LONGEST_WAIT_NS)
             return set(), set()
         self._wait_ns = self._poll_ns
         self._broken &= {*inputs, *outputs}

@@ -35,8 +35,9 @@ from mula_bridge.midi_router import MidiRouter, Outgoing
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
-"""How often port names are looked at."""
+POLL_SECONDS = 0.25
+"""How often port names are looked at. No hand pulls a plug and puts it back between two looks, and
+a look takes well under a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)

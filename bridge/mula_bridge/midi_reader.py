@@ -20,6 +20,8 @@ from threading import Condition, Thread
 from time import perf_counter_ns
 from typing import Any, Final
 
+from mula_bridge.priority import hurry
+
 log = logging.getLogger(__name__)
 
 READ_SECONDS: Final = 0.002
@@ -29,41 +31,28 @@ Heard = Callable[[bytes, int], None]
 """Takes one message and the ``perf_counter_ns`` at which it came, on the reader's thread; must
 not block."""
 
-_LOST_NS: Final = 5_000_000
-_WATCH_NS: Final = 1_000_000_000
-
 
 class Arrivals:
     """When the messages of one input came: rtmidi's delta times added up, held to our clock.
 
-    No message comes later than it is fetched, which corrects the sum downwards. Where
-    deltas are missing (rtmidi leaves out those of messages that it drops) the sum stays
-    behind for good: when in a whole second no message was fetched soon after its time,
-    the sum is put forward.
+    No message comes later than it is fetched, nor before its queue was last seen empty. The
+    first corrects the sum downwards. The second corrects it upwards where deltas are missing:
+    rtmidi leaves out those of messages that it drops.
     """
 
     def __init__(self) -> None:
         self._at_ns: int | None = None
-        self._least_lag_ns = 0
-        self._watched_since_ns = 0
+        self._empty_ns = 0
+
+    def empty(self, now_ns: int) -> None:
+        """Nothing waited at ``now_ns``."""
+        self._empty_ns = now_ns
 
     def at(self, delta_seconds: float, now_ns: int) -> int:
         """When a message came that is fetched at ``now_ns``."""
-        if self._at_ns is None:
-            self._at_ns = now_ns
-            self._watch(now_ns)
-        at_ns = min(now_ns, self._at_ns + round(delta_seconds * 1e9))
-        self._least_lag_ns = min(self._least_lag_ns, now_ns - at_ns)
-        if now_ns - self._watched_since_ns > _WATCH_NS:
-            if self._least_lag_ns > _LOST_NS:
-                at_ns += self._least_lag_ns
-            self._watch(now_ns)
-        self._at_ns = at_ns
-        return at_ns
-
-    def _watch(self, now_ns: int) -> None:
-        self._watched_since_ns = now_ns
-        self._least_lag_ns = _WATCH_NS
+        at_ns = now_ns if self._at_ns is None else self._at_ns + round(delta_seconds * 1e9)
+        self._at_ns = max(self._empty_ns, min(now_ns, at_ns))
+        return self._at_ns
 
 
 class MidiReader:
@@ -95,13 +84,17 @@ class MidiReader:
         self._thread.join()
 
     def _read(self) -> None:
+        hurry()
         with self._changed:
             while not self._stopping:
                 for client, (heard, arrivals) in list(self._inputs.items()):
                     try:
+                        asked_ns = perf_counter_ns()
                         while message := client.get_message():
                             data, delta = message
-                            heard(bytes(data), arrivals.at(delta, perf_counter_ns()))
+                            asked_ns = perf_counter_ns()
+                            heard(bytes(data), arrivals.at(delta, asked_ns))
+                        arrivals.empty(asked_ns)
                     except Exception:  # one broken port must not silence the others
                         log.exception("MIDI input")
                         del self._inputs[client]

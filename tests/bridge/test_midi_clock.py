@@ -76,16 +76,64 @@ def test_a_new_tempo_is_there_after_96_ticks(before: float, after: float) -> Non
     assert clock.bpm == pytest.approx(after, abs=0.01)
 
 
+@given(BPM, st.floats(40, 200))
+def test_a_new_tempo_in_a_song_neither_sticks_nor_moves_the_place(
+    before: float, after: float
+) -> None:
+    clock = MidiClock()
+    say(clock, Kind.START, 0)
+    at = ticks(clock, 100, before)
+    ticks(clock, 120, after, at)
+    assert clock.bpm == pytest.approx(after, abs=0.01)
+    assert clock.beat == 219 / 24
+
+
+def test_a_burst_at_the_beginning_is_forgotten() -> None:
+    """A machine that was held up hands the first ticks over all at once."""
+    clock = MidiClock()
+    say(clock, Kind.START, 0)
+    for index in range(26):
+        say(clock, Kind.CLOCK, index * MS)
+    ticks(clock, 120, 120, 26 * MS)
+    assert clock.bpm == pytest.approx(120, abs=0.01)
+
+
 @given(st.floats(60, 200), st.integers(1, 5))
 def test_lost_ticks_do_not_bend_the_tempo_nor_the_place(bpm: float, lost: int) -> None:
     clock = MidiClock()
     say(clock, Kind.START, 0)
     at = ticks(clock, 100, bpm)
     at = ticks(clock, 20, bpm, at + lost * interval(bpm))
-    assert clock.bpm == pytest.approx(bpm, rel=0.02)  # what was lost counts for six ticks
+    assert clock.bpm == pytest.approx(bpm, abs=0.01)
     ticks(clock, 12, bpm, at)
     assert clock.bpm == pytest.approx(bpm, abs=0.05)
     assert clock.beat == pytest.approx((100 + lost + 32 - 1) / 24)
+
+
+@given(st.floats(60, 200), st.integers(1, 4), st.floats(0.25, 0.75))
+def test_a_clock_that_stood_still_goes_on_from_where_it_stood(
+    bpm: float, whole: int, rest: float
+) -> None:
+    """A DAW that drops out stops its song as well: no tick is missing."""
+    clock = MidiClock()
+    say(clock, Kind.START, 0)
+    at = ticks(clock, 100, bpm)
+    at = ticks(clock, 8, bpm, at + (whole + rest) * interval(bpm))
+    assert clock.beat == 107 / 24
+    assert clock.at_ns == pytest.approx(at - interval(bpm), abs=10)
+    assert clock.bpm == pytest.approx(bpm, abs=0.01)
+
+
+@given(st.floats(60, 200), st.integers(1, 5), st.integers(6, 40))
+def test_after_lost_ticks_the_place_is_known_at_every_tick(
+    bpm: float, lost: int, since: int
+) -> None:
+    clock = MidiClock()
+    say(clock, Kind.START, 0)
+    at = ticks(clock, 100, bpm)
+    at = ticks(clock, since, bpm, at + lost * interval(bpm))
+    assert clock.beat == pytest.approx((100 + lost + since - 1) / 24)
+    assert clock.at_ns == pytest.approx(at - interval(bpm), abs=10)
 
 
 @given(st.floats(60, 200), st.floats(1, 4))

@@ -1,0 +1,61 @@
+"""A place before ordinary programs for the threads that sound and controls depend on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Final
+
+_NICE: Final = -11
+"""What PulseAudio and PipeWire ask for where they get no real-time scheduling."""
+_REAL_TIME: Final = 2
+"""Above ordinary programs, below the system's own threads and those of JACK's clients, our audio
+callback among them: JACK gives them 5 when it runs at its usual 10, and threads of one priority
+wait for each other."""
+_FIRST: Final = 4
+"""Between."""
+_THREAD_PRIORITY_HIGHEST: Final = 2
+_THREAD_PRIORITY_NORMAL: Final = 0
+_QOS_CLASS_USER_INTERACTIVE, _QOS_CLASS_DEFAULT = 0x21, 0x15
+
+
+def hurry(*, first: bool = False) -> None:
+    """Let the calling thread, and those it begins, go before others. Never raises.
+
+    ``first``: before our other ones too, for what must not wait for a frame to be made.
+
+    As far as the system lets us: Linux grants it to root, and to whom limits.conf does
+    ("@audio - rtprio 95", as JACK needs it, or "@audio - nice -19"). A nice value alone is
+    weak where sessions are scheduled as groups (see sched(7), autogroup). For threads that
+    mostly sleep.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_FIRST if first else _REAL_TIME))
+            return
+    _place(_NICE, _THREAD_PRIORITY_HIGHEST, _QOS_CLASS_USER_INTERACTIVE)
+
+
+def relax() -> None:
+    """Let the calling thread have an ordinary place again. Never raises."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+            return
+    _place(0, _THREAD_PRIORITY_NORMAL, _QOS_CLASS_DEFAULT)
+
+
+def _place(nice: int, windows: int, quality: int) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        if sys.platform == "win32":
+            import ctypes
+
+            kernel = ctypes.windll.kernel32
+            kernel.SetThreadPriority(kernel.GetCurrentThread(), windows)
+        elif sys.platform == "darwin":
+            import ctypes
+
+            ctypes.CDLL(None).pthread_set_qos_class_self_np(quality, 0)
+        else:
+            os.setpriority(os.PRIO_PROCESS, 0, nice)  # of this thread only: see setpriority(2)
