@@ -10,24 +10,21 @@ from collections import abc
 from dataclasses import dataclass
 from threading import Lock
 
-from mula_bridge.actions import Action, Press, fold_tag
+from mula_bridge.actions import Action
 from mula_bridge.errors import BadInput
 from mula_bridge.knobs import Knobs, KnobValue
+from mula_bridge.lamps import Lamps
 from mula_bridge.mapping import KnobTarget, Mapping, OscBinding
 from mula_bridge.messages import (
     Command,
-    JobChanged,
-    JobState,
     KnobChanged,
-    Prompt,
     QueryKnob,
     Report,
     SetKnob,
-    TagsChanged,
-    ToggleTag,
 )
 from mula_bridge.osc_arguments import Args, Mismatch, fires, is_question, number, single
 from mula_bridge.takeover import Takeover, takeover
+from mula_bridge.tempo_messages import quantised
 
 
 @dataclass(slots=True)
@@ -50,8 +47,7 @@ class OscBindings:
     ) -> None:
         self._lock = Lock()
         self._values: dict[str, KnobValue] = dict(Knobs() if knobs is None else knobs)
-        self._tags: frozenset[str] = frozenset()
-        self._jobs: set[str] = set()
+        self._lamps = Lamps()
         self._bound: dict[str, _Bound] = {}
         if mapping is not None:
             self.reload(mapping)
@@ -77,13 +73,16 @@ class OscBindings:
         bound = self._bound[address]
         with self._lock:
             try:
-                return self._act(bound, args)
+                command = self._act(bound, args)
             except Mismatch as came:
                 control = bound.binding.control
                 expected = f"a number {control.low:g} to {control.high:g}"
                 if isinstance(bound.binding.target, Action) or control.button:
                     expected = "nothing, or a number that is not 0 when it is pressed"
                 raise BadInput(f"{address} takes {expected}; {came} came") from None
+        if command is None or isinstance(command, QueryKnob):
+            return command
+        return quantised(command, bound.binding.quantum)
 
     def confirmation(self, address: str, args: Args, command: Command) -> Args | None:
         """What a bound control shows by itself once it has sent ``args``, so that it need not be
@@ -99,18 +98,11 @@ class OscBindings:
     def hear(self, report: Report) -> list[tuple[str, Args]]:
         """The messages that tell bound controls of a report: address and arguments of each."""
         with self._lock:
-            match report:
-                case KnobChanged(name=name, value=value):
-                    self._values[name] = value
-                    return self._show(lambda bound: self._moved(bound, name))
-                case TagsChanged(tags=tags, prompt=Prompt.A):
-                    self._tags = frozenset(map(fold_tag, tags))
-                case JobChanged(id=job, state=JobState.QUEUED | JobState.RUNNING):
-                    self._jobs.add(job)
-                case JobChanged(id=job):
-                    self._jobs.discard(job)
-                case _:
-                    return []
+            if isinstance(report, KnobChanged):
+                name, self._values[report.name] = report.name, report.value
+                return self._show(lambda bound: self._moved(bound, name))
+            if not self._lamps.hear(report):
+                return []
             return self._show(lambda bound: isinstance(bound.binding.target, Action))
 
     def everything(self) -> list[tuple[str, Args]]:
@@ -121,7 +113,7 @@ class OscBindings:
     def _act(self, bound: _Bound, args: Args) -> Command | None:
         target, control = bound.binding.target, bound.binding.control
         if isinstance(target, Action):
-            return self._press(target) if fires(args) else None
+            return self._lamps.press(target) if fires(args) else None
         travel = target.travel
         here = travel.position(self._values[travel.knob.name])
         if control.button:
@@ -143,12 +135,6 @@ class OscBindings:
         # Believed before it is reported: the next message may come first.
         self._values[travel.knob.name] = travel.value(position)
         return travel.command(position)
-
-    def _press(self, action: Action) -> Command:
-        command = action.command(Press(on=fold_tag(action.argument) not in self._tags))
-        if isinstance(command, ToggleTag):
-            self._tags ^= {fold_tag(command.tag)}
-        return command
 
     def _moved(self, bound: _Bound, name: str) -> bool:
         """Whether a binding is of the knob ``name``, which has just changed."""
@@ -174,9 +160,7 @@ class OscBindings:
         if isinstance(target, Action):
             if not target.row.has_state:
                 return None
-            folded = fold_tag(target.argument)
-            on = folded in self._tags if target.argument else bool(self._jobs)
-            return control.high if on else control.low
+            return control.high if self._lamps.is_on(target) else control.low
         value = self._values[target.travel.knob.name]
         position = target.travel.position(value)
         if control.button:

@@ -1,4 +1,4 @@
-"""The thread that empties a UDP socket faster than a burst fills it."""
+"""The thread that empties a UDP socket faster than one sender fills it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import logging
 import selectors
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 from typing import Final
 
-from mula_bridge.subscriptions import Peer
+from mula_bridge.osc_backlog import Backlog
+from mula_bridge.osc_reading import Datagram, reading
+from mula_bridge.priority import hurry
 
-Datagram = tuple[bytes, Peer, int]
-"""What came, from where, and when (``perf_counter_ns``)."""
+__all__ = ["Datagram", "Receiver", "Take"]
+
 Take = Callable[[list[Datagram]], float | None]
 """Handles a batch on the receiver's thread. Returns the seconds after which it wants to
 be called again, with whatever came, if only nothing; None: when something comes."""
 
-MAX_DATAGRAM: Final = 65_536
-DRAIN: Final = 8192
-BATCH: Final = 64
-MAX_WAITING: Final = 8 << 20
-"""Bytes of datagrams read and not handled yet; beyond it the kernel keeps and drops."""
-_OVERHEAD: Final = 64  # bytes counted on top of each, so that empty ones are bounded too
+BATCH: Final = 32
+"""So many are handled before the socket is looked at again; a ping waits no longer."""
+_READ_NS: Final = 4_000_000
+_CLOSE_NS: Final = 1_000_000
+_REST_S: Final = 0.0005
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,18 @@ class Receiver:
     """Reads ``opened``, which is non-blocking, and hands over what comes, in order.
 
     The kernel's buffer may be as small as a few hundred datagrams, and reading one
-    takes a fraction of handling it. So every turn reads all there is, up to a hundred
-    times as many as it then handles; a burst waits here instead of being lost.
+    takes a fraction of handling it. So every turn reads all there is before it handles a
+    few; a burst waits in a Backlog instead of being lost. Pings overtake it. When there is
+    something again within a millisecond it rests for half of one, to find more at once:
+    waking up costs many times what a datagram does.
     """
 
     def __init__(self, opened: socket.socket, take: Take) -> None:
         self._socket = opened
+        self._reading = reading(opened)
         self._take = take
-        self._waiting: deque[Datagram] = deque()
-        self._room = MAX_WAITING
+        self.backlog = Backlog()
+        """Read its counters from any thread."""
         self._stopping = False
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
@@ -58,37 +61,34 @@ class Receiver:
             self._thread.join(timeout)
 
     def _run(self) -> None:
+        hurry()  # it works in short turns; while it waits for one, a burst overflows
         with selectors.DefaultSelector() as selector, self._woken:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             pause: float | None = None
+            done_ns = 0
             while True:
-                if not self._waiting:
+                if not self.backlog:
                     selector.select(pause)
+                    if perf_counter_ns() - done_ns < _CLOSE_NS:
+                        sleep(_REST_S)
                 if self._stopping:
                     return
-                self._drain()
-                pause = self._hand_over()
+                self._read()
+                pause = self._hand_over(self.backlog.take(BATCH))
+                done_ns = perf_counter_ns()
 
-    def _drain(self) -> None:
-        receive, add = self._socket.recvfrom, self._waiting.append
-        for _ in range(DRAIN):
-            if self._room <= 0:
+    def _read(self) -> None:
+        """Everything that waits in the socket; not for ever, should more come all the time."""
+        until = perf_counter_ns() + _READ_NS
+        while datagrams := self._reading.read():
+            pings = self.backlog.extend(datagrams)
+            if pings:
+                self._hand_over(pings)
+            if perf_counter_ns() > until:
                 return
-            try:
-                data, sender = receive(MAX_DATAGRAM)
-            except BlockingIOError:
-                return
-            except OSError:
-                # Windows reports here that somebody we answered had gone (ECONNRESET).
-                continue
-            add((data, sender[:2], perf_counter_ns()))
-            self._room -= len(data) + _OVERHEAD
 
-    def _hand_over(self) -> float | None:
-        count = min(BATCH, len(self._waiting))
-        batch = [self._waiting.popleft() for _ in range(count)]
-        self._room += sum(len(data) for data, _, _ in batch) + count * _OVERHEAD
+    def _hand_over(self, batch: list[Datagram]) -> float | None:
         try:
             return self._take(batch)
         except Exception:  # a bug must not take OSC away in the middle of a session

@@ -21,6 +21,7 @@ from mula_bridge.addresses import DEFAULT_HOST, DEFAULT_PORT
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.messages import Emit, Failed, Origin, QueryDump, Report
 from mula_bridge.osc_arguments import Args
+from mula_bridge.osc_backlog import Backlog
 from mula_bridge.osc_bindings import OscBindings
 from mula_bridge.osc_dispatch import ERRORS_PER_SECOND, LOOPBACK, Dispatch, Guests
 from mula_bridge.osc_limit import RateLimit
@@ -45,6 +46,11 @@ class OscCounters:
     """What happened since ``start``, for tests and the doctor."""
 
     datagrams: int = 0
+    """What came, whether it was handled or not."""
+    replaced: int = 0
+    """Knob moves that the next one overtook before they were handled."""
+    overflowed: int = 0
+    """Datagrams for which there was no room."""
     refused: int = 0
     """Datagrams from hosts that are not allowed."""
     malformed: int = 0
@@ -88,6 +94,7 @@ class OscServer:
         self._limit = RateLimit(ERRORS_PER_SECOND)
         self._lamps = TagLamps()
         self._counters = OscCounters()
+        self._backlog = Backlog()
         self._own: frozenset[Peer] = frozenset()
         self._socket: socket.socket | None = None
         self._receiver: Receiver | None = None
@@ -132,7 +139,13 @@ class OscServer:
     @property
     def counters(self) -> OscCounters:
         """A snapshot."""
-        return replace(self._counters)
+        backlog = self._backlog
+        return replace(
+            self._counters,
+            datagrams=self._counters.datagrams + backlog.replaced + backlog.dropped,
+            replaced=backlog.replaced,
+            overflowed=backlog.dropped,
+        )
 
     def _begin(self, opened: socket.socket, emit: Emit) -> None:
         host, port = opened.getsockname()[:2]
@@ -150,6 +163,7 @@ class OscServer:
         self._dispatch = Dispatch(self, emit, SOURCE, self._bindings)
         self._socket = opened
         self._receiver = Receiver(opened, self._take)
+        self._backlog = self._receiver.backlog
         self._receiver.start()
 
     # --- the receiving thread -----------------------------------------------------------------

@@ -15,7 +15,21 @@ import yaml
 from pytest import approx
 
 from mula_bridge.bundled import bundled_folder, bundled_names, mapping_paths
+from mula_bridge.deck_messages import (
+    AuditionCompare,
+    AuditionLoop,
+    AuditionPlay,
+    AuditionStep,
+    AuditionStop,
+    Favourite,
+    Judge,
+    MakeMore,
+    Reroll,
+    Status,
+    UndoJudgement,
+)
 from mula_bridge.knobs import KNOBS, Knobs, KnobValue
+from mula_bridge.live_messages import Capture, Live
 from mula_bridge.mapping import Mapping
 from mula_bridge.mapping_file import load_mapping, parse_mapping
 from mula_bridge.messages import (
@@ -203,6 +217,20 @@ def test_a_knob_reaches_both_ends(case: Case) -> None:
         assert all(isinstance(command, SetKnob) for command in commands)
 
 
+DECK: dict[str, Command] = {
+    "play": AuditionPlay(),
+    "stop": AuditionStop(),
+    "next": AuditionStep(1),
+    "prev": AuditionStep(-1),
+    "ab": AuditionCompare(),
+    "keep": Judge(Status.KEPT),
+    "reject": Judge(Status.REJECTED),
+    "undo": UndoJudgement(),
+    "favourite": Favourite(True),
+    "loop": AuditionLoop(True),
+}
+
+
 def meant(text: str, program: int | None) -> Command:
     """What an action is, written down a second time."""
     word, _, rest = text.partition(" ")
@@ -215,6 +243,16 @@ def meant(text: str, program: int | None) -> Command:
             return Stop()
         case "panic":
             return Panic()
+        case "live":
+            return Live()
+        case "capture":
+            return Capture()
+        case "reroll":
+            return Reroll()
+        case "more":
+            return MakeMore()
+        case _ if word.startswith("audition."):
+            return DECK[word.removeprefix("audition.")]
         case "reset":
             return ResetKnob(rest)
         case "tag":

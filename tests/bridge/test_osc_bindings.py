@@ -26,6 +26,7 @@ from mula_bridge.messages import (
 from mula_bridge.osc_arguments import Args
 from mula_bridge.osc_bindings import OscBindings
 from mula_bridge.osc_types import IMPULSE
+from mula_bridge.tempo_messages import Quantised
 
 
 def bound(*bindings: str) -> OscBindings:
@@ -52,6 +53,18 @@ def test_it_may_send_another_range_and_cover_another() -> None:
     assert osc.command("/x", (-50,)) == SetKnob("cfg", 4.0)
     assert osc.hear(changed("cfg", 2.0)) == [("/x", (127.0,))]
     assert osc.hear(changed("cfg", 3.0)) == [("/x", (63.5,))]
+
+
+def test_a_quantised_binding_wraps_what_it_sends_and_answers_a_question_at_once() -> None:
+    osc = bound(
+        "from: {osc: /x}, to: cfg, quantize: bar", "from: {osc: /y}, do: stop, quantize: beat"
+    )
+    asked = osc.command("/x", (0.25,))
+    assert asked == Quantised(SetKnob("cfg", 0.25, norm=True), 4)
+    assert osc.confirmation("/x", (0.25,), asked) == ()
+    assert osc.command("/x", ()) == QueryKnob("cfg", norm=True)
+    assert osc.command("/y", ()) == Quantised(Stop(), 1)
+    assert osc.command("/y", (0,)) is None
 
 
 @pytest.mark.parametrize("args", [(1,), (0.5,), (True,), (), (IMPULSE,), ("1",)])
