@@ -1,7 +1,8 @@
 """The session's inbox: what any thread hands over, in order, for one thread to take.
 
 Policy. Setting the same knob from the same origin again replaces the value that
-still waits (latest wins), but never across another kind of message, so a trigger
+still waits, in the newer one's place (another knob set in between may have moved it,
+as genre_strength does), but never across another kind of message, so a trigger
 always sees the knobs as they were when it was sent. Triggers are never
 coalesced; beyond ``limit`` waiting messages a command is refused with Busy.
 Events of our own (the engine's, a shutdown) are few, and always taken.
@@ -26,32 +27,29 @@ class Inbox(Generic[Event]):
     def __init__(self, limit: int = 4096) -> None:
         self._limit = limit
         self._filled = threading.Condition()
-        self._waiting: list[Mail | Event] = []
-        self._place: dict[Hashable, int] = {}
+        self._waiting: dict[Hashable, Mail | Event] = {}
+        self._others = 0  # messages so far that set no knob
 
     def put(self, command: Command, origin: Origin) -> None:
         """Add a command; from any thread. Raises Busy when too many wait."""
         with self._filled:
+            key: Hashable
             if isinstance(command, SetKnob):
-                key = (command.name, command.norm, origin)
-                place = self._place.get(key)
-                if place is not None:
-                    self._waiting[place] = (command, origin)
-                    return
-                self._place[key] = len(self._waiting)
+                key = (command.name, command.norm, origin, self._others)
+                self._waiting.pop(key, None)
             else:
-                self._place.clear()
+                self._others += 1
+                key = self._others
             if len(self._waiting) >= self._limit:
-                self._place.clear()
                 raise Busy(f"{self._limit} messages are waiting; this one was dropped")
-            self._waiting.append((command, origin))
+            self._waiting[key] = (command, origin)
             self._filled.notify()
 
     def put_event(self, event: Event) -> None:
         """Add one of our own events; from any thread."""
         with self._filled:
-            self._place.clear()
-            self._waiting.append(event)
+            self._others += 1
+            self._waiting[self._others] = event
             self._filled.notify()
 
     def take(self, timeout: float | None = None) -> list[Mail | Event]:
@@ -59,6 +57,5 @@ class Inbox(Generic[Event]):
         with self._filled:
             if not self._waiting:
                 self._filled.wait(timeout)
-            taken, self._waiting = self._waiting, []
-            self._place.clear()
-            return taken
+            taken, self._waiting = self._waiting, {}
+            return list(taken.values())

@@ -26,6 +26,17 @@ def test_two_senders_keep_a_value_each() -> None:
     assert inbox.take(0) == [(SetKnob("cfg", 1.0), ALICE), (SetKnob("cfg", 2.0), BOB)]
 
 
+def test_a_newer_value_comes_after_what_was_set_before_it() -> None:
+    """Or the macro that moves cfg would have the last word."""
+    inbox: Inbox[str] = Inbox()
+    for command in (SetKnob("cfg", 1.0), SetKnob("genre_strength", 1.0), SetKnob("cfg", 3.0)):
+        inbox.put(command, ALICE)
+    assert [mail[0] for mail in inbox.take(0)] == [
+        SetKnob("genre_strength", 1.0),
+        SetKnob("cfg", 3.0),
+    ]
+
+
 commands = st.one_of(
     st.builds(SetKnob, st.sampled_from(["cfg", "top_k"]), st.integers(0, 50)),
     st.just(Generate()),

@@ -1,0 +1,1 @@
+"""Musical time: where the beat is, who leads it, and what waits for it."""
