@@ -27,7 +27,7 @@ def choices(vocab: int) -> int:
 
 @dataclass(frozen=True)
 class KnobTensors:
-    """The knobs of one job as 0-d float32 tensors, written in place by `load`.
+    """The knobs of one job as 0-d float32 tensors, written in place by `load` and `copy`.
 
     ``cfg`` any number (1 is the plain model), ``temperature`` >= 0 (0 is greedy), ``top_k``
     1..K (clamped), ``morph`` 0 for prompt A to 1 for prompt B (unused with one prompt).
@@ -37,6 +37,8 @@ class KnobTensors:
     temperature: Tensor
     top_k: Tensor
     morph: Tensor
+    values: Tensor
+    """[4]: their memory, in this order."""
 
     @classmethod
     def create(
@@ -48,9 +50,12 @@ class KnobTensors:
         device: torch.device | str = "cpu",
     ) -> "KnobTensors":
         """New tensors; the defaults are the HeartMuLa paper's."""
-        return cls(
-            *(torch.tensor(float(v), device=device) for v in (cfg, temperature, top_k, morph))
-        )
+        values = torch.tensor([cfg, temperature, top_k, morph], dtype=torch.float32, device=device)
+        return cls(values[0], values[1], values[2], values[3], values)
+
+    def copy(self, other: "KnobTensors") -> None:
+        """Take over the values of ``other``, without the host reading them."""
+        self.values.copy_(other.values)
 
     def load(
         self,
@@ -79,16 +84,13 @@ class Draw:
     starts: tuple[Tensor, ...]  # C times [N, K]: log noise by rank; +inf beyond the top k
 
 
-def draw_noise(generators: Sequence[torch.Generator], codebooks: int, vocab: int) -> Tensor:
-    """Exponential noise of one frame, float32 [N, C, K], one generator per take.
+def draw_noise(generators: Sequence[torch.Generator], noise: Tensor) -> None:
+    """Fill ``noise`` [N, C, K] with exponential noise for one frame, one generator per take.
 
     Each generator advances by the same amount whatever the knobs are.
     """
-    shape = (len(generators), codebooks, choices(vocab))
-    noise = torch.empty(shape, device=generators[0].device)
     for take, generator in zip(noise, generators, strict=True):
         take.exponential_(generator=generator)
-    return noise
 
 
 def prepare(noise: Tensor, temperature: Tensor, top_k: Tensor) -> Draw:

@@ -8,6 +8,8 @@ What is fused, once, when the stack is packed:
   ``sqrt(width)`` by which a root-mean-square differs from a length. `unit` remains.
 * ``1 / sqrt(head_dim)`` goes into q.
 
+The products are packed by `products.pack`, in the precision asked for.
+
 Letters: R rows, D width, M key-value heads, G queries per key-value head, H head size,
 B = R * M, F feed-forward width, K positions at once. Engine process only; not thread-safe.
 """
@@ -16,19 +18,21 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from mula_daemon.engine.precision import Precision
+from mula_daemon.engine.products import Product, pack
 from mula_daemon.engine.rope import rotate, rotations
 from mula_daemon.engine.transformer import Block, Stack
 
 
 class PackedLayer(NamedTuple):
-    """The four products of one layer, laid out [in, out]."""
+    """The four products of one layer."""
 
-    qkv: Tensor  # [D, M * (G + 2) * H]
-    out: Tensor  # [D, D]
-    gate_up: Tensor  # [D, 2 * F]
-    down: Tensor  # [F, D]
+    qkv: Product  # [D, M * (G + 2) * H]
+    out: Product  # [D, D]
+    gate_up: Product  # [D, 2 * F]
+    down: Product  # [F, D]
 
 
 class Window(NamedTuple):
@@ -48,6 +52,7 @@ class StackState:
         flavour, head = stack.flavour, stack.flavour.head_dim
         group, batch = flavour.heads // flavour.kv_heads, rows * flavour.kv_heads
         self.slots = slots
+        self.rows = rows
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=stack.dtype, device=stack.device)
@@ -59,10 +64,9 @@ class StackState:
         self._windows: dict[int, Window] = {}
 
         self.qkv = zeros(rows, flavour.kv_heads * (group + 2) * head)
-        grouped = self.qkv.view(batch, group + 2, head)
-        self.grouped = grouped
-        self.query = grouped[:, :group]  # [B, G, H]
-        self.pair = grouped[:, group:]  # [B, 2, H]
+        self.grouped = self.qkv.view(batch, group + 2, head)
+        self.query = self.grouped[:, :group]  # [B, G, H]
+        self.pair = self.grouped[:, group:]  # [B, 2, H]
         self.mixed = zeros(batch, group, head)
         self.mixed_rows = self.mixed.view(rows, -1)  # [R, D]
         self.gate_up = zeros(rows, 2 * flavour.feed_forward)
@@ -82,16 +86,33 @@ class StackState:
 
 
 class StaticStack:
-    """A `Stack` packed for inference. Weights that need no change may share its memory."""
+    """A `Stack` packed for inference. Weights that need no change may share its memory.
 
-    def __init__(self, stack: Stack, device: torch.device, dtype: torch.dtype) -> None:
+    With ``release`` each block of ``stack`` is emptied as soon as it is packed, so that no second
+    copy of everything exists.
+    """
+
+    def __init__(
+        self, stack: Stack, device: torch.device, precision: Precision, release: bool = False
+    ) -> None:
         self.flavour = stack.flavour
         self.scaling = stack.scaling
         self.device = device
-        self.dtype = dtype
+        self.precision = precision
+        self.dtype = precision.arithmetic(device)
         width = stack.flavour.width
         self.floor = torch.tensor((width * stack.norm.eps) ** 0.5, device=device)
-        self.layers = [self._pack(block) for block in stack.layers if isinstance(block, Block)]
+        self.layers: list[PackedLayer] = []
+        for block in stack.layers:
+            assert isinstance(block, Block)
+            self.layers.append(self._pack(block))
+            if release:
+                empty(block)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the weights."""
+        return sum(product.nbytes for layer in self.layers for product in layer)
 
     def _pack(self, block: Block) -> PackedLayer:
         flavour, attn, mlp = self.flavour, block.attn, block.mlp
@@ -108,12 +129,12 @@ class StaticStack:
             self.lay(mlp.w2.weight),
         )
 
-    def lay(self, weight: Tensor, scale: Tensor | None = None) -> Tensor:
-        """[out, in] -> [in, out] on the device, with the ``scale`` [in] of a norm before it."""
+    def lay(self, weight: Tensor, scale: Tensor | None = None) -> Product:
+        """[out, in] packed, with the ``scale`` [in] of a norm before it."""
         weight = weight.detach()
         if scale is not None:
             weight = weight.float() * (scale.detach().float() * len(scale) ** 0.5)
-        return weight.to(self.device, self.dtype).t()
+        return pack(weight, self.precision, self.device)
 
     def unit(self, x: Tensor) -> Tensor:
         """[..., D] scaled to length 1 (less near zero: the norm's epsilon is in there)."""
@@ -139,7 +160,7 @@ class StaticStack:
         turns = window.turns if slot is None else state.turns.index_select(0, slot)
         for index, layer in enumerate(self.layers):
             keys, values, last = window.layers[index]
-            torch.mm(self.unit(x), layer.qkv, out=state.qkv)
+            layer.qkv.into(state.qkv, self.unit(x))
             turn(state.grouped, turns)
             if slot is None:
                 last.copy_(state.pair)
@@ -150,39 +171,43 @@ class StaticStack:
             else:
                 scores = torch.baddbmm(bias, state.query, keys)
             torch.bmm(torch.softmax(scores, -1), values, out=state.mixed)
-            x.addmm_(state.mixed_rows, layer.out)
-            torch.mm(self.unit(x), layer.gate_up, out=state.gate_up)
-            x.addmm_(F.silu(state.gate) * state.up, layer.down)
+            layer.out.add(x, state.mixed_rows)
+            layer.gate_up.into(state.gate_up, self.unit(x))
+            layer.down.add(x, F.silu(state.gate).mul_(state.up))
         return self.unit(x)
 
-    def start(self, x: Tensor, state: StackState, mask: Tensor | None = None) -> Tensor:
-        """The first K positions at once: [R, K, D] -> [R, K, D], into slots ``0..K-1``.
+    def start(
+        self, x: Tensor, state: StackState, mask: Tensor | None = None, begin: int = 0
+    ) -> Tensor:
+        """K positions at once: [R, K, D] -> [R, K, D], into slots ``begin..begin+K-1``.
 
-        ``mask`` (bool [R, 1, K, K]) says who sees whom; causal without one.
+        ``mask`` (bool [R, 1, K, begin+K]) says who sees whom; without one, for the first
+        positions only, it is causal.
         """
         flavour = self.flavour
         heads, head = flavour.kv_heads, flavour.head_dim
         rows, length, width = x.shape
-        turns = state.turns[:length, None]  # [K, 1, G + 2, H / 2]
-        flat = x.reshape(-1, width)  # [R * K, D]
+        end = begin + length
+        turns = state.turns[begin:end, None]  # [K, 1, G + 2, H / 2]
+        flat = x.reshape(-1, width).clone()  # [R * K, D]
         for layer, pairs in zip(self.layers, state.pairs, strict=True):
-            qkv = torch.mm(self.unit(flat), layer.qkv).view(rows, length, heads, -1, head)
+            qkv = layer.qkv(self.unit(flat)).view(rows, length, heads, -1, head)
             turn(qkv, turns)
             qkv = qkv.permute(0, 2, 3, 1, 4)  # [R, M, G + 2, K, H]
-            pair = qkv[:, :, -2:]
-            pairs[:, :, :length] = pair.flatten(0, 1)
+            pairs[:, :, begin:end] = qkv[:, :, -2:].flatten(0, 1)
+            known = pairs[:, :, :end].unflatten(0, (rows, heads))  # [R, M, 2, end, H]
             mixed = F.scaled_dot_product_attention(
                 qkv[:, :, :-2].flatten(1, 2),
-                pair[:, :, 0],
-                pair[:, :, 1],
+                known[:, :, 0],
+                known[:, :, 1],
                 attn_mask=mask,
                 is_causal=mask is None,
                 scale=1.0,
                 enable_gqa=True,
             )  # [R, M * G, K, H]
-            flat = torch.addmm(flat, mixed.transpose(1, 2).reshape(-1, width), layer.out)
-            gate, up = torch.mm(self.unit(flat), layer.gate_up).chunk(2, -1)
-            flat.addmm_(F.silu(gate) * up, layer.down)
+            layer.out.add(flat, mixed.transpose(1, 2).reshape(-1, width))
+            gate, up = layer.gate_up(self.unit(flat)).chunk(2, -1)
+            layer.down.add(flat, F.silu(gate).mul_(up))
         return self.unit(flat).view(x.shape)
 
 
@@ -192,3 +217,9 @@ def turn(x: Tensor, turns: Tensor) -> None:
         x.view(torch.complex64).mul_(turns)
     else:
         x.copy_(rotate(x, turns))
+
+
+def empty(module: nn.Module) -> None:
+    """Give up the memory of a module's weights; it cannot be used afterwards."""
+    for parameter in module.parameters():
+        parameter.data = parameter.new_empty(0)

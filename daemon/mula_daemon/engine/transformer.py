@@ -135,12 +135,13 @@ class Stack(nn.Module):
         return out
 
 
-def causal_mask(counts: Tensor) -> Tensor:
-    """Who may be attended to: bool [B, 1, S, S] from ``counts`` bool [B, S].
+def causal_mask(counts: Tensor, begin: int = 0) -> Tensor:
+    """Who may be attended to: bool [B, 1, S - begin, S] from ``counts`` bool [B, S].
 
-    Every position may see itself, so that padding has a finite softmax.
+    Rows are the positions from ``begin`` on. Every position may see itself, so that padding has a
+    finite softmax.
     """
     length = counts.shape[1]
-    past = torch.ones(length, length, dtype=torch.bool, device=counts.device).tril()
-    own = torch.eye(length, dtype=torch.bool, device=counts.device)
+    past = torch.ones(length - begin, length, dtype=torch.bool, device=counts.device).tril(begin)
+    own = past.triu(begin)
     return ((past & counts[:, None, :]) | own)[:, None]

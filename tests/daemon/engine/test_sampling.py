@@ -20,7 +20,9 @@ cfgs = st.floats(-4, 8)
 
 def noise(seed: int, takes: int = 1) -> Tensor:
     generators = [torch.Generator().manual_seed(seed + take) for take in range(takes)]
-    return draw_noise(generators, 1, V)[:, 0]
+    made = torch.empty(takes, 1, choices(V))
+    draw_noise(generators, made)
+    return made[:, 0]
 
 
 def random_logits(seed: int, rows: int = 2) -> Tensor:

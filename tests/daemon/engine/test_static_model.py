@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mula_daemon.engine.lm import Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.precision import Precision
 from mula_daemon.engine.static_model import StaticModel
 
 CONFIGS = {
@@ -35,6 +36,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def the_same_numbers() -> None:
+    """Whatever ran before."""
+    torch.manual_seed(0)
+
+
 def random_model(config: LMConfig) -> LanguageModel:
     """With weights far from their initial values, the norms' scales included."""
     generator = torch.Generator().manual_seed(3)
@@ -53,7 +60,7 @@ def stepped(model: StaticModel, x: Tensor, codes: Tensor, slots: int = 64) -> Te
     with torch.inference_mode():
         hidden = model.prefill(x[:, :2], torch.ones(rows, 2, dtype=torch.bool), state)
         for position in range(2, length):
-            bias = torch.full((len(state.mixed), 1, slots), -torch.inf, dtype=model.dtype)
+            bias = torch.full((state.pairs.shape[1], 1, slots), -torch.inf, dtype=model.dtype)
             bias[:, :, : position + 1] = 0.0
             slot = torch.tensor([position])
             hidden = model.backbone.one(x[:, position].clone(), state, slots, slot, bias)
@@ -86,7 +93,7 @@ def test_bfloat16_is_close_and_its_logits_are_float32() -> None:
     x = torch.randn(2, 5, config.backbone.width)
     codes = torch.randint(config.audio_vocab, (2, config.codebooks))
     fine = stepped(StaticModel(model), x, codes)
-    coarse = stepped(StaticModel(model, dtype=torch.bfloat16), x.bfloat16(), codes)
+    coarse = stepped(StaticModel(model, precision=Precision.BFLOAT16), x, codes)
     assert coarse.dtype == torch.float32
     assert (fine - coarse).norm() < 0.05 * fine.norm()
 
@@ -107,3 +114,26 @@ def test_caches_keep_the_real_number_of_key_value_heads() -> None:
     config = CONFIGS["one head"]
     state = StaticModel(LanguageModel(config)).backbone_state(rows=2, slots=64)
     assert state.pairs.shape == (2, 2 * 1, 2, 64, 8)  # layers, rows x heads, k and v, slots, size
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_every_precision_runs_and_stays_near(precision: Precision) -> None:
+    config = CONFIGS["other widths"]
+    model = random_model(config)
+    x = torch.randn(2, 5, config.backbone.width)
+    codes = torch.randint(config.audio_vocab, (2, config.codebooks))
+    fine = stepped(StaticModel(model), x, codes)
+    packed = StaticModel(model, precision=precision)
+    assert (fine - stepped(packed, x, codes)).norm() < 0.5 * fine.norm()
+    assert 0 < packed.frame_nbytes <= StaticModel(model).frame_nbytes
+
+
+def test_a_released_model_gives_its_memory_up() -> None:
+    config = CONFIGS["other widths"]
+    model = random_model(config)
+    x = torch.randn(2, 5, config.backbone.width)
+    codes = torch.randint(config.audio_vocab, (2, config.codebooks))
+    kept = stepped(StaticModel(model), x, codes)
+    released = StaticModel(model, release=True)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 0
+    assert torch.equal(stepped(released, x, codes), kept)
