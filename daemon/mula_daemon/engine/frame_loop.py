@@ -8,41 +8,42 @@ Time: call number t of `FrameLoop.step` samples frame t. The input of that step 
 the code embeddings of frame t-1 and, if the model has clock tokens, the clock token of frame t,
 the one about to be predicted. For frame 0 the end of the prompt is both.
 
-Letters: N takes, R rows, P prompt positions, T frames, C codebooks, V audio ids, D width.
+Caches are written by a `Priming` and grow with every frame. Tags and lyrics changed while a job
+runs, and positions that run out, are met by another priming that is read beside it and then takes
+over: see `FrameLoop.reprime`.
+
+Letters: N takes, R rows, T frames, C codebooks, V audio ids, D width.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mula_daemon.engine.code_policy import CodePolicy
-from mula_daemon.engine.sampling import KnobTensors, choose, draw_noise, guide, prepare
+from mula_daemon.engine.frame_graph import extent_of
+from mula_daemon.engine.frame_step import FrameStep
+from mula_daemon.engine.history import Codes, History
+from mula_daemon.engine.priming import Priming, PromptTokens
+from mula_daemon.engine.sampling import KnobTensors, draw_noise
 from mula_daemon.engine.static_model import StaticModel
+from mula_daemon.engine.static_stack import StackState
 
-Codes = npt.NDArray[np.int64]
-BUCKET = 64  # positions: attention reads the cache up to the next multiple of this
+__all__ = ["Codes", "FrameLoop", "PromptTokens"]
 
-
-@dataclass(frozen=True)
-class PromptTokens:
-    """One prompt as text ids; ``clock`` is the clock token of frame 0, None without a clock."""
-
-    tags_ids: Sequence[int]
-    lyrics_ids: Sequence[int]
-    clock: int | None = None
+CLOCKS = "clock tokens come with the prompt and with every frame, or never"
 
 
 class FrameLoop:
     """Owns the caches, generators and rows of one job.
 
     ``prompts``: one, or two to morph between, which may differ in length. ``seeds``: one per
-    take, 0..2**64-1. ``max_frames`` sizes the caches. Raises ``ValueError`` when there is nothing
-    to generate, or it would not fit the model.
+    take, 0..2**64-1. ``window`` is how many frames the caches hold, so how many can be made
+    without a new priming. Raises ``ValueError`` when there is nothing to generate, or it would not
+    fit the model.
 
     ``frame`` is the number of the next frame. ``ended`` (bool [N]) is True for a take from the
     frame on that the policy calls its end; that frame is no music, and what comes after it goes
@@ -55,77 +56,45 @@ class FrameLoop:
         model: StaticModel,
         prompts: Sequence[PromptTokens],
         seeds: Sequence[int],
-        max_frames: int,
+        window: int,
         *,
         policy: CodePolicy | None = None,
         keep_logits: bool = False,
     ) -> None:
-        if len(prompts) not in (1, 2) or len({prompt.clock for prompt in prompts}) != 1:
-            raise ValueError("one prompt, or two that begin at the same clock token")
-        if not seeds or max_frames < 1:
-            raise ValueError(f"{len(seeds)} takes of {max_frames} frames: nothing to generate")
+        if not seeds or window < 1:
+            raise ValueError(f"{len(seeds)} takes of {window} frames: nothing to generate")
         config = model.config
         self.model = model
-        self.prompts = tuple(prompts)
         self.policy = policy or CodePolicy()
         self.takes = len(seeds)
-        self.max_frames = max_frames
+        self.window = window
         self.frame = 0
         self.ended = np.zeros(self.takes, dtype=np.bool_)
         self.keep_logits = keep_logits
         self.logits: Tensor | None = None
-        self._groups = len(prompts) + 1
         self._generators = [torch.Generator(model.device).manual_seed(seed) for seed in seeds]
-        bans = self.policy.bans(config.codebooks, config.audio_vocab, model.device)
-        self._bans = [None if ban is None else ban.unbind(0) for ban in bans or (None, None)]
+        self._bans = self.policy.bans(config.codebooks, config.audio_vocab, model.device)
+        # What a priming follows may have grown by a window since its first frame.
+        self._history = History(2 * window)
+        self._oldest = 0  # the first frame in the caches
+        self._clock: int | None = None  # that of the newest frame
+        self._begun = False
+        self._spare: StackState | None = None
+        self._hold(Priming(model, prompts, self.takes, window, self._history))
 
-        with torch.inference_mode():
-            x, counts = self._embed_prompts()  # [groups, P, D], [groups, P]
-            self._prompt = x.repeat_interleave(self.takes, 0)  # [R, P, D]
-            self._counts = counts.repeat_interleave(self.takes, 0)  # [R, P]
-            rows, length = self._counts.shape
-            slots = -(-(length + max_frames) // BUCKET) * BUCKET
-            if length + max_frames > config.backbone.max_positions:
-                raise ValueError(
-                    f"{length} prompt positions and {max_frames} frames are more than the "
-                    f"model's {config.backbone.max_positions} positions"
-                )
-            self._backbone = model.backbone_state(rows, slots)
-            self._decoder = model.decoder_state(rows)
-            # A slot can be attended to from the moment it is written: bias 0 instead of -inf.
-            self._bias = torch.full(
-                (rows, config.backbone.kv_heads, slots),
-                -torch.inf,
-                dtype=model.dtype,
-                device=model.device,
-            )
-            self._slot = torch.zeros(1, dtype=torch.int64, device=model.device)
-            self._used = 0  # slots written so far: the host's copy of self._slot
-            self._hidden: Tensor | None = None  # [R, D] that predicts the next frame
-            self._codes = torch.zeros(self.takes, config.codebooks, dtype=torch.int64)
+    @property
+    def prompts(self) -> tuple[PromptTokens, ...]:
+        """Those in force."""
+        return self._priming.prompts
 
-    def _embed_prompts(self) -> tuple[Tensor, Tensor]:
-        """Every prompt, then the unconditional one, padded on the left: [groups, P, D], [.., P].
+    @property
+    def room(self) -> int:
+        """How many frames can still be made before a new priming is needed."""
+        return self.window - (self.frame - self._oldest)
 
-        RoPE knows differences of positions only, so padding that nobody sees changes nothing.
-        """
-        model = self.model
-        embedded = []
-        for prompt in self.prompts:
-            tags, lyrics = (
-                F.embedding(self._ids(ids), model.text)
-                for ids in (prompt.tags_ids, prompt.lyrics_ids)
-            )
-            embedded.append(torch.cat([tags, model.reserved[None], lyrics]))
-        embedded.append(model.nothing.expand_as(embedded[0]))
-        clock = self.prompts[0].clock
-        if clock is not None:  # the same in every row, so that guidance never acts on it
-            embedded = [torch.cat([x, model.text[clock, None]]) for x in embedded]
-        length = max(len(x) for x in embedded)
-        counts = torch.tensor(
-            [[False] * (length - len(x)) + [True] * len(x) for x in embedded], device=model.device
-        )
-        return torch.stack([F.pad(x, (0, 0, length - len(x), 0)) for x in embedded]), counts
+    def tag_takes(self, tags_ids: Sequence[Sequence[int]]) -> None:
+        """Give each take tags of its own, before `prefill`: see `Priming.tag_takes`."""
+        self._priming.tag_takes(tags_ids)
 
     @torch.inference_mode()
     def prefill(self, history: Codes | None = None, clocks: Sequence[int] | None = None) -> None:
@@ -135,47 +104,119 @@ class FrameLoop:
         frames had been sampled. Raises ``ValueError`` on a history that does not fit, and
         ``RuntimeError`` when called twice.
         """
-        if self._used:
+        if self._begun:
             raise RuntimeError("this job has been prefilled already")
-        model, config = self.model, self.model.config
-        x, counts = self._prompt, self._counts
-        frames = 0
-        if history is not None and history.size:
-            frames = history.shape[1]
-            codes = self._check(history, frames)  # [N, T, C]
+        frames = 0 if history is None else history.shape[1]
+        if history is not None and frames:
+            self._check(history, frames)
+            if (clocks is None) != (self.prompts[0].clock is None):
+                raise ValueError(CLOCKS)
             if clocks is not None and len(clocks) != frames:
                 raise ValueError(f"{len(clocks)} clock tokens for {frames} frames")
-            text = self._clocks(None if clocks is None else clocks[1:])
-            played = model.embed_frames(codes[:, :-1], text)  # [N, T-1, D]
-            x = torch.cat([x, torch.cat([played] * self._groups)], dim=1)
-            counts = F.pad(counts, (0, frames - 1), value=True)
-            self._codes = codes[:, -1]
-        hidden = model.prefill(x, counts, self._backbone)
-        self._hidden = None if frames else hidden
-        self._used = x.shape[1]
-        self._slot.fill_(self._used)
-        self._bias[:, :, : self._used].masked_fill_(counts[:, None], 0.0)
+            for frame in range(frames):
+                self._history.add(history[:, frame], None if clocks is None else clocks[frame])
+                draw_noise(self._generators, self._step.noise)
         self.frame = frames
-        for _ in range(frames):
-            draw_noise(self._generators, config.codebooks, config.audio_vocab)
+        self._begin(self._priming)
+
+    def reprime(
+        self, prompts: Sequence[PromptTokens] | None = None, keep: int | None = None
+    ) -> Priming:
+        """Start reading ``prompts`` and the newest ``keep`` frames for caches to `swap` to.
+
+        None: the present prompts; all frames that the present caches hold. Nothing is read yet:
+        call `Priming.read` between frames. Where prompts have a clock, that of the oldest frame
+        kept replaces it. Raises as the constructor does, and ``RuntimeError`` before `prefill`.
+        """
+        if not self._begun:
+            raise RuntimeError("this job has not been prefilled")
+        prompts = self.prompts if prompts is None else prompts
+        if any((prompt.clock is None) != (self.prompts[0].clock is None) for prompt in prompts):
+            raise ValueError(CLOCKS)
+        first = self._oldest if keep is None else max(self._oldest, self.frame - keep)
+        if first < self.frame and (clocks := self._history.clocks(first, first + 1)):
+            prompts = [replace(prompt, clock=clocks[0]) for prompt in prompts]
+        spare, self._spare = self._spare, None
+        return Priming(self.model, prompts, self.takes, self.window, self._history, first, spare)
+
+    def swap(self, priming: Priming) -> None:
+        """Go on from ``priming``, which is read to its end first; it is spent afterwards.
+
+        The next frame hears its prompts. With as many rows, and slots enough, the caches stay
+        where they are in memory, and are written over. The randomness of the takes goes on.
+        """
+        self._begin(priming)
+
+    def _hold(self, priming: Priming) -> None:
+        """Borrow what makes frames in caches like those of ``priming``."""
+        self._graphs = self.model.steps.lend(
+            self.model,
+            self.takes,
+            priming.state,
+            clocked=priming.prompts[0].clock is not None,
+            banned=self._bans is not None,
+        )
+        self._return = weakref.finalize(self, self.model.steps.give_back, self._graphs)
+        self._priming = priming
+
+    @property
+    def _step(self) -> FrameStep:
+        return self._graphs.step
+
+    @torch.inference_mode()
+    def _begin(self, priming: Priming) -> None:
+        priming.finish()
+        mine, read = self._step.state, priming.state
+        if read.rows != mine.rows or read.slots > mine.slots:
+            self._return()
+            self._hold(priming)
+            mine = self._step.state
+        step = self._step
+        if read is not mine:
+            mine.pairs[:, :, :, : priming.used] = read.pairs[:, :, :, : priming.used]
+            priming.state = mine
+            # For the next one: live play would scatter such large pieces over the heap.
+            self._spare = read
+        self._priming = priming
+        self._oldest = priming.first
+        self._used = priming.used  # slots written so far: the host's copy of step.slot
+        step.slot.fill_(self._used)
+        step.bias.copy_(priming.bias()[:, None])
+        # What predicts the next frame: [R, D] read already, or the newest frame's codes.
+        self._hidden = priming.hidden if priming.first == self.frame else None
+        if self._hidden is None:
+            newest = self._history.codes(self.frame - 1, self.frame)[:, 0]
+            step.codes.copy_(torch.from_numpy(newest))
+        self._ban()
+        self._begun = True
+
+    def _ban(self) -> None:
+        """Rule out what the policy rules out of the next frame."""
+        if self._step.bans is not None:
+            if self._bans is None:
+                self._step.bans.zero_()
+            else:
+                self._step.bans.copy_(self._bans[self.frame > 0])
 
     @torch.inference_mode()
     def step(self, knobs: KnobTensors, clock: int | None = None) -> Codes:
         """Sample the next frame with ``knobs`` as they are now: codes [N, C].
 
-        ``clock`` is the clock token of this very frame (not read for frame 0: the prompt ends with
-        it). One read from the device. Raises ``RuntimeError`` before `prefill` and from
-        ``max_frames`` on, ``ValueError`` when a clock token is missing or too much.
+        ``clock`` is the clock token of this very frame (for frame 0: the one that the prompt ends
+        with). One read from the device. Raises ``RuntimeError`` before `prefill` and without
+        `room`, ``ValueError`` when a clock token is missing or too much.
         """
-        hidden, noise = self._advance(clock)
-        draw = prepare(noise, knobs.temperature, knobs.top_k)
-        bans = self._bans[self.frame > 0]
-
-        def pick(codebook: int, logits: Tensor) -> Tensor:
-            guided = guide(logits, knobs.cfg, knobs.morph, self.takes)
-            return choose(guided, draw, codebook, None if bans is None else bans[codebook])
-
-        return self._finish(self._fill(hidden, pick))
+        self._prepare(clock)
+        step = self._step
+        step.knobs.copy(knobs)
+        if self._hidden is None and not self.keep_logits:
+            self._used += 1
+            self._graphs.run(self._used)
+        else:
+            kept: list[Tensor] = []
+            step.sample(self._advance(), kept)
+            self._keep(kept)
+        return self._finish()
 
     @torch.inference_mode()
     def force(self, codes: Codes, clock: int | None = None) -> None:
@@ -185,71 +226,56 @@ class FrameLoop:
         Raises as `step` does, and ``ValueError`` when ``codes`` do not fit.
         """
         forced = self._check(codes[:, None], 1)[:, 0]
-        hidden, _ = self._advance(clock)
+        self._prepare(clock)
+        hidden = self._advance()
+        kept: list[Tensor] = []
         if self.keep_logits:
-            self._fill(hidden, lambda codebook, _: forced[:, codebook])
-        self._finish(forced)
-
-    def _ids(self, ids: Sequence[int]) -> Tensor:
-        return torch.tensor(ids, dtype=torch.int64, device=self.model.device)
-
-    def _clocks(self, clocks: Sequence[int] | None) -> Tensor | None:
-        if (clocks is None) != (self.prompts[0].clock is None):
-            raise ValueError("clock tokens come with the prompt and with every frame, or never")
-        return None if clocks is None else self._ids(clocks)
+            self._step.fill(hidden, lambda codebook, _: forced[:, codebook], kept)
+        self._keep(kept)
+        self._step.codes.copy_(forced)
+        self._finish()
 
     def _check(self, codes: Codes, frames: int) -> Tensor:
         """``codes`` [N, frames, C] as a tensor on the device."""
         config = self.model.config
         if codes.shape != (self.takes, frames, config.codebooks):
             raise ValueError(f"codes of shape {codes.shape} do not fit {self.takes} takes")
-        if self.frame + frames > self.max_frames:
-            raise ValueError(f"{frames} frames more than the {self.max_frames} of this job")
+        if frames > self.room:
+            raise ValueError(f"{frames} frames, but room for {self.room}")
         if codes.min() < 0 or codes.max() >= config.audio_vocab:
             raise ValueError(f"codes must be 0..{config.audio_vocab - 1}")
         return torch.tensor(codes, dtype=torch.int64, device=self.model.device)
 
-    def _advance(self, clock: int | None) -> tuple[Tensor, Tensor]:
-        """What the next frame is made from: hidden states [R, D] and noise [N, C, K]."""
-        if not self._used or self.frame >= self.max_frames:
-            raise RuntimeError(f"frame {self.frame} of {self.max_frames}, {self._used} slots read")
-        model, config = self.model, self.model.config
-        text = None
-        if self._hidden is None:
-            text = self._clocks(None if clock is None else [clock])
-        noise = draw_noise(self._generators, config.codebooks, config.audio_vocab)
+    def _prepare(self, clock: int | None) -> None:
+        """Check that a frame can be made, and give the step its clock token and its noise."""
+        if not self._begun or self.room < 1:
+            raise RuntimeError(f"frame {self.frame} has no {'room' if self._begun else 'prompt'}")
+        if self._hidden is not None:
+            self._clock = self.prompts[0].clock  # the prompt ended with it
+        elif (clock is None) != (self._step.clock is None):
+            raise ValueError(CLOCKS)
+        else:
+            self._clock = clock
+            if self._step.clock is not None and clock is not None:
+                self._step.clock.fill_(clock)
+        draw_noise(self._generators, self._step.noise)
+
+    def _advance(self) -> Tensor:
+        """The hidden states [R, D] that the next frame is made from."""
         if self._hidden is not None:
             hidden, self._hidden = self._hidden, None
-            return hidden, noise
-        x = torch.cat([model.embed_frames(self._codes, text)] * self._groups)  # [R, D]
+            return hidden
         self._used += 1
-        extent = -(-self._used // BUCKET) * BUCKET
-        self._bias.index_fill_(2, self._slot, 0.0)
-        bias = self._bias[:, :, :extent].flatten(0, 1)[:, None]  # [R * kv heads, 1, extent]
-        hidden = model.backbone.one(x, self._backbone, extent, self._slot, bias)
-        self._slot.add_(1)
-        return hidden, noise
+        return self._step.advance(extent_of(self._used))
 
-    def _fill(self, hidden: Tensor, pick: Callable[[int, Tensor], Tensor]) -> Tensor:
-        """One frame's codes [N, C], codebook by codebook; ``pick`` makes codes [N] of logits."""
-        model, state = self.model, hidden
-        codes: list[Tensor] = []
-        kept: list[Tensor] = []
-        for codebook in range(model.config.codebooks):
-            if codebook == 1:
-                state = model.open_frame(hidden, codes[0], self._decoder)
-            elif codebook > 1:
-                state = model.next_codebook(codebook - 1, codes[-1], self._decoder)
-            logits = model.logits(codebook, state)  # [R, V]
-            if self.keep_logits:
-                kept.append(logits)
-            codes.append(pick(codebook, logits))
-        self.logits = torch.stack(kept) if kept else None
-        return torch.stack(codes, dim=1)
+    def _keep(self, logits: list[Tensor]) -> None:
+        self.logits = torch.stack(logits) if logits and self.keep_logits else None
 
-    def _finish(self, codes: Tensor) -> Codes:
-        self._codes = codes
-        out: Codes = codes.numpy(force=True).copy()  # the one read from the device
+    def _finish(self) -> Codes:
+        out: Codes = self._step.codes.numpy(force=True).copy()  # the one read from the device
+        self._history.add(out.copy(), self._clock)
         self.ended |= self.policy.ends(self.frame, out)
         self.frame += 1
+        if self.frame == 1:
+            self._ban()
         return out

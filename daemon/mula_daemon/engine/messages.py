@@ -1,7 +1,7 @@
 """What the daemon and an engine's host say to each other: plain data, one way each.
 
-To the engine: Turn, Run, Abort, Quit. From it: Ready, Frame, AudioBlock, Ended,
-Broken. The transport may be a pipe to a child process or something farther away.
+To the engine: Turn, Run, Abort, Pace, Quit. From it: Ready, Frame, AudioBlock, Notice,
+Ended, Broken. The transport may be a pipe to a child process or something farther away.
 """
 
 from __future__ import annotations
@@ -9,15 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mula_bridge.messages import JobState
+from mula_bridge.notice import Notice
 from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.tempo.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Which engine to build: a name of the table in engines.py, and its checkpoint folder."""
+    """Which engine to build: a name of the table in engines.py, and its checkpoint folder.
+
+    ``precision`` is that of the weights, for engines with a choice. HeartMuLa's alone: ``device``
+    is cuda, mps or cpu, ``codec`` where its codec lives, ``codec_stream`` how that streams,
+    ``ending`` whether the model may end a clip ("stop") or goes on to its length ("go-on").
+    ``kit`` is a folder of one-shots, ``stems`` asks for them; engines without leave both.
+    """
 
     name: str = "auto"
     checkpoint: str = ""
+    precision: str = "auto"
+    kit: str = ""
+    stems: bool = False
+    codec: str = "auto"
+    codec_stream: str = ""
+    ending: str = "go-on"
+    device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,21 @@ class Abort:
     """Stop this job at the next frame."""
 
     job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a frame of an endless job shall begin: the one that begins after ``samples`` samples
+    of the job, at ``due_ns`` (perf_counter_ns of the daemon's machine); later ones follow at the
+    sample rate. The newest counts. Without any, the job waits before its first frame.
+
+    Each frame is heard ``lead_ns`` after it is due, and keeps to the bars of ``line``, if any."""
+
+    job: str
+    samples: int
+    due_ns: int
+    lead_ns: int = 0
+    line: Timeline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +99,5 @@ class Broken:
     reason: str
 
 
-ToEngine = Turn | Run | Abort | Quit
-FromEngine = Ready | Frame | AudioBlock | Ended | Broken
+ToEngine = Turn | Run | Abort | Pace | Quit
+FromEngine = Ready | Frame | AudioBlock | Notice | Ended | Broken

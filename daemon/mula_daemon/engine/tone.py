@@ -7,7 +7,9 @@ sixteenth note, and its single code is the pitch it plays in cents.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
+from itertools import count
 from time import perf_counter_ns
 from typing import Final
 
@@ -44,6 +46,7 @@ class ToneEngine:
             channels=2,
             device="cpu",
             knobs={"cfg": KnobRange(0.0, 5.0, Effect.FRAME)},
+            frames_per_beat=STEPS_PER_BEAT,
         )
 
     def warm_up(self) -> None:
@@ -54,15 +57,21 @@ class ToneEngine:
     ) -> Iterator[Frame | AudioBlock]:
         """One frame and one block per take and sixteenth; phase runs on through pitch changes."""
         rate = self.info.sample_rate
-        total = clip.beats * STEPS_PER_BEAT
+        total = 0 if clip.endless else clip.beats * STEPS_PER_BEAT
         phases = [0.0] * len(clip.seeds)
-        for index in range(total):
-            started = perf_counter_ns()
+        bpm, made = clip.bpm, 0
+        for index in count() if clip.endless else range(total):
             now = knobs()
+            started = perf_counter_ns()
+            bpm = now.bpm if clip.endless and now.bpm else bpm
             pitches = [pitch_hz(now.cfg, seed) for seed in clip.seeds]
             codes = tuple((round(1200 * float(np.log2(hz / 110.0))),) for hz in pitches)
-            yield Frame(clip.job, index, total, codes, now, started)
-            length = _edge(clip, index + 1, total, rate) - _edge(clip, index, total, rate)
+            yield Frame(clip.job, index, total, codes, replace(now, bpm=bpm), started)
+            if total:
+                length = _edge(clip, index + 1, total, rate) - made
+            else:
+                length = round(60 * rate / bpm / STEPS_PER_BEAT)
+            made += length
             for take, hz in enumerate(pitches):
                 steps = phases[take] + np.arange(1, length + 1) * (hz / rate)
                 phases[take] = float(steps[-1] % 1.0)

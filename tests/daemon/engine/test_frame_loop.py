@@ -1,46 +1,23 @@
 """Laws of the frame loop, on the reference's toy model."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mula_daemon.engine.code_policy import CodePolicy
 from mula_daemon.engine.frame_loop import Codes, FrameLoop, PromptTokens
-from mula_daemon.engine.lm import Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.lm import LanguageModel
 from mula_daemon.engine.sampling import KnobTensors
 from mula_daemon.engine.static_model import StaticModel
 
-WEIGHTS = Path(__file__).parents[2] / "data/heartmula_reference/HeartMuLa-oss-3B/model.safetensors"
-TOY = LMConfig(Flavour(3, 4, 2, 64, 160, 8192), Flavour(2, 2, 1, 48, 96, 2048), 512, 67)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LONG = PromptTokens([0, 2, 343, 15, 71, 280, 3, 1], [0, 62, 340, 64, 1])
 SHORT = PromptTokens([0, 2, 288, 3, 1], [0, 1])
 FRAMES = 12
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As the engine has it for small matrices; others only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def plain() -> LanguageModel:
-    made = LanguageModel(TOY)
-    made.load_state_dict(load_file(WEIGHTS))
-    return made.requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def model(plain: LanguageModel) -> StaticModel:
-    return StaticModel(plain)
 
 
 def start(

@@ -62,6 +62,9 @@ LEAD_VOICES: Final = (
     "saw", "pluck", "distorted", "sax", "flute", "bell", "epiano", "square", "vibes", "acid",
     "voice", "brass",
 )  # fmt: skip
+ROLL: Final = "roll808"
+ROLL_HITS: Final = (2, 3, 4)
+"""Hits of a roll inside its sixteenth, by velocity level: thirty-seconds, then faster."""
 DRUM_VOICES: Final = (KICK_VOICES, SNARE_VOICES, HAT_VOICES, PERCUSSION_VOICES)
 """Indexed by codebook 0..3."""
 PITCHED_VOICES: Final = {BASS: BASS_VOICES, CHORDS: CHORD_VOICES, LEAD: LEAD_VOICES}
