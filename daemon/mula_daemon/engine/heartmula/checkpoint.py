@@ -21,6 +21,8 @@ from mula_daemon.engine.lm import FLAVOURS, Flavour, LanguageModel, LMConfig
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+REMEDY = "mula pull heartmula --into DIR fetches what is missing"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 class CheckpointError(Unavailable):
@@ -100,17 +102,22 @@ def fill(model: nn.Module, weights: Iterable[tuple[Path, str, Tensor]], director
     found: dict[str, Tensor] = {}
     for path, name, tensor in weights:
         if name not in expected:
-            raise CheckpointError(f"{path}: unexpected key {name!r}; is this a HeartMuLa model?")
+            raise CheckpointError(
+                f"{path}: unexpected key {name!r}; is this a HeartMuLa model? {REMEDY}"
+            )
         if tuple(tensor.shape) != expected[name]:
             raise CheckpointError(
                 f"{path}: {name!r} has shape {tuple(tensor.shape)}, config.json asks for "
-                f"{expected[name]}"
+                f"{expected[name]}; weights and config.json are of two models: {REMEDY}"
             )
         found[name] = tensor
     missing = sorted(expected.keys() - found.keys())
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise CheckpointError(f"{directory}: key {missing[0]!r}{more} missing from the weights")
+        raise CheckpointError(
+            f"{directory}: key {missing[0]!r}{more} missing from the weights; is a shard missing "
+            f"from the index? {REMEDY}"
+        )
     model.load_state_dict(found, assign=True)
     model.requires_grad_(False)
 
@@ -122,28 +129,40 @@ def tensors(
 
     Raises `CheckpointError` when a file is missing or damaged.
     """
-    for path in _shards(directory):
+    for path in shards(directory):
         if not path.is_file():
-            raise CheckpointError(f"{path} is missing; download the checkpoint again")
+            raise CheckpointError(f"{path} is missing{_pickles(directory)}; {REMEDY}")
         try:
             with safe_open(path, framework="pt") as shard:
                 for name in filter(wanted, shard.keys()):
                     yield path, name, shard.get_tensor(name)
         except SafetensorError as error:
-            raise CheckpointError(f"{path} is damaged ({error}); download it again") from error
+            raise CheckpointError(
+                f"{path} is damaged or cut short ({error}); delete it, and {REMEDY}"
+            ) from error
 
 
-def _shards(directory: Path) -> list[Path]:
+def shards(directory: Path) -> list[Path]:
+    """The folder's safetensors files, whether they are there or not. Raises `CheckpointError`."""
     index = directory / INDEX
     if not index.is_file():
         return [directory / SINGLE]
     files = read_json(index).get("weight_map")
     if not isinstance(files, dict) or not files:
-        raise CheckpointError(f"{index}: key 'weight_map' missing")
+        raise CheckpointError(f"{index}: key 'weight_map' missing; {REMEDY}")
     names = sorted({str(name) for name in files.values()})
     if any(Path(name).name != name or not name.endswith(".safetensors") for name in names):
-        raise CheckpointError(f"{index}: names files that are no safetensors beside it")
+        raise CheckpointError(
+            f"{index}: names files that are no safetensors beside it; pickles can run code and "
+            f"are never read: {REMEDY}"
+        )
     return [directory / name for name in names]
+
+
+def _pickles(directory: Path) -> str:
+    """What to say of a folder whose weights are pickles."""
+    found = sorted(path.name for path in directory.glob("*") if path.suffix in PICKLES)
+    return f" ({found[0]} is a pickle, which could run code, and is never read)" if found else ""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -151,9 +170,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing; download the checkpoint again") from None
+        raise CheckpointError(f"{path} is missing; {REMEDY}") from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+        raise CheckpointError(
+            f"{path} cannot be read ({error}); delete it, and {REMEDY}"
+        ) from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} holds no JSON object")
     return values

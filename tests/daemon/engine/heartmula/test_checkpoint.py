@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mula_daemon.engine.heartmula.checkpoint import (
     load_language_model,
     read_config,
     read_special_ids,
+    tensors,
 )
 from mula_daemon.engine.lm import FLAVOURS, Flavour, LMConfig
 
@@ -99,6 +101,21 @@ def damage(folder: Path) -> None:
     (folder / SINGLE).write_bytes(b"not safetensors")
 
 
+def cut_short(folder: Path) -> None:
+    content = (folder / SINGLE).read_bytes()
+    (folder / SINGLE).write_bytes(content[: len(content) // 2])
+
+
+def cut_a_shard_short(folder: Path) -> None:
+    shard(folder)
+    content = (folder / "b.safetensors").read_bytes()
+    (folder / "b.safetensors").write_bytes(content[:-5])
+
+
+def only_a_pickle(folder: Path) -> None:
+    (folder / SINGLE).rename(folder / "pytorch_model.bin")
+
+
 def break_index(folder: Path) -> None:
     (folder / INDEX).write_text("{")
 
@@ -124,6 +141,9 @@ def pickle(folder: Path) -> None:
         (add_key, "lm_head.weight"),
         (reshape_key, "projection.weight"),
         (damage, SINGLE),
+        (cut_short, SINGLE),
+        (cut_a_shard_short, "b.safetensors"),
+        (only_a_pickle, "pytorch_model.bin is a pickle"),
         (break_index, INDEX),
         (empty_index, "weight_map"),
         (escape, "beside"),
@@ -132,8 +152,18 @@ def pickle(folder: Path) -> None:
 )
 def test_what_is_wrong_is_named(folder: Path, spoil: Callable[[Path], None], named: str) -> None:
     spoil(folder)
-    with pytest.raises(CheckpointError, match=named):
+    with pytest.raises(CheckpointError, match=named) as found:
         load_language_model(folder, TOY)
+    assert "mula pull heartmula" in str(found.value)
+
+
+def test_one_weight_is_in_memory_at_a_time(folder: Path) -> None:
+    shard(folder)
+    before: weakref.ref[torch.Tensor] | None = None
+    for _, _, tensor in tensors(folder):
+        assert before is None or before() is None
+        before = weakref.ref(tensor)
+        del tensor
 
 
 @pytest.mark.parametrize(
