@@ -125,7 +125,7 @@ class HeartCodec:
             latents = self.window(codes, start, WINDOW, context, noise, steps, guidance)
             context = latents[-OVERLAP * LATENTS_PER_FRAME :]
             wanted = min(WINDOW, frames - start)
-            sound = self.waveform.decode(latents, stop=wanted * LATENTS_PER_FRAME).numpy()
+            sound = self.waveform.decode(latents, stop=wanted * LATENTS_PER_FRAME).numpy(force=True)
             if tail is not None:
                 sound[: len(tail)] = cross_fade(tail, sound[: len(tail)])
             tail = sound[HOP * rate :]

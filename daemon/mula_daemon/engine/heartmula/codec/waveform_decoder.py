@@ -46,7 +46,7 @@ class WaveformDecoder(nn.Module):
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
-        """The sound of latents ``start`` to ``stop``: float32 [S, channels] on the CPU.
+        """The sound of latents ``start`` to ``stop``: float32 [S, channels].
 
         ``latents`` float32 [L, D] also gives what lies around that stretch: it sounds as if all
         of them were decoded at once. Beyond both ends lie zeros.
@@ -57,7 +57,7 @@ class WaveformDecoder(nn.Module):
                 self._stretch(latents, begin, min(begin + CHUNK, stop))
                 for begin in range(start, stop, CHUNK)
             ]
-        return torch.cat(parts) if parts else torch.empty(0, CHANNELS)
+        return torch.cat(parts) if parts else torch.empty(0, CHANNELS, device=latents.device)
 
     def _stretch(self, latents: Tensor, start: int, stop: int) -> Tensor:
         first = max(0, start - self.look_back)
@@ -68,7 +68,7 @@ class WaveformDecoder(nn.Module):
             x = layer(x)
         rate = self.samples_per_latent
         sound: Tensor = x[:, 0].T[(start - first) * rate : (stop - first) * rate]  # [S, N]
-        return sound.cpu()
+        return sound
 
 
 class CausalConv(nn.Conv1d):

@@ -132,3 +132,22 @@ def test_settings_are_checked(name: str) -> None:
         StreamSettings(**{name: 0})
     with pytest.raises(BadInput, match="context"):
         StreamSettings(context=-1)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    first=st.integers(1, 6),
+    context=st.integers(0, 9),
+    hop=st.integers(1, 6),
+    cut=st.integers(1, 7),
+)
+def test_an_endless_stream_sounds_the_same_and_forgets_old_codes(
+    codec: Codec, first: int, context: int, hop: int, cut: int
+) -> None:
+    how, clip = StreamSettings(first=first, context=context, hop=hop, **QUICK), codes(60)
+    endless = StreamingDecoder(codec, noise(), how, endless=True)
+    clipped = StreamingDecoder(codec, noise(), how)
+    for at in range(0, 60, cut):
+        piece = clip[:, at : at + cut]
+        assert torch.equal(endless.push(piece), clipped.push(piece))
+        assert endless._codes.shape[1] <= context + max(first, hop) + cut
