@@ -5,7 +5,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from mula_daemon.engine.frame_loop import PromptTokens
-from mula_daemon.engine.heartmula.checkpoint import CheckpointError, SpecialIds
+from mula_daemon.engine.heartmula.checkpoint import REMEDY, CheckpointError, SpecialIds
 
 
 class PromptEncoder:
@@ -19,7 +19,7 @@ class PromptEncoder:
     def from_file(cls, path: Path, ids: SpecialIds) -> "PromptEncoder":
         """From a ``tokenizer.json``. Raises `CheckpointError`."""
         if not path.is_file():
-            raise CheckpointError(f"{path} is missing; download the checkpoint again")
+            raise CheckpointError(f"{path} is missing; {REMEDY}")
         try:
             return cls(Tokenizer.from_file(str(path)), ids)
         except Exception as error:  # the library raises nothing narrower
