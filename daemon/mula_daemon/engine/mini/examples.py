@@ -129,6 +129,7 @@ class Examples:
             self.bias.walk(rng, rows, bars, untagged=True),
             self.bias.walk(rng, rows, bars, untagged=False),
         )
+        astray = np.where(anything, 0, self.bias.astray(rng, rows, bars))
         piece = np.empty((rows, bars), dtype=np.int64)
         prompts: list[list[str]] = []
         for row in range(rows):
@@ -137,6 +138,10 @@ class Examples:
             prompts.append(self._prompt(self._library.tags[own], count))
             if anything[row]:
                 piece[row] = self._wander(inside[row])
+            elif first := int(astray[row]):
+                inside[row] = np.roll(inside[row], first)
+                inside[row, : first + 1] = True
+                piece[row, :first] = self._other(int(self._library.kind[own]))
         pop = self._by_kind[MELLOW_POP][rng.integers(len(self._by_kind[MELLOW_POP]), size=rows)]
         piece = np.where(inside, piece, pop[:, None])
         last_start = (PIECE_BARS - bars) // tokens.PHRASE_BARS
@@ -157,6 +162,10 @@ class Examples:
             found = int(own[self._rng.integers(len(own))])
             if self._counts[found] >= least_tags:
                 return found
+
+    def _other(self, kind: int) -> int:
+        """A piece of another genre than ``kind``."""
+        return self._draw(self._genres[self._genres != kind], 0)
 
     def _wander(self, inside: np.ndarray) -> np.ndarray:
         """Pieces by bar of untagged material: every return from pop is to another genre."""

@@ -117,7 +117,7 @@ def compose(
             noise = SWEEP
         now[:, tokens.TEXTURE] = tokens.texture_code(noise, *mix)
     settle(codes)
-    return Piece(codes, (genre, mood, *([energy] if energy else ()), *_instruments(codes)))
+    return Piece(codes, (genre, mood, *([energy] if energy else ()), *instruments_in(codes)))
 
 
 def settle(codes: np.ndarray) -> None:
@@ -179,12 +179,14 @@ def _arrange(rng: random.Random, grammar: Genre) -> Mapping[int, frozenset[int]]
     """Which instruments are silent in which bars of this phrase, by codebook."""
     pumping = max(texture[2] for texture in grammar.textures) > 1
     options: dict[str, float] = {"full": 4, "answering": 1.5, "late lead": 2, "building": 1.5}
-    options |= {"thin start": 0.8, "breath": 0.8, "drop": 2.0 if pumping else 0.4}
+    options |= {"thin start": 0.8, "breath": 0.8}
+    if pumping:
+        options["drop"] = 2.0
     bars = SILENCES[pick(rng, options)]
     return {codebook: frozenset(places) for codebook, places in bars.items()}
 
 
-def _instruments(codes: np.ndarray) -> list[str]:
+def instruments_in(codes: np.ndarray) -> list[str]:
     """Instrument tags whose voices sound in ``codes``, in the order of ``tags.INSTRUMENTS``."""
     found = set()
     for codebook in (tokens.PERCUSSION, *tokens.PITCHED_VOICES):

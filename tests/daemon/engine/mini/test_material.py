@@ -6,6 +6,7 @@ import pytest
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.genre import genres, strokes
 from mula_daemon.engine.mini.material import compose, settle
+from mula_daemon.engine.mini.variety import variety
 
 
 @pytest.mark.parametrize("genre", tags.GENRES)
@@ -28,9 +29,9 @@ def test_the_same_seed_is_the_same_piece() -> None:
 
 @pytest.mark.slow
 def test_no_two_of_ten_thousand_are_alike() -> None:
-    rng = random.Random(1)
-    seen = {compose(tags.GENRES[i % 16], rng).codes.tobytes() for i in range(10_000)}
-    assert len(seen) == 10_000
+    found = variety(10_000).values()
+    assert sum(one.different_pieces for one in found) == 10_000
+    assert all(one.different_bars > 1_000 for one in found)
 
 
 def test_mood_and_energy_can_be_asked_for() -> None:
