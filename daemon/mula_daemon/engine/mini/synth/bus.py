@@ -16,9 +16,9 @@ LOW_CUT_HERTZ: Final = 24.0
 SIDES_HERTZ: Final = 110.0
 """Below this the mix is mono: big systems sum their bass, and vinyl has to."""
 HEARD_HERTZ: Final = 100.0
-THRESHOLD_DB: Final = -23.0
-RATIO: Final = 2.0
-MAKE_UP_DB: Final = 3.4
+THRESHOLD_DB: Final = -26.0
+RATIO: Final = 3.0
+MAKE_UP_DB: Final = 6.2
 ATTACK_SECONDS: Final = 0.025
 RELEASE_SECONDS: Final = 0.2
 

@@ -49,7 +49,7 @@ BODIES: Final = {
     "piano": Body(
         decay=1.5, decay_slope=0.6, damping=0.16, count=28, slope=0.75, position=0.12,
         stiffness=3.5e-4, bright=2700, twin=0.7, knock=0.12, knock_hertz=420, release=0.16,
-        width=0.7, level=0.161,
+        width=1.0, level=0.161,
     ),
     "guitar": Body(
         decay=0.9, decay_slope=0.35, damping=0.12, count=26, slope=0.8, position=0.19,
@@ -59,7 +59,7 @@ BODIES: Final = {
     "skank": Body(
         decay=0.16, decay_slope=0.2, damping=0.1, count=22, slope=0.7, position=0.11,
         bright=2800, knock=0.2, knock_hertz=1500, knock_seconds=0.006, release=0.05, drive=1.0,
-        level=0.333,
+        width=0.7, level=0.333,
     ),
     "power": Body(
         decay=2.6, decay_slope=0.3, damping=0.05, count=40, slope=0.75, position=0.09,
@@ -71,12 +71,12 @@ ORGAN: Final = Wind(
     Envelope(0.006, 0.3, 0.9, 0.06),
     body=Spectrum(drawbars=((1, 0.8), (2, 1.0), (3, 0.7), (4, 0.55), (6, 0.25), (8, 0.3))),
     onset=Spectrum(drawbars=((1, 0.6), (2, 1.0), (3, 0.7), (4, 0.6), (6, 1.0), (8, 0.5))),
-    melt_seconds=0.07, tremolo=0.22, tremolo_rate=6.3, rotary=True, drive=0.9, level=0.129,
+    melt_seconds=0.07, tremolo=0.34, tremolo_rate=6.3, rotary=True, drive=0.9, level=0.129,
     bend=Bend(vibrato=7, rate=6.3, delay=0.01),
 )  # fmt: skip
-EPIANO: Final = Tines(Envelope(0.002, 1.0, 1.0, 0.22), level=0.165)
+EPIANO: Final = Tines(Envelope(0.002, 1.0, 1.0, 0.22), tremolo=0.42, level=0.165)
 DUSTY: Final = Tines(
-    Envelope(0.006, 1.0, 1.0, 0.25), bark=1.3, warmth=0.6, tine=0.08, decay=1.0, tremolo=0.1,
+    Envelope(0.006, 1.0, 1.0, 0.25), bark=1.3, warmth=0.6, tine=0.08, decay=1.0, tremolo=0.3,
     tremolo_rate=3.1, drive=1.6, level=0.15, bend=Bend(wow=11),
 )  # fmt: skip
 

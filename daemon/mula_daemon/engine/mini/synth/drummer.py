@@ -11,11 +11,15 @@ from mula_daemon.engine.mini.synth.audio import Samples
 from mula_daemon.engine.mini.synth.drums import one_shots
 from mula_daemon.engine.mini.synth.kit import Kit
 from mula_daemon.engine.mini.synth.sound import Setting
-from mula_daemon.engine.mini.tokens import DRUM_VOICES, HATS, KICK, DrumHit
+from mula_daemon.engine.mini.tokens import (
+    DRUM_VOICES,
+    HATS,
+    KICK,
+    ROLL,
+    ROLL_HITS,
+    DrumHit,
+)
 
-ROLL: Final = "roll808"
-ROLL_HITS: Final = (2, 3, 4)
-"""Hits inside the sixteenth by velocity level: thirty-seconds, then faster."""
 REVERSE_SIXTEENTHS: Final = 8
 """A reversed cymbal ends this long after it starts."""
 
@@ -44,9 +48,13 @@ class Drummer:
     def __init__(self, codebook: int, kit: Kit | None, setting: Setting) -> None:
         self._codebook = codebook
         self._kit = kit
+        self.retune(setting)
+        self._playing: list[_Playing] = []
+
+    def retune(self, setting: Setting) -> None:
+        """Play on at the tempo of ``setting``."""
         self._setting = setting
         self._sixteenth = setting.sample_rate * 15.0 / setting.bpm
-        self._playing: list[_Playing] = []
 
     def hit(self, hit: DrumHit, at: int) -> None:
         """Strike ``at`` samples into the block to come."""
@@ -69,6 +77,11 @@ class Drummer:
             gain = 1.0 + _UNEVEN * (2.0 * float(rng.random()) - 1.0)
         self._strike(samples * np.float32(gain), at + late, voice not in _RINGS_ON)
 
+    def make_way(self, hit: DrumHit, at: int) -> None:
+        """Choke what ``hit`` would choke, without striking it."""
+        if DRUM_VOICES[self._codebook][hit.voice] not in _RINGS_ON:
+            self._choke(at)
+
     def render(self, n: int) -> Samples:
         """The next ``n`` samples, float32 ``[2, n]``."""
         mix = np.zeros((2, n), np.float32)
@@ -87,12 +100,16 @@ class Drummer:
             self._strike(samples * swell, at + round(i * self._sixteenth / hits), True)
 
     def _strike(self, samples: Samples, at: int, choke: bool) -> None:
-        if choke and self._codebook in _CHOKED:
-            self._playing = [self._cut(playing, at) for playing in self._playing]
+        if choke:
+            self._choke(at)
         surplus = len(self._playing) - _MOST_AT_ONCE + 1
         for i in range(max(0, surplus)):
             self._playing[i] = self._cut(self._playing[i], at)
         self._playing.append(_Playing(samples, -at))
+
+    def _choke(self, at: int) -> None:
+        if self._codebook in _CHOKED:
+            self._playing = [self._cut(playing, at) for playing in self._playing]
 
     def _cut(self, playing: _Playing, at: int) -> _Playing:
         """What is left of a hit that another silences ``at`` samples into the block."""

@@ -64,6 +64,9 @@ WIDTHS: Final = {"clap909": 0.35, "clap808": 0.3, "open909": 0.25, "open808": 0.
                  "snap": 0.25, "tambourine": 0.2}  # fmt: skip
 """How much of a second, different strike lies left against right."""
 
+RISE_SECONDS: Final = 0.00035
+"""In which every one-shot comes up from silence."""
+
 _SOFTER: Final = {0: 0.75, 1: 0.3, 2: 0.0}
 """How much of a hit's brightness is missing at each velocity level."""
 
@@ -85,6 +88,14 @@ def strengths(full: Samples, sample_rate: int) -> Strengths:
         ((full + (dull - full) * np.float32(_SOFTER[level])) * np.float32(velocity))
         for level, velocity in enumerate(VELOCITIES)
     )
+
+
+def balanced(sound: Samples, codebook: int, sample_rate: int) -> Samples:
+    """Somebody else's full hit ``[2, n]`` as loud as ours of that drum codebook."""
+    loudest = max(_loudness(channel, sample_rate) for channel in sound)
+    level = decibels(LOUDNESS[codebook]) / loudest
+    highest = HIGHEST_PEAKS[codebook] / float(np.abs(sound).max())
+    return sound * np.float32(min(level, highest))
 
 
 def _make(codebook: int, voice: str, sample_rate: int) -> Strengths:
@@ -112,9 +123,12 @@ def _workshop(codebook: int, voice: str, strike: int, sample_rate: int) -> Works
 
 
 def _clean(wave: Wave, sample_rate: int) -> Wave:
-    """Without DC, and ending in silence."""
+    """Without DC, and from silence to silence."""
     highpass = butterworth(2, 22.0, "highpass", sample_rate)
     wave = sosfilt(highpass, wave)
+    # Modes are struck at any phase. A third of a millisecond is no softer, and no click.
+    rise = int(RISE_SECONDS * sample_rate)
+    wave[:rise] *= 0.5 - 0.5 * np.cos(np.pi * np.arange(rise) / rise)
     fade = min(len(wave), int(0.01 * sample_rate))
     wave[-fade:] *= np.linspace(1.0, 0.0, fade)
     return wave

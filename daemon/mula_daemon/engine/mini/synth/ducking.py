@@ -19,10 +19,14 @@ class Ducker:
 
     def __init__(self, bpm: float, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._recovery = min(RECOVERY_BEATS * 60.0 / bpm, LONGEST_RECOVERY)
+        self.retune(bpm)
         self._since: int | None = None
         self._depth = 0.0
         self._from = 1.0
+
+    def retune(self, bpm: float) -> None:
+        """Come back in the time of another tempo, from now on."""
+        self._recovery = min(RECOVERY_BEATS * 60.0 / bpm, LONGEST_RECOVERY)
 
     def render(self, n: int, kick: int | None, depth: float) -> Samples:
         """The gain of the next ``n`` samples, float32 ``[n]`` in 0..1.

@@ -26,11 +26,19 @@ class Grid:
             raise ValueError(f"bpm must be {SLOWEST_BPM:g} to {FASTEST_BPM:g}, not {bpm}")
         if sample_rate < 8000:
             raise ValueError(f"the sample rate must be 8000 Hz or more, not {sample_rate}")
+        self._rate = sample_rate
         self._length = Fraction(sample_rate) * 60 / Fraction(bpm) / SIXTEENTHS_PER_BEAT
+        self._frame, self._sample = 0, 0
 
     def start(self, frame: int) -> int:
         """The first sample of ``frame``; also the length of that many frames."""
-        return round(frame * self._length)
+        return self._sample + round((frame - self._frame) * self._length)
+
+    def at_tempo(self, bpm: float, frame: int) -> Grid:
+        """The grid that leaves this one at ``frame`` for another tempo."""
+        grid = Grid(bpm, self._rate)
+        grid._frame, grid._sample = frame, self.start(frame)
+        return grid
 
     @property
     def sixteenth(self) -> float:

@@ -119,8 +119,13 @@ def chord_notes(
 
 
 def power_chord_notes(key: Key, degree: int) -> tuple[int, ...]:
-    """Root, fifth and octave on the low strings of a guitar; the root in 40..51."""
+    """Root, fifth and octave on the low strings of a guitar; the root in 40..51.
+
+    The one degree whose fifth would leave the key is played without it.
+    """
     root = _in_octave_from(LOWEST_POWER_CHORD, (key.tonic + key.semitones(degree)) % 12)
+    if key.semitones(degree + 4) - key.semitones(degree) != 7:
+        return (root, root + 12)
     return (root, root + 7, root + 12)
 
 

@@ -38,6 +38,7 @@ HALL_WALLS: Final[Walls] = (
 )  # fmt: skip
 
 _QUIET: Final = 1e-6
+_IN_TIME: Final = 0.005
 _ENTRY: Final = 64
 """Samples over which a held note enters a new space: enough not to click."""
 
@@ -54,6 +55,10 @@ class Space:
         self._echo = Echo(round(ECHO_SIXTEENTHS * sixteenth), sample_rate)
         self._sends = {name: np.asarray(sends, np.float32) for name, sends in SENDS.items()}
         self._before = ""
+
+    def retune(self, sixteenth: float) -> None:
+        """Echo in time with sixteenths of another length in samples, from now on."""
+        self._echo.retime(round(ECHO_SIXTEENTHS * sixteenth))
 
     def render(self, stems: Samples, space: str) -> Samples:
         """What comes back from the spaces for stems ``[8, 2, n]``, as ``[2, n]``.
@@ -121,6 +126,20 @@ class Echo:
         self._denominator = np.convolve(low[3:5], high[3:5])
         self._state = np.zeros((2, 2))
         self._silent = True
+
+    def retime(self, delay: int) -> None:
+        """Change the delay as a tape that runs at another speed does: the pitch slides along.
+
+        A difference too small to be heard as out of time changes nothing.
+        """
+        before = self._line.shape[1]
+        if abs(delay - before) < _IN_TIME * before:
+            return
+        line = np.roll(self._line, -self._at, axis=1)
+        places = np.linspace(0.0, before - 1.0, delay)
+        self._line = np.stack([np.interp(places, np.arange(before), side) for side in line])
+        self._line = self._line.astype(np.float32)
+        self._at = 0
 
     def render(self, send: Samples | None, n: int) -> Samples:
         """The echoes of the next ``n`` samples, ``[2, n]``; ``send`` None is silence."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,16 +20,11 @@ from mula_daemon.engine.mini.synth.ducking import Ducker
 from mula_daemon.engine.mini.synth.grid import Grid
 from mula_daemon.engine.mini.synth.kit import Kit
 from mula_daemon.engine.mini.synth.part import Part
-from mula_daemon.engine.mini.synth.scale import (
-    bass_note,
-    chord_notes,
-    lead_note,
-    parse_key,
-    power_chord_notes,
-)
+from mula_daemon.engine.mini.synth.scale import bass_note, lead_note, parse_key
 from mula_daemon.engine.mini.synth.sound import Setting
 from mula_daemon.engine.mini.synth.space import Space, hall, room
 from mula_daemon.engine.mini.synth.sustained import breath_loop
+from mula_daemon.engine.mini.synth.voice_leading import VoiceLeading
 from mula_daemon.engine.mini.tokens import (
     BASS,
     BASS_VOICES,
@@ -41,26 +38,21 @@ from mula_daemon.engine.mini.tokens import (
     LEAD_VOICES,
     NOISES,
     PUMPS,
-    REST,
     SPACES,
     SWINGS,
     TEXTURE,
     VELOCITIES,
-    VOICINGS,
+    DrumHit,
+    Texture,
     read_chord,
     read_drum,
     read_note,
     read_texture,
-    texture_code,
 )
 
 Codes = Sequence[int] | NDArray[np.integer]
 
-FADE_SECONDS: Final = 0.005
-"""The last frame of a clip ends in this fade, so that a cut does not click."""
-
 _DUCKED: Final = (BASS, CHORDS, LEAD, TEXTURE)
-_RUNG_OUT: Final = 10.0 ** (-72 / 20)
 
 
 def warm_up(sample_rate: int = SAMPLE_RATE) -> None:
@@ -121,111 +113,129 @@ class Synthesiser:
         self._lead = Part()
         self._settings = settings
         self._notes: dict[int, int | None] = {BASS: None, LEAD: None}
-        self._chord: tuple[int, ...] = ()
+        self._hands = VoiceLeading(self._key)
         self._texture = texture.Atmosphere(self._key, settings[TEXTURE])
         self._space = Space(self._grid.sixteenth, sample_rate)
-        self._place = SPACES[0]
         self._ducker = Ducker(bpm, sample_rate)
         self._bus = Bus(sample_rate)
-        self._ending = False
 
     @property
     def frame(self) -> int:
         """How many frames were rendered."""
         return self._frame
 
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self._rate
+
+    def frames_in(self, seconds: float) -> int:
+        """The least number of frames that last so long."""
+        return math.ceil(seconds * self._rate / self._grid.sixteenth)
+
     def samples(self, frames: int) -> int:
         """How many samples the first so many frames last."""
         return self._grid.start(frames)
 
-    def render(self, codes: Codes, *, last: bool = False) -> Samples:
+    def retune(self, bpm: float) -> None:
+        """Go on at another tempo, 40..240, from the next frame on; what sounds rings on.
+
+        Raises:
+            ValueError: ``bpm`` is out of range.
+        """
+        self._grid = self._grid.at_tempo(bpm, self._frame)
+        self._settings[:] = [replace(setting, bpm=bpm) for setting in self._settings]
+        for drummer, setting in zip(self._drummers, self._settings, strict=False):
+            drummer.retune(setting)
+        self._ducker.retune(bpm)
+        self._space.retune(self._grid.sixteenth)
+
+    def render(self, codes: Codes) -> Samples:
         """The next sixteenth, float32 ``[n, 2]`` within -1..1.
 
-        ``codes`` are the eight codes of the frame. ``last`` fades its final five
-        milliseconds, so that a clip that ends here does not click.
+        ``codes`` are the eight codes of the frame.
 
         Raises:
             ValueError: there are not eight codes, or one means nothing.
         """
-        return self.bus(self.render_stems(codes, last=last))
+        return self.master(self.render_stems(codes).sum(axis=0))
 
-    def render_stems(self, codes: Codes, *, last: bool = False) -> Samples:
+    def render_stems(self, codes: Codes) -> Samples:
         """The next sixteenth before the bus, instrument by instrument, float32 ``[8, n, 2]``.
 
         The stems add up to the mix that the bus gets. They are ducked; what the
-        spaces give back is in the texture's stem. Pass each result to `bus`.
+        spaces give back is in the texture's stem. Pass each sum to `master`.
         """
+        frame, mix, at = self._begin(codes)
+        return self._mix(mix, mix.noise, at, self._play(frame, at))
+
+    def ring_on(self, codes: Codes) -> Samples:
+        """Like `render_stems`, but nothing new sounds: what rang rings on.
+
+        ``codes`` are those of a frame that plays elsewhere at the same time, such as
+        the first ones of a clip that comes round again: its kick ducks and chokes
+        what rings, and its space is the one that rings.
+        """
+        frame, mix, at = self._begin(codes)
+        return self._mix(mix, NOISES.index("none"), at, self._make_way(frame, at))
+
+    def rewind(self) -> None:
+        """Begin again with frame 0 on the grid; everything sounds on."""
+        self._frame = 0
+
+    def master(self, mix: Samples) -> Samples:
+        """A frame's mix ``[n, 2]``, the sum of its stems, through the bus; frames in order."""
+        return np.ascontiguousarray(self._bus.render(mix.T).T)
+
+    def _begin(self, codes: Codes) -> tuple[list[int], Texture, int]:
+        """A frame's codes, its mix, and where in its block what begins is heard."""
         if len(codes) != len(INSTRUMENTS):
             raise ValueError(f"a frame has {len(INSTRUMENTS)} codes, not {len(codes)}")
         frame = [int(code) for code in codes]
         mix = read_texture(frame[TEXTURE])
-        n = self._grid.start(self._frame + 1) - self._grid.start(self._frame)
         swing = SWINGS[mix.swing] if self._frame % 2 else 0.0
-        at = round(swing * self._grid.sixteenth)
-        kick = self._play(frame, at)
+        return frame, mix, round(swing * self._grid.sixteenth)
+
+    def _mix(self, mix: Texture, noise: int, at: int, kick: float) -> Samples:
+        """The frame's stems ``[8, n, 2]``; a kick of strength ``kick`` ducks from ``at`` on."""
+        n = self._grid.start(self._frame + 1) - self._grid.start(self._frame)
         stems = np.empty((len(INSTRUMENTS), 2, n), np.float32)
         for codebook, drummer in enumerate(self._drummers):
             stems[codebook] = drummer.render(n)
         stems[BASS] = self._bass.render(n)
         stems[CHORDS] = self._chords.render(n)
         stems[LEAD] = self._lead.render(n)
-        stems[TEXTURE] = self._texture.render(NOISES[mix.noise], self._frame, n)
+        stems[TEXTURE] = self._texture.render(NOISES[noise], self._frame, n)
         gain = self._ducker.render(n, at if kick else None, PUMPS[mix.pump] * kick)
         stems[list(_DUCKED[:-1])] *= gain
-        self._place = SPACES[mix.space]
-        stems[TEXTURE] += self._space.render(stems, self._place)
+        stems[TEXTURE] += self._space.render(stems, SPACES[mix.space])
         stems[TEXTURE] *= gain
-        self._ending = last
-        if last:
-            self._fade(stems)
         self._frame += 1
         return stems.transpose(0, 2, 1)
 
-    def bus(self, stems: Samples) -> Samples:
-        """The mastered mix ``[n, 2]`` of a frame's stems ``[8, n, 2]``, frames in order."""
-        mix = self._bus.render(stems.transpose(0, 2, 1).sum(axis=0))
-        if self._ending:
-            # Once more: the bus's low cut swings back when the music stops.
-            self._fade(mix)
-        return np.ascontiguousarray(mix.T)
-
-    def tail(self, max_seconds: float = 4.0) -> Samples:
-        """What still rings after the last frame, float32 ``[m, 2]``, at most so long.
-
-        Every note is let go; it ends once nothing is heard, and in a short fade.
-        """
-        rest = [REST] * len(INSTRUMENTS)
-        rest[TEXTURE] = texture_code(0, SPACES.index(self._place), 0, 0)
-        longest = round(max_seconds * self._rate)
-        blocks = [np.zeros((0, 2), np.float32)]
-        length = 0
-        while length < longest:
-            blocks.append(self.render(rest))
-            length += len(blocks[-1])
-            if np.abs(blocks[-1]).max(initial=0.0) < _RUNG_OUT:
-                break
-        ringing = np.concatenate(blocks)[:longest]
-        self._fade(ringing.T)
-        return ringing
-
-    def _fade(self, sound: Samples) -> None:
-        """Fade the end of ``[..., n]`` out, in place."""
-        n = sound.shape[-1]
-        fade = min(n, round(FADE_SECONDS * self._rate))
-        sound[..., n - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
+    def _make_way(self, codes: list[int], at: int) -> float:
+        """Let go of all that is held or that a hit would choke; the strength of the kick."""
+        for part in (self._bass, self._chords, self._lead):
+            part.release(0)
+        return self._drum(codes, lambda drummer, hit: drummer.make_way(hit, at))
 
     def _play(self, codes: list[int], at: int) -> float:
         """Start and release what the codes say; the strength of the kick, 0 without one."""
+        strength = self._drum(codes, lambda drummer, hit: drummer.hit(hit, at))
+        self._play_note(BASS, codes[BASS], at)
+        self._play_note(LEAD, codes[LEAD], at)
+        self._play_chord(codes[CHORDS], at)
+        return strength
+
+    def _drum(self, codes: list[int], act: Callable[[Drummer, DrumHit], None]) -> float:
+        """Do something for every hit; the strength of the kick, 0 without one."""
         strength = 0.0
         for codebook, drummer in enumerate(self._drummers):
             hit = read_drum(codebook, codes[codebook])
             if hit is not None:
-                drummer.hit(hit, at)
+                act(drummer, hit)
                 if codebook == KICK:
                     strength = VELOCITIES[hit.velocity]
-        self._play_note(BASS, codes[BASS], at)
-        self._play_note(LEAD, codes[LEAD], at)
-        self._play_chord(codes[CHORDS], at)
         return strength
 
     def _play_note(self, codebook: int, code: int, at: int) -> None:
@@ -249,13 +259,7 @@ class Synthesiser:
         chord = read_chord(code)
         if chord is not None:
             voice = CHORD_VOICES[chord.voice]
-            seventh = VOICINGS[chord.voicing] == "seventh"
-            if voice == "power":
-                notes = power_chord_notes(self._key, chord.degree)
-            else:
-                self._chord = notes = chord_notes(
-                    self._key, chord.degree, seventh=seventh, previous=self._chord
-                )
+            notes = self._hands.notes(chord)
             self._chords.start(chords.start_chord(voice, notes, self._settings[CHORDS]), at)
         elif code != HOLD:
             self._chords.release(at)

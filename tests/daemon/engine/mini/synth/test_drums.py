@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.synth.drummer import ROLL_HITS, Drummer
+from mula_daemon.engine.mini.synth.drummer import Drummer
 from mula_daemon.engine.mini.synth.drums import one_shots
 from mula_daemon.engine.mini.synth.sound import Setting
 from mula_daemon.engine.mini.tokens import HATS, KICK, PERCUSSION, DrumHit
@@ -82,7 +82,7 @@ def test_louder_strokes_are_louder_and_brighter():
 
 
 def test_a_roll_strikes_several_times_in_the_sixteenth():
-    for level, strikes in enumerate(ROLL_HITS):
+    for level, strikes in enumerate(tokens.ROLL_HITS):
         hats = drummer(HATS)
         hats.hit(hit(HATS, "roll808", level), 0)
         sound = np.abs(hats.render(6000)).max(axis=0)

@@ -35,3 +35,10 @@ def test_impossible_tempos_are_refused(bpm):
 def test_impossible_rates_are_refused():
     with pytest.raises(ValueError, match="sample rate"):
         Grid(120, 0)
+
+
+@given(tempos, tempos, st.integers(0, 500), st.integers(1, 500))
+def test_another_tempo_goes_on_where_the_first_was_left(bpm, other, frame, further):
+    grid = Grid(bpm, 48_000).at_tempo(other, frame)
+    assert grid.start(frame) == Grid(bpm, 48_000).start(frame)
+    assert abs(grid.start(frame + further) - grid.start(frame) - further * grid.sixteenth) <= 1

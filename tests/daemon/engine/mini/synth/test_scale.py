@@ -86,8 +86,15 @@ def test_chords_are_diatonic_and_move_little(key, progression):
 
 @given(keys, st.integers(0, 6))
 def test_power_chords_are_root_fifth_octave_on_low_strings(key, degree):
-    root, fifth, octave = power_chord_notes(key, degree)
-    assert 40 <= root <= 51 and fifth == root + 7 and octave == root + 12
+    root, *fifth, octave = power_chord_notes(key, degree)
+    assert 40 <= root <= 51 and octave == root + 12
+    assert fifth in ([root + 7], [])
+
+
+@given(keys)
+def test_only_the_degree_whose_fifth_leaves_the_key_is_played_without_it(key):
+    bare = [degree for degree in range(7) if len(power_chord_notes(key, degree)) == 2]
+    assert bare == [6 if key.mode == "maj" else 1]
 
 
 def test_concert_pitch():
