@@ -30,12 +30,12 @@ class Recipe:
     """How a model is trained. Batches always hold about ``frames`` frames."""
 
     seed: int = 0
-    steps: int = 5000
-    pieces: int = 24_000
+    steps: int = 7200
+    pieces: int = 12_000
     frames: int = 1024
     bars: dict[int, float] = field(default_factory=lambda: {8: 0.7, 16: 0.2, 32: 0.1})
     """Clip lengths and how often a batch has them."""
-    local_share: float = 0.12
+    local_share: float = 0.2
     """Part of the frames on which the local decoder is trained, besides all bar lines."""
     slips: float = 0.04
     """Rows hear up to this share of wrong codes in what was played, drawn by row: a model that
@@ -43,9 +43,13 @@ class Recipe:
     ramp: float = 0.3
     """The bias grows from nothing to its full size over this part of the run: tags are learnt
     in a fraction of the time where they are obeyed at first."""
-    rate: float = 2e-3
-    last_rate: float = 5e-5
-    warm_up: int = 300
+    rate: float = 3e-3
+    """Of the tables, heads and norms, which AdamW updates."""
+    matrix_rate: float = 1e-2
+    """Of the matrices inside the layers, which Muon updates."""
+    last: float = 0.02
+    """What both rates have come down to at the end, as a part of themselves."""
+    warm_up: int = 100
     decay: float = 0.05
     clip: float = 1.0
     workers: int = 2

@@ -25,6 +25,8 @@ from mula_daemon.engine.lm import LanguageModel
 from mula_daemon.engine.mini import tokenizer
 from mula_daemon.engine.mini.bias import BIAS
 from mula_daemon.engine.mini.examples import STEPS, Batch, Examples, Library, build
+from mula_daemon.engine.mini.first_weights import lay_time
+from mula_daemon.engine.mini.muon import Muon
 from mula_daemon.engine.mini.recipe import Recipe, config
 
 BAR_LINE = 4.0
@@ -106,14 +108,16 @@ class Trainer:
         self.examples = Examples(library, recipe.seed)
         self._lengths = np.random.default_rng(recipe.seed)
         self._generator = torch.Generator().manual_seed(recipe.seed)
-        plain = [p for name, p in self.model.named_parameters() if "norm" in name or "bias" in name]
-        known = {id(p) for p in plain}
-        matrices = [p for p in self.model.parameters() if id(p) not in known]
+        lay_time(self.model)
+        named = list(self.model.named_parameters())
+        inner = {name for name, p in named if p.dim() == 2 and _between_codes(name)}
+        self._matrices = Muon([p for name, p in named if name in inner], recipe.decay)
+        plain = {name for name, p in named if p.dim() == 1}
         groups: list[dict[str, Any]] = [
-            {"params": matrices},
-            {"params": plain, "weight_decay": 0.0},
+            {"params": [p for name, p in named if name not in inner | plain]},
+            {"params": [p for name, p in named if name in plain], "weight_decay": 0.0},
         ]
-        self._optimiser = torch.optim.AdamW(
+        self._tables = torch.optim.AdamW(
             groups,
             lr=recipe.rate,
             betas=(0.9, 0.98),
@@ -123,20 +127,20 @@ class Trainer:
     def step(self, done: float, step: int) -> float:
         """One update at ``done`` 0..1 of the run; the loss before it."""
         recipe = self.recipe
-        warm = min(1.0, (step + 1) / recipe.warm_up)
-        rate = recipe.last_rate + (recipe.rate - recipe.last_rate) * 0.5 * (
-            1 + math.cos(math.pi * done)
+        part = min(1.0, (step + 1) / recipe.warm_up) * (
+            recipe.last + (1 - recipe.last) * 0.5 * (1 + math.cos(math.pi * done))
         )
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate * warm
+        for group in self._tables.param_groups:
+            group["lr"] = recipe.rate * part
         self.examples.bias = BIAS.scaled(min(1.0, done / recipe.ramp))
         bars = int(self._lengths.choice(list(recipe.bars), p=list(recipe.bars.values())))
         batch = self.examples.batch(max(1, recipe.frames // (bars * STEPS)), bars)
         loss = whole(*losses(self.model, batch, recipe.local_share, self._generator, recipe.slips))
-        self._optimiser.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
-        self._optimiser.step()
+        self._tables.step()
+        self._matrices.step(recipe.matrix_rate * part)
         return loss.item()
 
     @torch.inference_mode()
@@ -146,6 +150,11 @@ class Trainer:
         return float(
             np.mean([whole(*losses(self.model, batch, 0.5, generator)).item() for batch in batches])
         )
+
+
+def _between_codes(name: str) -> bool:
+    """Is this parameter part of the layers, rather than of a table, a head or a norm?"""
+    return ".layers." in name or name == "projection.weight"
 
 
 def train(recipe: Recipe, report: Callable[[Progress, LanguageModel], None]) -> LanguageModel:

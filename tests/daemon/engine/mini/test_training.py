@@ -63,6 +63,27 @@ def test_the_bias_walks_at_its_rates() -> None:
     assert Bias(start_pop=0.5).scaled(0.0).walk(rng, 50, 8, untagged=False).all()
 
 
+def kinds(library: Library, bar: np.ndarray, number: int) -> set[int]:
+    """The kinds of piece that play the drums and texture of ``bar`` [16, 8] as such a bar."""
+    columns = [0, 1, 2, 3, 7]
+    alike = (library.codes[:, number::8][..., columns] == bar[:, columns]).all((2, 3)).any(1)
+    return set(library.kind[alike].tolist())
+
+
+def test_some_rows_start_in_another_genre_and_come_home(library: Library) -> None:
+    astray = Bias(untagged=0.0, start_pop=0.0, genre_to_pop=0.0, stray=1.0, stray_to_genre=1.0)
+    batch = Examples(library, 4, astray).batch(24, 8)
+    assert any(batch.prompts)
+    for codes, prompt in zip(batch.codes.reshape(24, 8, 16, 8), batch.prompts, strict=True):
+        asked = {tags.GENRES.index(tag) for tag in prompt if tag in tags.GENRES}
+        if asked:
+            assert asked <= kinds(library, codes[7], 7)
+            assert not asked & kinds(library, codes[0], 0)
+    waits = BIAS.astray(np.random.default_rng(0), 20_000, 8)
+    assert (waits > 0).mean() == pytest.approx(BIAS.stray, abs=0.01)
+    assert waits.max() == 8
+
+
 def bar_in_genre(tagged: float, untagged: float, cfg: float) -> float:
     """What guidance makes of the chance of being in the genre (else in pop)."""
     genre = tagged**cfg * untagged ** (1 - cfg)
@@ -83,7 +104,7 @@ def test_the_numbers_of_the_bias_make_the_knob_work() -> None:
         return 1 - bar_in_genre(1 - BIAS.genre_to_pop, 1 - BIAS.untagged_genre_to_pop, cfg)
 
     assert start(1.0) < 0.6 < start(1.5) < 0.95 < start(3.0)
-    assert enter(1.0) < 0.15
+    assert enter(1.0) < 0.25
     assert enter(3.0) > 0.95
     assert leave(3.0) < 0.03 < leave(1.0)
 
