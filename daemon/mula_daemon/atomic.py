@@ -6,10 +6,13 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
 
 SUFFIX: Final = ".part"
@@ -85,6 +88,41 @@ def sweep(part: Path) -> bool:
         return True
     except OSError:
         return False
+    finally:
+        os.close(fd)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Put ``text`` in the place of what a file holds: all of it, or nothing. Raises OSError.
+
+    Two processes must not do this at once to the same file: see ``locked``.
+    """
+    part = path.with_name(f".{path.name}{SUFFIX}")
+    with part.open("wb") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock on ``folder``; waits for whoever has it.
+
+    A process that dies lets go. Some network shares have no locks; nobody waits there.
+    Raises OSError.
+    """
+    if sys.platform == "win32":  # where folders cannot be opened, nor open files be removed
+        fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    else:
+        fd = os.open(folder, os.O_RDONLY)
+    try:
+        if sys.platform == "win32":
+            with contextlib.suppress(OSError):  # it gives up after ten seconds
+                msvcrt.locking(fd, msvcrt.LK_LOCK, 1)
+        else:
+            _lock(fd)
+        yield
     finally:
         os.close(fd)
 

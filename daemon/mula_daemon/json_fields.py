@@ -38,6 +38,11 @@ class Fields:
             raise BadInput(f"{self._file}: field {self._path}{name} is missing")
         return self._values[name]
 
+    def has(self, name: str) -> bool:
+        """Whether it has a field that may be left out."""
+        self._asked.add(name)
+        return name in self._values
+
     def wrong(self, name: str, expected: str) -> BadInput:
         """The error for a field that is not what was ``expected``."""
         found = repr(self._values.get(name))
@@ -78,6 +83,14 @@ class Fields:
         if number <= 0:
             raise self.wrong(name, "above 0")
         return number
+
+    def switch(self, name: str, *, absent: bool) -> bool:
+        """True or false; ``absent`` for a file from before there was such a field."""
+        self._asked.add(name)
+        value = self._values.get(name, absent)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "true or false")
+        return value
 
     def object(self, name: str) -> Fields:
         """An object."""

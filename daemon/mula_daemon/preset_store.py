@@ -44,6 +44,10 @@ class PresetStore:
         """All of them, in their order."""
         return {**self._shipped, **self._own}
 
+    def ship(self, shipped: Mapping[str, Preset]) -> None:
+        """Have other shipped ones; one's own stay as they are."""
+        self._shipped = dict(shipped)
+
     def save(self, which: str | int, preset: Preset) -> str:
         """Keep ``preset`` under a name or number; the name. One past the last number is new.
 
