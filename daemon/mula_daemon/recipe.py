@@ -12,20 +12,17 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from mula_bridge.deck_messages import Status
 from mula_bridge.errors import BadInput
 from mula_bridge.knobs import KnobValue
+from mula_daemon.beats.fit import Fit
+from mula_daemon.engine.base import NO_TEXTS
 from mula_daemon.json_fields import Fields, is_number, is_whole
 from mula_daemon.sinks.base import Change
 
 SCHEMA: Final = 1
-
-
-class Status(StrEnum):
-    """What a listener made of the clip."""
-
-    NEW = "new"
-    KEPT = "kept"
-    REJECTED = "rejected"
+TEXTS: Final = frozenset(NO_TEXTS.parts())
+"""What a timeline may name besides frame knobs; its values are texts."""
 
 
 class Warn(StrEnum):
@@ -37,12 +34,14 @@ class Warn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MadeBy:
-    """The engine, and the weights it had; ``sha256`` is empty where there are none."""
+    """The engine, the weights it had (``sha256`` is empty where there are none), and the
+    fingerprint of the user's own sounds that it played with, empty for its own."""
 
     name: str
     version: str
     checkpoint: str = ""
     sha256: str = ""
+    kit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """Every knob when the clip began, and each change of a frame knob after frame 0."""
+    """Every knob when the clip began, and each later change of a frame knob or a text."""
 
     initial: Mapping[str, KnobValue]
     timeline: tuple[Change, ...] = ()
@@ -66,7 +65,8 @@ class Recipe:
     """One clip. Times in seconds, rates in Hz, ``created`` in UTC as ISO 8601.
 
     ``peak_dbfs`` and ``loudness_lufs`` are None where there is nothing to measure.
-    ``codes``, ``midi`` and the values of ``stems`` are file names beside the sidecar.
+    ``codes`` is a file name beside the sidecar. ``midi`` and the values of ``stems``, by
+    instrument, are paths from the WAV's folder with forward slashes.
     """
 
     id: str
@@ -93,6 +93,9 @@ class Recipe:
     stems: Mapping[str, str] = field(default_factory=dict)
     midi: str | None = None
     status: Status = Status.NEW
+    favourite: bool = False
+    fit: Fit | None = None
+    """Of a clip whose engine has no tempo of its own; ``bpm`` and ``bars`` are as it was cut."""
 
 
 def to_json(recipe: Recipe) -> str:
@@ -134,6 +137,7 @@ def from_json(text: str, file: str) -> Recipe:
             version=engine.text("version"),
             checkpoint=engine.text("checkpoint"),
             sha256=engine.text("sha256"),
+            kit=engine.text("kit") if engine.has("kit") else "",
         ),
         tags=top.texts("tags"),
         tags_b=top.texts("tags_b"),
@@ -157,6 +161,8 @@ def from_json(text: str, file: str) -> Recipe:
         stems={name: stems.text(name) for name in stems.names},
         midi=top.optional("midi", top.text),
         status=_status(top, "status"),
+        favourite=top.switch("favourite", absent=False),
+        fit=_fit(top),
     )
     for fields in (top, engine, knobs):
         fields.done()
@@ -195,6 +201,27 @@ def _parent(fields: Fields) -> Parent | None:
     return read
 
 
+def _fit(fields: Fields) -> Fit | None:
+    found = fields.optional("fit", fields.object) if fields.has("fit") else None
+    if found is None:
+        return None
+    read = Fit(
+        asked_bpm=found.positive("asked_bpm"),
+        asked_bars=found.whole("asked_bars"),
+        spare_bars=found.whole("spare_bars"),
+        bpm=found.optional("bpm", found.positive),
+        drift_ms=found.number("drift_ms"),
+        most_drift_ms=found.number("most_drift_ms"),
+        steadiness=found.number("steadiness"),
+        start_s=found.number("start_s"),
+        fade_ms=found.number("fade_ms"),
+        trimmed=found.switch("trimmed", absent=False),
+        problem=found.text("problem"),
+    )
+    found.done()
+    return read
+
+
 def _knob(fields: Fields, name: str) -> KnobValue:
     value = fields.value(name)
     if not isinstance(value, str | int | float) or not (isinstance(value, str) or is_number(value)):
@@ -205,10 +232,12 @@ def _knob(fields: Fields, name: str) -> KnobValue:
 def _timeline(fields: Fields, name: str) -> tuple[Change, ...]:
     changes = fields.value(name)
     if not isinstance(changes, list):
-        raise fields.wrong(name, "a list of [frame, knob, value]")
+        raise fields.wrong(name, "a list of [frame, name, value]")
     for change in changes:
         match change:
-            case [frame, str(), value] if is_whole(frame) and is_number(value):
+            case [frame, str() as what, value] if is_whole(frame) and (
+                isinstance(value, str) if what in TEXTS else is_number(value)
+            ):
                 continue
-        raise fields.wrong(name, "a list of [frame, knob, value]")
+        raise fields.wrong(name, "a list of [frame, name, value]")
     return tuple((frame, knob, value) for frame, knob, value in changes)

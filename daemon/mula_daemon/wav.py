@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from mula_bridge import __version__
+from mula_bridge.errors import MulaError
 from mula_bridge.knobs import KEYS, KnobValue
 from mula_daemon.audio.blocks import check_block
 from mula_daemon.engine.base import Samples
@@ -26,7 +27,7 @@ class WavWriter:
     """Writes one file block by block: float32 [n, channels] becomes 24-bit PCM.
 
     Samples beyond -1..1 are clamped, and counted in ``clipped``; ``peak`` is the
-    greatest of the file, linear. ``write`` costs some 60 us for 40 ms of stereo. One
+    greatest that was written, linear. ``write`` costs some 60 us for 40 ms of stereo. One
     thread at a time.
     """
 
@@ -49,6 +50,26 @@ class WavWriter:
 
     def write(self, samples: Samples) -> None:
         """Append a block. Raises OSError, and MulaError for samples that are not finite."""
+        self._write(samples)
+        self.samples += len(samples)
+
+    def overwrite(self, at: int, samples: Samples) -> None:
+        """Put a block in the place of samples that were written, from sample ``at`` on.
+
+        Raises as ``write`` does, and MulaError when not all of them were written yet.
+        """
+        if not 0 <= at <= self.samples - len(samples):
+            raise MulaError(
+                f"the engine sent samples {at} to {at + len(samples)} again, of {self.samples}"
+            )
+        try:
+            self._file.seek(at)
+            self._write(samples)
+            self._file.seek(self.samples)
+        except self._errors as error:
+            raise OSError(f"could not write to {self.path}: {error}") from error
+
+    def _write(self, samples: Samples) -> None:
         peak = check_block(samples, self._channels)
         if peak > 1.0:
             self.clipped += int(np.count_nonzero(np.abs(samples) > 1.0))
@@ -58,7 +79,6 @@ class WavWriter:
             self._file.write(samples)
         except self._errors as error:  # soundfile asserts that everything was written
             raise OSError(f"could not write to {self.path}: {error}") from error
-        self.samples += len(samples)
 
     def close(self, chunks: bytes = b"") -> None:
         """Finish the header, and append ``chunks``, whole RIFF chunks. Raises OSError."""

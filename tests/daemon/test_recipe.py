@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mula_bridge.deck_messages import Status
 from mula_bridge.errors import BadInput
+from mula_daemon.beats.fit import Fit
 from mula_daemon.recipe import (
     SCHEMA,
     MadeBy,
     Parent,
     Performance,
     Recipe,
-    Status,
     from_json,
     to_json,
     utc_now,
@@ -53,7 +54,7 @@ recipes = st.builds(
     job=st.text(),
     take=wholes,
     created=st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
-    engine=st.builds(MadeBy, st.text(), st.text(), st.text(), st.text()),
+    engine=st.builds(MadeBy, st.text(), st.text(), st.text(), st.text(), st.text()),
     tags=texts,
     tags_b=texts,
     lyrics=st.text(),
@@ -77,6 +78,22 @@ recipes = st.builds(
     stems=st.dictionaries(st.text(), st.text()),
     midi=names,
     status=st.sampled_from(Status),
+    favourite=st.booleans(),
+    fit=st.none()
+    | st.builds(
+        Fit,
+        positive,
+        wholes,
+        wholes,
+        st.none() | positive,
+        numbers,
+        numbers,
+        numbers,
+        numbers,
+        numbers,
+        st.booleans(),
+        st.text(),
+    ),
 )
 
 
@@ -104,13 +121,32 @@ def without(name: str) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("name", ["schema", *(field.name for field in dataclasses.fields(Recipe))])
+LATER = ("favourite", "fit")
+"""Fields that the first sidecars did not have."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["schema", *(row.name for row in dataclasses.fields(Recipe) if row.name not in LATER)],
+)
 def test_every_field_is_missed_by_name(name: str) -> None:
     with pytest.raises(BadInput, match=rf"clip\.json: field {name} is missing"):
         from_json(json.dumps(without(name)), "clip.json")
 
 
+def test_a_sidecar_from_before_a_field_is_read_all_the_same() -> None:
+    for name in LATER:
+        assert from_json(json.dumps(without(name)), "clip.json") == RECIPE
+
+
+def test_a_sidecar_from_before_kits_were_noted_has_the_engines_own_sounds() -> None:
+    content = json.loads(to_json(RECIPE))
+    del content["engine"]["kit"]
+    assert from_json(json.dumps(content), "clip.json").engine.kit == ""
+
+
 WRONG = [
+    ("favourite", 1),
     ("bpm", "fast"),
     ("bpm", 0),
     ("bpm", True),
@@ -128,6 +164,8 @@ WRONG = [
     ("parent", {"id": "a"}),
     ("knobs.timeline", [[1, "cfg"]]),
     ("knobs.timeline", [["1", "cfg", 2.0]]),
+    ("knobs.timeline", [[1, "cfg", "dark"]]),
+    ("knobs.timeline", [[1, "tags", 2.0]]),
     ("knobs.initial.cfg", None),
     ("knobs.initial.cfg", True),
     ("stems.kick", 1),

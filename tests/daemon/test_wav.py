@@ -74,6 +74,20 @@ def test_samples_beyond_full_scale_are_clamped_and_counted(tmp_path: Path) -> No
     assert sound[1, 0] == 1.5
 
 
+def test_samples_can_be_put_in_the_place_of_others_before_it_is_closed(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 48000, 2)
+    sound = noise(1000)
+    writer.write(sound[:700])
+    writer.overwrite(200, noise(300, seed=9))
+    writer.write(sound[700:])
+    with pytest.raises(MulaError, match="samples 900 to 1001 again, of 1000"):
+        writer.overwrite(900, noise(101))
+    writer.close()
+    sound[200:500] = noise(300, seed=9)
+    back, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    np.testing.assert_allclose(back, sound, atol=LSB)
+
+
 def test_a_sample_that_is_no_number_is_refused(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 48000, 1)
     with pytest.raises(MulaError, match="not finite"):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mula_bridge.knobs import KnobValue
-from mula_daemon.engine.base import ClipRequest, EngineInfo, Samples
+from mula_daemon.beats.fit import Fit
+from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Samples
 
-Change = tuple[int, str, float]
-"""One knob change of a performance: frame index, knob name, new value."""
+Change = tuple[int, str, float | str]
+"""One change of a performance: frame index, name of a knob or a text, new value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Take:
     request: ClipRequest
     engine: EngineInfo
     initial: Mapping[str, KnobValue]
+    fit: Fit | None = None
+    """The tempo it has, where its engine has none; known when it is finished."""
 
     @property
     def seed(self) -> int:
@@ -48,11 +51,14 @@ class Finished:
     """The take is complete: the codes of every frame [frames][codebooks], the changes heard.
 
     ``frame_initial`` are the frame knobs of frame 0; ``changes`` what moved after it.
+    ``seam`` are blocks to be put in the place of what was written, see `AudioBlock.at`:
+    for sinks that keep a loop.
     """
 
     codes: tuple[tuple[int, ...], ...]
     frame_initial: Mapping[str, float]
     changes: tuple[Change, ...]
+    seam: tuple[AudioBlock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +85,14 @@ class Sink(Protocol):
 
     def release(self) -> None:
         """Stop holding the writer back, now and until the next ``open``; from any thread."""
+
+
+@runtime_checkable
+class StemSink(Protocol):
+    """A sink that keeps stems too."""
+
+    def write_stems(self, stems: Samples) -> None:
+        """Take the next samples of every instrument, float32 [instruments, n, channels].
+
+        Called with the stems of the samples that ``write`` was just given.
+        """

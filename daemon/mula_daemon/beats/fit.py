@@ -1,0 +1,56 @@
+"""How well a take keeps a tempo, and what was cut of it: part of its recipe. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import log2
+from typing import Final
+
+
+class BeatsMode(StrEnum):
+    """What is done with the beats of a model that has no tempo of its own."""
+
+    TRIM = "trim"
+    """Clips are cut to whole bars of the tempo they have."""
+    REPORT = "report"
+    """Clips stay as they are; the recipe says what tempo they have."""
+    OFF = "off"
+
+
+SPARE_BARS: Final = 1
+"""Bars made beyond those asked for, so that as many are left once the cut begins at a bar line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The tempo that was found in a take, and the piece that was cut out of it.
+
+    ``asked_bpm`` and ``asked_bars`` are the request's, ``spare_bars`` what was made beyond them.
+    ``bpm`` is None where no beat was found. ``drift_ms`` and ``most_drift_ms`` are the root mean
+    square and the largest distance of its beats from a steady ``bpm``; ``steadiness`` 0..1 is the
+    share of beats within 25 ms of it. ``start_s`` is where in the made sound the clip begins,
+    ``fade_ms`` how long the seam of its loop is cross-faded; both 0 where nothing was cut.
+    ``problem`` says why it was not, in plain words.
+    """
+
+    asked_bpm: float
+    asked_bars: int
+    spare_bars: int
+    bpm: float | None
+    drift_ms: float = 0.0
+    most_drift_ms: float = 0.0
+    steadiness: float = 0.0
+    start_s: float = 0.0
+    fade_ms: float = 0.0
+    trimmed: bool = False
+    problem: str = ""
+
+    @property
+    def strain(self) -> float:
+        """What takes are ranked by, least first: how far its tempo is from the one asked for, in
+        cents of an octave's 1200, and a cent for each millisecond of drift. A DAW that warps the
+        clip to the session hears both. Takes without a steady beat come last."""
+        if self.bpm is None or self.problem:
+            return float("inf")
+        return abs(1200 * log2(self.bpm / self.asked_bpm)) + self.drift_ms
