@@ -14,7 +14,7 @@ import pytest
 from mula_bridge.mapping_file import parse_mapping
 from mula_bridge.messages import Failed, KnobChanged, SetKnob
 from mula_bridge.midi_clock import ClockNews
-from mula_bridge.midi_ports import MidiSource
+from mula_bridge.midi_ports import POLL_SECONDS, MidiSource
 from support.jack_server import JackServer, jack_server
 from support.midi_box import Commands, MidiBox, eventually
 
@@ -139,7 +139,7 @@ def test_14_bits_are_shown_as_they_came(jack: JackServer) -> None:
 def test_pulled_and_plugged_in_again_while_it_is_turned(jack: JackServer) -> None:
     """Twenty times, at the pace at which ports are really looked for."""
     waits = []
-    with source(poll_seconds=1.0) as (midi, emit):
+    with source(poll_seconds=POLL_SECONDS) as (midi, emit):
         for _ in range(20):
             with MidiBox() as box:
                 emit.taken.clear()
@@ -151,7 +151,7 @@ def test_pulled_and_plugged_in_again_while_it_is_turned(jack: JackServer) -> Non
                 for value in range(30):
                     box.turn(0xB0, 16, value)
             eventually(lambda: midi.ports() == [])
-    assert max(waits) < 2.0, waits
+    assert max(waits) < 1.0, waits
 
 
 @contextmanager

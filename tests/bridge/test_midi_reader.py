@@ -100,15 +100,22 @@ def test_nothing_comes_later_than_it_is_fetched() -> None:
     assert arrivals.at(0.010, 1022 * MS) == 1021 * MS
 
 
-def test_deltas_that_are_missing_are_made_up_for() -> None:
+def test_nothing_came_before_the_queue_was_seen_empty() -> None:
     """rtmidi leaves out the delta times of messages that it drops."""
     arrivals = Arrivals()
-    arrivals.at(0.0, 0)
-    late = [now - arrivals.at(0.015, now) for now in range(20 * MS, 6000 * MS, 20 * MS)]
-    assert max(late) < 700 * MS
-    for now in range(6000 * MS, 9000 * MS, 20 * MS):
-        lag = now - arrivals.at(0.020, now)
-    assert lag < 5 * MS
+    arrivals.at(0.0, 1000 * MS)
+    arrivals.empty(1018 * MS)
+    assert arrivals.at(0.005, 1020 * MS) == 1018 * MS
+    assert arrivals.at(0.001, 1020 * MS) == 1019 * MS
+
+
+def test_a_reader_that_was_held_up_bends_no_times() -> None:
+    arrivals = Arrivals()
+    arrivals.at(0.0, 1000 * MS)
+    arrivals.empty(1001 * MS)
+    assert [arrivals.at(0.02, 1200 * MS) for _ in range(5)] == [
+        (1000 + 20 * number) * MS for number in range(1, 6)
+    ]
 
 
 def test_a_reader_that_was_starved_spoils_nothing() -> None:

@@ -2,12 +2,11 @@
 
 Clients inside the test process (rtmidi, PortAudio) find the server by
 ``JACK_DEFAULT_SERVER`` when they open, so it is set in ``os.environ`` while the
-server runs. Nothing else on the machine is touched: the name is unique.
+server runs. Nothing else on the machine is touched: the name is ours.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
@@ -17,14 +16,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
+from mula_daemon.bench.jack_dummy import default_server, jackd
+from mula_daemon.bench.jack_name import jack_name
+
 _TOOLS = ("jackd", "jack_lsp", "jack_connect", "jack_disconnect")
 _START_SECONDS = 15.0
-_numbers = itertools.count()
 
 
 def why_no_jack() -> str:
@@ -33,16 +33,31 @@ def why_no_jack() -> str:
     return f"no {', '.join(missing)} on this machine (install jackd2)" if missing else ""
 
 
-@dataclass(frozen=True)
+@dataclass
 class JackServer:
     """A running server. ``env`` is what a child process needs to find it."""
 
     name: str
     period: int
     rate: int
+    timeout_ms: int
     env: dict[str, str] = field(repr=False)
-    process: subprocess.Popen[bytes] = field(repr=False)
     log: BinaryIO = field(repr=False)
+    process: subprocess.Popen[bytes] = field(init=False, repr=False)
+
+    def start(self) -> None:
+        """Run ``jackd``, and wait until it answers. Raises RuntimeError with its log."""
+        command = jackd(self.name, "--port-max", "256", "--timeout", str(self.timeout_ms))
+        command += ["-d", "dummy", "-r", str(self.rate), "-p", str(self.period)]
+        self.process = subprocess.Popen(
+            command, env=self.env, stdout=self.log, stderr=subprocess.STDOUT
+        )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.ports():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                said = os.pread(self.log.fileno(), 1 << 16, 0).decode(errors="replace")
+                raise RuntimeError(f"jackd did not start:\n{said}")
+            time.sleep(0.05)
 
     def lost_seconds(self) -> float:
         """How much time it has lost so far because the machine was busy: its clock stands still."""
@@ -99,45 +114,20 @@ class JackServer:
 
 
 @contextmanager
-def jack_server(period: int = 1024, rate: int = 48000) -> Iterator[JackServer]:
+def jack_server(
+    period: int = 1024, rate: int = 48000, *, timeout_ms: int = 500
+) -> Iterator[JackServer]:
     """Run a dummy server (``period`` in samples, ``rate`` in Hz) for the body; skip without jackd.
 
-    Periods below 128 lose MIDI messages now and then.
+    Periods below 128 lose MIDI messages now and then. A client that is late by
+    ``timeout_ms`` is thrown out.
     """
     if why := why_no_jack():
         pytest.skip(why)
-    name = f"mula{os.getpid()}-{next(_numbers)}"
-    ours = {
-        "JACK_DEFAULT_SERVER": name,
-        "JACK_NO_AUDIO_RESERVATION": "1",
-        "JACK_NO_START_SERVER": "1",
-    }
-    env = {**os.environ, **ours}
-    command = ["jackd", "-n", name, "--port-max", "256", "--no-realtime", "--no-mlock"]
-    command += ["-d", "dummy", "-r", str(rate), "-p", str(period)]
-    if shutil.which("setpriv"):
-        # The server goes down with a killed test run, too. Not by KILL: that would leave its
-        # place in JACK's registry taken, and there are eight on a machine.
-        command = ["setpriv", "--pdeathsig", "TERM", *command]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
-        server = JackServer(name, period, rate, env, process, log)
-        before = {key: os.environ.get(key) for key in ours}
-        os.environ.update(ours)
+    with jack_name() as name, tempfile.TemporaryFile() as log, default_server(name) as env:
+        server = JackServer(name, period, rate, timeout_ms, env, log)
         try:
-            deadline = time.monotonic() + _START_SECONDS
-            while not server.ports():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    raise RuntimeError(f"jackd did not start:\n{log.read().decode()}")
-                time.sleep(0.05)
+            server.start()
             yield server
         finally:
             server.stop()
-            for left in Path("/dev/shm").glob(f"jack_*{name}_*"):  # by clients that never closed
-                left.unlink(missing_ok=True)
-            for key, value in before.items():
-                if value is None:
-                    os.environ.pop(key, None)
-                else:
-                    os.environ[key] = value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import sys
@@ -19,9 +18,6 @@ _NOTHING: Final = "no audio output on this machine: plug in an interface or star
 _INSTALL: Final = (
     "install PortAudio (Debian: apt install libportaudio2; macOS: brew install portaudio)"
 )
-
-_given_up: Final[list[object]] = []
-"""Kept so that nothing frees what PortAudio might still call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +86,6 @@ def give_back(sounddevice: ModuleType) -> None:
     """Stop PortAudio, so that the next ``acquire`` sees devices that came meanwhile."""
     with contextlib.suppress(sounddevice.PortAudioError):
         sounddevice._terminate()
-
-
-def give_up(sounddevice: ModuleType, stream: object) -> None:
-    """Leave PortAudio and ``stream`` as they are until the process ends, for ``give_back``.
-
-    With a JACK server that is gone, PortAudio hangs when it closes a stream, and aborts
-    the process when it is stopped.
-    """
-    atexit.unregister(sounddevice._exit_handler)
-    _given_up.append(stream)
 
 
 def known_outputs(sounddevice: ModuleType) -> tuple[Output, ...]:

@@ -1,0 +1,217 @@
+"""The daemon's side of the audio process: start it, feed it, replace it when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+from mula_daemon.audio.devices import Output
+from mula_daemon.audio.interface_worker import (
+    FromInterface,
+    Lost,
+    Missing,
+    Opened,
+)
+from mula_daemon.audio.interface_worker import main as worker_main
+from mula_daemon.audio.outlet import SECOND_NS, Nowhere, Outlet
+from mula_daemon.audio.output_settings import OutputSettings
+from mula_daemon.audio.play_clock import PlayClock
+from mula_daemon.audio.shared_ring import SharedRing
+from mula_daemon.engine.base import Samples
+
+RETRY_SECONDS: Final = 0.2
+"""Before a process that lost its interface is replaced; ten times that for one that never had
+one, which searches by itself and should not have ended."""
+_MOST_AHEAD: Final = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceState:
+    """What there is to play on; ``output`` None says nothing, and ``problem`` why."""
+
+    output: Output | None = None
+    latency: float = 0.0
+    problem: str = ""
+
+
+class Interface:
+    """One audio interface, kept open: ``outlet`` is it, or nowhere while it is away.
+
+    ``changed`` is called with each new state, on a thread of this class. Every method: any
+    thread; the outlet itself is the feeder's.
+    """
+
+    def __init__(
+        self,
+        settings: OutputSettings,
+        changed: Callable[[InterfaceState], None] = lambda state: None,
+        *,
+        buffer: float = 0.03,
+    ) -> None:
+        """``buffer``: seconds written ahead of the interface's own buffer, for a feeder that is
+        kept waiting. Call ``start``."""
+        self._settings = settings
+        self._changed = changed
+        self._buffer = buffer
+        self._outlet: Outlet = Nowhere(ahead=buffer)
+        self._stopping = threading.Event()
+        self._settled = threading.Event()
+        self._state = InterfaceState(problem="looking for an audio output")
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._supervise, name="interface", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for it."""
+        self._thread.start()
+
+    def wait(self, timeout: float) -> InterfaceState:
+        """The first verdict, or the state after ``timeout`` seconds."""
+        self._settled.wait(timeout)
+        return self._state
+
+    @property
+    def state(self) -> InterfaceState:
+        """What there is now."""
+        return self._state
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the audio process, while there is one."""
+        process = self._process
+        return process.pid if process is not None else None
+
+    def outlet(self) -> Outlet:
+        """Where frames go now."""
+        return self._outlet
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """Let the interface go. May be called twice."""
+        self._stopping.set()
+        connection, process = self._connection, self._process
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.send(None)  # whatever it is, it says goodbye
+        if process is not None:
+            process.join(timeout)
+            if process.is_alive():
+                process.kill()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    # --- the supervisor's thread --------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        while not self._stopping.is_set():
+            ring = SharedRing()
+            try:
+                self._live(ring)
+            finally:
+                opened = isinstance(self._outlet, InterfaceOutlet)
+                self._leave()
+                ring.unlink()
+            self._stopping.wait(RETRY_SECONDS if opened else 10 * RETRY_SECONDS)
+
+    def _live(self, ring: SharedRing) -> None:
+        """Spawn one process and listen to it until it is gone."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=worker_main,
+            args=(theirs, ring.name, self._settings),
+            name="mula-audio",
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        self._process, self._connection = process, ours
+        last: FromInterface | None = None
+        with contextlib.suppress(EOFError, OSError):
+            while not self._stopping.is_set():
+                last = ours.recv()
+                self._hear(last, ring)
+        if not self._stopping.is_set() and not isinstance(last, Lost):
+            process.join(1.0)
+            name = self._state.output.name if self._state.output else ""
+            self._turn(InterfaceState(problem=f"the audio output {name} ended its process".strip()))
+        process.join(1.0)
+        if process.is_alive():
+            process.kill()
+        ours.close()
+
+    def _hear(self, message: FromInterface, ring: SharedRing) -> None:
+        match message:
+            case Opened(output, latency):
+                self._outlet = InterfaceOutlet(ring, output.rate, self._buffer)
+                self._turn(InterfaceState(output, latency))
+            case Missing(reason) | Lost(reason):
+                self._turn(InterfaceState(problem=reason))
+
+    def _leave(self) -> None:
+        if isinstance(self._outlet, InterfaceOutlet):
+            self._outlet = Nowhere(self._outlet.rate, ahead=self._buffer)
+
+    def _turn(self, state: InterfaceState) -> None:
+        self._state = state
+        self._settled.set()
+        try:
+            self._changed(state)
+        except Exception:  # who listens must not end the sound
+            _log.exception("could not pass on %s", state)
+
+
+class InterfaceOutlet:
+    """The ring to an open interface, as an outlet. Feeder thread only."""
+
+    def __init__(self, ring: SharedRing, rate: int, buffer: float) -> None:
+        self.rate = rate
+        self._ring = ring
+        self._buffer = round(buffer * rate)
+        self._clock = PlayClock(rate)
+        self._period = 0
+
+    @property
+    def written(self) -> int:
+        """As for every outlet."""
+        return self._ring.written
+
+    @property
+    def underruns(self) -> int:
+        """As for every outlet."""
+        return self._ring.underruns
+
+    def due(self) -> int:
+        """What keeps one buffer of the interface, and ours, ahead."""
+        position = self._ring.position()
+        if position is None:
+            return 0
+        frame, heard_ns = position.frame, position.heard_ns
+        if position.count < position.period:  # a gap: the next frame is in the next buffer
+            self._clock.restart()
+            frame += position.count
+            heard_ns += position.period * SECOND_NS // self.rate
+        self._clock.note(frame, heard_ns)
+        self._period = max(self._period, position.period)
+        ahead = min(self._period + self._buffer, round(_MOST_AHEAD * self.rate))
+        return max(0, self._ring.taken + ahead - self._ring.written)
+
+    def write(self, frames: Samples, *, sounding: bool) -> None:
+        """As for every outlet."""
+        self._ring.write(frames, sounding=sounding)
+
+    def heard_ns(self, frame: int) -> int:
+        """As for every outlet."""
+        return self._clock.heard_ns(frame)
+
+    def mute(self) -> None:
+        """As for every outlet."""
+        self._ring.mute()

@@ -1,0 +1,222 @@
+"""What is heard now, what follows, and how one gives way to the other."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from mula_bridge.errors import MulaError
+from mula_daemon.audio.levels import to_gain
+from mula_daemon.audio.strip import Strip
+from mula_daemon.audio.voice import Voice
+from mula_daemon.engine.base import Samples
+
+SILENT_DB: Final = -60.0
+"""The bottom of the gain knob, which is off rather than faint."""
+_GAIN_SECONDS: Final = 0.02
+
+_log = logging.getLogger(__name__)
+
+At = Callable[[int], int]
+"""Number of an output frame -> perf_counter_ns when it will be heard."""
+
+
+class Mixer:
+    """Renders the current voice, with those that fade out, at one output rate.
+
+    ``render`` is the feeder thread's. Everything else is for any thread: orders are queued
+    and obeyed at the next ``render``, in order, so nobody waits for anybody.
+    """
+
+    def __init__(self, rate: int, gain_db: float = 0.0) -> None:
+        self.underruns = 0
+        """Gaps inside voices so far."""
+        self.peak = 0.0
+        """Greatest sample since somebody set this to 0, linear, after the gain."""
+        self._rate = rate
+        self._orders: deque[Callable[[], None]] = deque()
+        self._current: Strip | None = None
+        self._leaving: list[Strip] = []
+        self._due: tuple[int, Voice, bool] | None = None
+        self._following: deque[Voice] = deque()
+        self._gain_db = gain_db
+        self._gain = self._target
+
+    # --- any thread ---------------------------------------------------------------------------
+
+    def play(self, voice: Voice, at_ns: int | None = None, *, fade_in: bool = False) -> None:
+        """Let ``voice`` replace what plays, at ``at_ns`` (perf_counter_ns) or at once.
+
+        What plays fades out over 5 ms from there. ``fade_in`` is for a voice that begins in
+        the middle of its sound; without it the first sample is heard as it is. Of several
+        voices that wait for their time the last one counts.
+        """
+        self._orders.append(lambda: self._take(voice, at_ns, fade_in))
+
+    def follow(self, voice: Voice) -> None:
+        """Let ``voice`` begin, without a gap, where what plays ends; at once if nothing does."""
+        self._orders.append(lambda: self._following.append(voice))
+
+    def stop(self, voice: Voice | None = None) -> None:
+        """Fade out what plays, and forget what waits; only if it is ``voice``, where one is
+        given."""
+        self._orders.append(lambda: self._stop(voice))
+
+    def panic(self) -> None:
+        """Drop everything where it is."""
+        self._orders.append(self._drop)
+
+    @property
+    def voice(self) -> Voice | None:
+        """What plays, or None."""
+        current = self._current
+        return current.voice if current is not None else None
+
+    @property
+    def gain_db(self) -> float:
+        """Gain in dB, reached smoothly over some 20 ms; -60 and below is off."""
+        return self._gain_db
+
+    @gain_db.setter
+    def gain_db(self, decibels: float) -> None:
+        self._gain_db = float(decibels)
+
+    @property
+    def sounding(self) -> bool:
+        """Whether any voice plays or fades."""
+        return self._current is not None or bool(self._leaving)
+
+    # --- the feeder's thread ------------------------------------------------------------------
+
+    def retune(self, rate: int) -> None:
+        """Go on at another output rate."""
+        if rate == self._rate:
+            return
+        self._rate = rate
+        current, self._current = self._current, None
+        for strip in self._leaving:
+            _retire(strip.voice)
+        self._leaving = []
+        if current is not None:
+            self._begin(current.voice, fade_in=True)
+
+    def render(self, frames: int, first: int, at: At) -> Samples:
+        """The next ``frames`` frames, float32 [frames, 2], of which ``first`` is the number
+        of the first one."""
+        while self._orders:
+            self._orders.popleft()()
+        out: Samples = np.zeros((frames, 2), np.float32)
+        done = 0
+        while done < frames:
+            end = self._begin_due(first + done, first + frames, at) - first
+            done += self._fill(out[done:end], first + done, at)
+        self._apply_gain(out)
+        if frames:
+            self.peak = max(self.peak, float(out.max()), -float(out.min()))
+        return out
+
+    def _begin_due(self, now: int, end: int, at: At) -> int:
+        """Begin what is due at frame ``now``; up to which frame that holds, ``end`` at most."""
+        if self._due is None:
+            return end
+        at_ns, voice, fade_in = self._due
+        wait = (at_ns - at(now)) * self._rate // 1_000_000_000
+        if wait > 0:
+            return min(end, now + wait)
+        self._due = None
+        self._begin(voice, fade_in=fade_in)
+        return end
+
+    def _fill(self, out: Samples, now: int, at: At) -> int:
+        """Add up what plays; how many frames of ``out`` are done."""
+        if self._current is None and self._following:
+            self._begin(self._following.popleft())
+        done = len(out)
+        if self._current is not None:
+            before = self._current.underruns
+            done = self._current.add_to(out, at(now))
+            self.underruns += self._current.underruns - before
+            if self._current.ended or self._current.faded:
+                _retire(self._current.voice)
+                self._current = None
+            if not self._following and self._current is None:
+                done = len(out)
+        for strip in self._leaving:
+            strip.add_to(out[:done], at(now))
+        over = [strip for strip in self._leaving if strip.faded or strip.ended]
+        self._leaving = [strip for strip in self._leaving if strip not in over]
+        for strip in over:
+            _retire(strip.voice)
+        return done
+
+    def _begin(self, voice: Voice, *, fade_in: bool = False) -> None:
+        self._leave()
+        try:
+            self._current = Strip(voice, self._rate, fade_in=fade_in)
+        except MulaError as error:
+            _log.warning("%s", error)
+            _retire(voice)
+
+    def _leave(self) -> None:
+        if self._current is not None:
+            self._current.fade_out()
+            self._leaving.append(self._current)
+            self._current = None
+
+    def _take(self, voice: Voice, at_ns: int | None, fade_in: bool) -> None:
+        self._forget(None)
+        if at_ns is None:
+            self._begin(voice, fade_in=fade_in)
+        else:
+            self._due = at_ns, voice, fade_in
+
+    def _stop(self, voice: Voice | None) -> None:
+        if voice is None or (self._current is not None and self._current.voice is voice):
+            self._leave()
+        self._forget(voice)
+
+    def _forget(self, voice: Voice | None) -> None:
+        """Let go of what waits: of ``voice``, or (None) of all."""
+        waiting = list(self._following)
+        if self._due is not None:
+            waiting.append(self._due[1])
+        gone = [one for one in waiting if voice is None or one is voice]
+        if self._due is not None and self._due[1] in gone:
+            self._due = None
+        self._following = deque(one for one in self._following if one not in gone)
+        for one in gone:
+            _retire(one)
+
+    def _drop(self) -> None:
+        self._stop(None)
+        dropped, self._leaving = self._leaving, []
+        for strip in dropped:
+            _retire(strip.voice)
+
+    @property
+    def _target(self) -> float:
+        return to_gain(self._gain_db) if self._gain_db > SILENT_DB else 0.0
+
+    def _apply_gain(self, out: Samples) -> None:
+        start, target = self._gain, self._target
+        if start == target:
+            if target != 1.0:
+                out *= np.float32(target)
+            return
+        end = start + (target - start) * min(1.0, len(out) / (_GAIN_SECONDS * self._rate))
+        if abs(target - end) < 1e-5:
+            end = target
+        steps = np.arange(1, len(out) + 1, dtype=np.float32) / max(1, len(out))
+        out *= (np.float32(start) + np.float32(end - start) * steps)[:, np.newaxis]
+        self._gain = end
+
+
+def _retire(voice: Voice) -> None:
+    try:
+        voice.retire()
+    except Exception:  # as for reading: the others play on
+        _log.exception("%r", voice)

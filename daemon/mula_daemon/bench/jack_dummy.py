@@ -1,0 +1,103 @@
+"""A JACK server without a sound card, for benchmarks: it goes away with them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import BinaryIO, Final
+
+from mula_bridge.errors import Unavailable
+from mula_daemon.bench.jack_name import jack_name
+
+RATE: Final = 48_000
+_START_S: Final = 15.0
+
+
+@dataclass(frozen=True)
+class JackDummy:
+    """A running server. ``env`` is what a child process needs to find it."""
+
+    env: dict[str, str] = field(repr=False)
+    _log: BinaryIO = field(repr=False)
+
+    def lost_ms(self) -> float:
+        """How long its clock has stood still so far because the machine was busy."""
+        return sum(map(int, re.findall(r"XRun = (\d+) usec", _said(self._log)))) / 1e3
+
+    def late(self) -> dict[str, int]:
+        """How often each client was not done with a cycle when the next one began, so that it
+        missed that: none of its sound is heard, or none of what it hears is written down."""
+        return dict(Counter(re.findall(r"client = (.+?) was not finished", _said(self._log))))
+
+
+def jackd(name: str, *options: str) -> list[str]:
+    """A command that runs a server until it is told to stop, or until this process is gone.
+
+    In real time where that is allowed, as in a studio: anywhere else a busy machine bends its
+    clock.
+    """
+    until = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+    allowed = (
+        shutil.which("chrt") is not None
+        and not subprocess.run(
+            ("chrt", "-f", "10", "true"), capture_output=True, check=False
+        ).returncode
+    )
+    place = ("--realtime", "-P", "10") if allowed else ("--no-realtime",)
+    return [*until, "jackd", "-n", name, *place, "--no-mlock", *options]
+
+
+@contextmanager
+def jack_dummy(period: int) -> Iterator[JackDummy]:
+    """Run one with ``period`` samples a cycle; this process's own clients find it, too.
+
+    Raises Unavailable where jackd is not installed or does not start.
+    """
+    for tool in ("jackd", "jack_lsp"):
+        if shutil.which(tool) is None:
+            raise Unavailable(f"there is no {tool} on this machine (install jackd2)")
+    with jack_name() as name, tempfile.TemporaryFile() as log, default_server(name) as env:
+        command = jackd(name, "-t", "5000", "-d", "dummy", "-r", str(RATE), "-p", str(period))
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            end = monotonic() + _START_S
+            while subprocess.run("jack_lsp", capture_output=True, check=False).returncode:
+                if process.poll() is not None or monotonic() > end:
+                    raise Unavailable("jackd did not start:\n" + _said(log))
+                sleep(0.1)
+            yield JackDummy(env, log)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def default_server(name: str) -> Iterator[dict[str, str]]:
+    """The environment in which JACK's clients find ``name``, this process's own, too."""
+    ours = {
+        "JACK_DEFAULT_SERVER": name,
+        "JACK_NO_AUDIO_RESERVATION": "1",
+        "JACK_NO_START_SERVER": "1",
+    }
+    before = {key: os.environ.get(key) for key in ours}
+    os.environ.update(ours)
+    try:
+        yield dict(os.environ)
+    finally:
+        for key, value in before.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
+
+
+def _said(log: BinaryIO) -> str:
+    return os.pread(log.fileno(), 1 << 24, 0).decode(errors="replace")
