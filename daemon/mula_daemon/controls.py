@@ -14,7 +14,7 @@ from mula_bridge.errors import BadInput, nearest
 from mula_bridge.knobs import FRAME_KNOBS, KNOBS, Knobs, KnobValue, knob
 from mula_bridge.messages import Prompt
 from mula_bridge.presets import Preset
-from mula_daemon.engine.base import EngineInfo, FrameKnobs
+from mula_daemon.engine.base import EngineInfo, FrameKnobs, Texts
 
 Curve = Callable[[float], Mapping[str, KnobValue]]
 """Genre strength 0..1 -> the knobs it moves."""
@@ -46,9 +46,15 @@ class Controls:
         self.lyrics = ""
         self.frame_knobs = FrameKnobs()
         self.tags: dict[Prompt, tuple[str, ...]] = {Prompt.A: (), Prompt.B: ()}
-        self._curve = curve
+        self.curve = curve
+        """The way of genre strength; another one counts from its next turn on."""
         self._engine: EngineInfo | None = None
         self._refresh()
+
+    @property
+    def texts(self) -> Texts:
+        """Both prompts' tags and the lyrics, as they are set now."""
+        return Texts(self.tags[Prompt.A], self.tags[Prompt.B], self.lyrics)
 
     def fit(self, engine: EngineInfo) -> tuple[str, ...]:
         """Take over the ranges and vocabulary of an engine that became ready."""
@@ -78,14 +84,16 @@ class Controls:
     def apply(self, preset: Preset) -> tuple[str, ...]:
         """Take over what ``preset`` names: all of it, or (when this raises) nothing."""
         texts = {
-            prompt: self._canonical(tags)
+            prompt: self.spelt(tags)
             for prompt, tags in ((Prompt.A, preset.tags), (Prompt.B, preset.tags_b))
             if tags is not None
         }
         if preset.lyrics is not None:
             self.set_lyrics(preset.lyrics)
         self.tags.update(texts)
-        return self._turn(preset.knobs)
+        changed = self._turn(preset.knobs)
+        self._reword()
+        return changed
 
     def snapshot(self) -> Preset:
         """The steering knobs and the texts, as a preset; tempo, length and seed stay out of it."""
@@ -98,21 +106,26 @@ class Controls:
 
     def set_tags(self, tags: tuple[str, ...], prompt: Prompt = Prompt.A) -> None:
         """Replace a prompt's tags, in the engine's spelling. Raises UnknownTag and BadInput."""
-        self.tags[prompt] = self._canonical(tags)
+        self.tags[prompt] = self.spelt(tags)
+        self._reword()
+
+    def tags_of(self, prompt: Prompt, own: tuple[str, ...] | None) -> tuple[str, ...]:
+        """A job's ``own`` tags if it has any, else those that are set."""
+        return self.tags[prompt] if own is None else self.spelt(own)
 
     def toggle_tag(self, tag: str, on: bool) -> None:
         """Add one tag to prompt A, or take it out."""
-        (word,) = self._canonical((tag,)) or ("",)
+        (word,) = self.spelt((tag,)) or ("",)
         rest = tuple(other for other in self.tags[Prompt.A] if other != word)
         self.set_tags((*rest, word) if on else rest)
 
     def set_lyrics(self, text: str) -> None:
         """Replace the lyrics. Raises BadInput when they are too long for any model."""
-        if len(text) > MAX_LYRICS:
-            raise BadInput(f"lyrics have {len(text)} characters; at most {MAX_LYRICS} fit")
-        self.lyrics = text
+        self.lyrics = checked_lyrics(text)
+        self._reword()
 
-    def _canonical(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+    def spelt(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """``tags`` one by one, in the engine's spelling. Raises UnknownTag and BadInput."""
         parts = [part.strip().lower() for tag in tags for part in tag.split(",")]
         words = [part for part in parts if part]
         for word in words:
@@ -138,11 +151,11 @@ class Controls:
     def _turn(self, moves: Mapping[str, object]) -> tuple[str, ...]:
         wanted = self.knobs.turned(**moves)
         if "genre_strength" in moves and "cfg" not in moves:
-            wanted = wanted.turned(**self._curve(wanted.number("genre_strength")))
+            wanted = wanted.turned(**self.curve(wanted.number("genre_strength")))
         wanted = wanted.turned(**{name: self._limited(name, wanted[name]) for name in wanted})
         before, self.knobs = self.knobs, wanted
         changed = tuple(name for name in KNOBS if before[name] != wanted[name])
-        if any(name in FRAME_KNOBS for name in changed):
+        if any(name in FRAME_KNOBS or name == "bpm" for name in changed):
             self._refresh()
         return changed
 
@@ -152,6 +165,10 @@ class Controls:
             return value
         return min(span.maximum, max(span.minimum, value))
 
+    def _reword(self) -> None:
+        if self.frame_knobs.texts != self.texts:
+            self._refresh()
+
     def _refresh(self) -> None:
         self.frame_knobs = replace(
             FrameKnobs(
@@ -159,6 +176,15 @@ class Controls:
                 temperature=self.knobs.number("temperature"),
                 top_k=int(self.knobs.number("top_k")),
                 morph=self.knobs.number("morph"),
+                texts=self.texts,
+                bpm=self.knobs.number("bpm"),
             ),
             revision=self.frame_knobs.revision + 1,
         )
+
+
+def checked_lyrics(text: str) -> str:
+    """``text``, if it is short enough for any model. Raises BadInput."""
+    if len(text) > MAX_LYRICS:
+        raise BadInput(f"lyrics have {len(text)} characters; at most {MAX_LYRICS} fit")
+    return text

@@ -5,8 +5,7 @@ Session thread only; the session hands every command here first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 from mula_bridge.knobs import KNOBS
 from mula_bridge.messages import (
@@ -19,6 +18,7 @@ from mula_bridge.messages import (
     NudgeKnob,
     Origin,
     PresetSaved,
+    PresetsChanged,
     Prompt,
     QueryKnob,
     Report,
@@ -31,23 +31,16 @@ from mula_bridge.messages import (
     ToggleTag,
 )
 from mula_bridge.presets import Preset, find_preset, morph
-from mula_daemon.controls import Controls
+from mula_daemon.controls import Controls, Curve
+from mula_daemon.handler import Publish
 from mula_daemon.preset_store import PresetStore
-
-
-class Publish(Protocol):
-    """Sends a report on: ``to`` one origin, to everyone ``but`` one, or to everyone."""
-
-    def __call__(
-        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
-    ) -> None: ...
 
 
 class Desk:
     """Changes the controls and says what changed.
 
-    ``moved`` is called with the names of the knobs whose effective value changed, before
-    anyone hears of it.
+    ``moved`` is called with the names of the knobs whose effective value changed and who
+    moved them, before anyone hears of it.
     """
 
     def __init__(
@@ -55,7 +48,7 @@ class Desk:
         controls: Controls,
         presets: PresetStore,
         publish: Publish,
-        moved: Callable[[Sequence[str]], None],
+        moved: Callable[[Sequence[str], Origin], None],
     ) -> None:
         self.controls = controls
         self._presets = presets
@@ -93,15 +86,26 @@ class Desk:
                 book = self._presets.presets()
                 self._apply(morph(find_preset(book, one), find_preset(book, other), at))
             case SavePreset(preset):
+                before = self._names()
                 name = self._presets.save(preset, controls.snapshot())
                 self._announce(PresetSaved(name), origin)
+                if self._names() != before:
+                    self._publish(self._names())
             case _:
                 return False
         return True
 
+    def remap(self, presets: Mapping[str, Preset], curve: Curve | None) -> None:
+        """Other presets are shipped now, and genre strength goes another way when next it is
+        turned (None: the same one)."""
+        if curve is not None:
+            self.controls.curve = curve
+        self._presets.ship(presets)
+        self._publish(self._names())
+
     def turned(self, changed: Sequence[str], origin: Origin = DAEMON, asked: str = "") -> None:
         """Say which knobs changed; ``asked`` is the one that ``origin`` wanted to move."""
-        self._moved(changed)
+        self._moved(changed, origin)
         for name in changed:
             # What a macro or preset moved along is news for its sender too.
             self._publish(self._knob(name), but=origin if name == asked else None)
@@ -115,6 +119,10 @@ class Desk:
         for prompt in Prompt:
             self._publish(TagsChanged(self.controls.tags[prompt], prompt), to=origin)
         self._publish(LyricsChanged(self.controls.lyrics), to=origin)
+        self._publish(self._names(), to=origin)
+
+    def _names(self) -> PresetsChanged:
+        return PresetsChanged(tuple(self._presets.presets()))
 
     def _apply(self, preset: Preset) -> None:
         controls = self.controls

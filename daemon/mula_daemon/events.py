@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mula_bridge.audio_messages import AudioDevice
+from mula_bridge.live_messages import Heard
 from mula_bridge.messages import ClipReady, EngineState, Failed, KnobLearnt
+from mula_bridge.notice import Notice
+from mula_bridge.presets import Preset
+from mula_bridge.tempo_messages import Beat, ClockChanged
+from mula_daemon.controls import Curve
 from mula_daemon.engine.base import EngineInfo, Frame
 from mula_daemon.engine.messages import Ended
+from mula_daemon.guards import Reroll
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +27,42 @@ class EngineNews:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """Something that another thread wants done on the session's."""
+
+    run: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """The mapping files changed: what they say besides bindings.
+
+    ``curve`` None: genre strength keeps the one it has.
+    """
+
+    presets: Mapping[str, Preset]
+    curve: Curve | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """The session's thread is to end, once everything before this is handled."""
 
 
-Event = EngineNews | Frame | Ended | ClipReady | KnobLearnt | Failed | Shutdown
+Event = (
+    Act
+    | EngineNews
+    | Frame
+    | Remapped
+    | Ended
+    | ClipReady
+    | KnobLearnt
+    | Beat
+    | ClockChanged
+    | Notice
+    | Reroll
+    | AudioDevice
+    | Heard
+    | Failed
+    | Shutdown
+)

@@ -15,6 +15,9 @@ from mula_bridge.knobs import KnobValue
 from mula_bridge.messages import JobState
 from mula_daemon.engine.base import ClipRequest
 
+MAX_SEED: Final = 2**31
+"""Seeds are below this, in every engine."""
+
 MOVES: Final = MappingProxyType(
     {
         JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLED, JobState.FAILED},
@@ -31,13 +34,15 @@ MOVES: Final = MappingProxyType(
 class Job:
     """A request to generate, and how far it has come.
 
-    ``knobs`` is every knob at the moment the job was asked for.
+    ``knobs`` is every knob at the moment the job was asked for; ``rerolls`` how often what it
+    makes was made before, and came out silent.
     """
 
     request: ClipRequest
     knobs: Mapping[str, KnobValue]
     state: JobState = JobState.QUEUED
     reason: str = ""
+    rerolls: int = 0
 
     @property
     def id(self) -> str:

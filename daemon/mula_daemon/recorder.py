@@ -9,13 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from mula_bridge.errors import MulaError
 from mula_bridge.messages import EngineState, JobState
+from mula_bridge.notice import Notice
 from mula_daemon.engine.base import AudioBlock, EngineInfo, Frame
 from mula_daemon.engine.messages import Ended
 from mula_daemon.events import EngineNews, Event
-from mula_daemon.recording import Recording
+
+
+class JobRecording(Protocol):
+    """What is kept of one job. The first error ends the job: it is raised from the call that
+    met it."""
+
+    def frame(self, frame: Frame) -> None: ...
+    def audio(self, block: AudioBlock) -> None: ...
+    def release(self) -> None: ...
+    def finish(self) -> None: ...
+    def abandon(self, reason: str) -> None: ...
 
 
 class Recorder:
@@ -25,10 +37,10 @@ class Recorder:
         self._post = post
         self._abort = abort
         self._lock = threading.Lock()
-        self._recordings: dict[str, Recording] = {}
+        self._recordings: dict[str, JobRecording] = {}
         self._broken: dict[str, str] = {}
 
-    def expect(self, job: str, recording: Recording) -> None:
+    def expect(self, job: str, recording: JobRecording) -> None:
         """Announce a job before it is given to the engine."""
         with self._lock:
             self._recordings[job] = recording
@@ -58,6 +70,10 @@ class Recorder:
         """Keep one block; blocks while a sink is full."""
         self._feed(block.job, lambda recording: recording.audio(block))
 
+    def notice(self, notice: Notice) -> None:
+        """Pass on what a job has to say."""
+        self._post(notice)
+
     def ended(self, ended: Ended) -> None:
         """Publish or abandon a job's takes, then say so."""
         with self._lock:
@@ -76,11 +92,11 @@ class Recorder:
         for recording in left.values():
             recording.abandon(reason)
 
-    def _find(self, job: str) -> Recording | None:
+    def _find(self, job: str) -> JobRecording | None:
         with self._lock:
             return self._recordings.get(job)
 
-    def _feed(self, job: str, keep: Callable[[Recording], None]) -> None:
+    def _feed(self, job: str, keep: Callable[[JobRecording], None]) -> None:
         recording = self._find(job)
         if recording is None or job in self._broken:
             return
@@ -92,7 +108,7 @@ class Recorder:
             self._abort(job)
 
 
-def _close(recording: Recording, ended: Ended) -> Ended:
+def _close(recording: JobRecording, ended: Ended) -> Ended:
     if ended.state is not JobState.DONE:
         recording.abandon(ended.reason or ended.state.value)
         return ended

@@ -6,18 +6,21 @@ Lives on the engine host's reader thread from its first event to its last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Final
 
 from mula_bridge.knobs import FRAME_KNOBS
-from mula_daemon.engine.base import AudioBlock, Frame, FrameKnobs
-from mula_daemon.sinks.base import Abandoned, Change, Finished, Outcome, Sink, Take
+from mula_daemon.engine.base import NO_TEXTS, AudioBlock, Frame, FrameKnobs, Texts
+from mula_daemon.sinks.base import Abandoned, Change, Finished, Outcome, Sink, StemSink, Take
 
 
 class Timeline:
-    """The knobs a performance was sampled with: those of frame 0, then what moved."""
+    """The knobs a performance was sampled with: those of frame 0, then what moved.
 
-    def __init__(self) -> None:
+    Texts that came into force after those it began with, ``texts``, are changes like any other.
+    """
+
+    def __init__(self, texts: Texts = NO_TEXTS) -> None:
+        self._texts = texts.parts()
         self.initial: dict[str, float] = {}
         self.changes: list[Change] = []
         self._last: dict[str, float] = {}
@@ -31,12 +34,19 @@ class Timeline:
             moved = [(index, name, now[name]) for name in now if now[name] != self._last[name]]
             self.changes.extend(moved)
         self._last = now
+        if knobs.texts is not None:
+            self._reword(index, knobs.texts.parts())
+
+    def _reword(self, index: int, texts: dict[str, str]) -> None:
+        self.changes.extend(
+            (index, name, text) for name, text in texts.items() if text != self._texts[name]
+        )
+        self._texts = texts
 
 
 def frame_values(knobs: FrameKnobs) -> dict[str, float]:
     """The frame knobs by name, without their revision."""
-    values = asdict(knobs)
-    return {name: values[name] for name in FRAME_KNOBS}
+    return {name: getattr(knobs, name) for name in FRAME_KNOBS}
 
 
 class Recording:
@@ -49,8 +59,9 @@ class Recording:
     def __init__(self, takes: Sequence[Take], sinks: Sequence[Sequence[Sink]]) -> None:
         self.takes: Final = tuple(takes)
         self._sinks: Final = tuple(tuple(row) for row in sinks)
-        self._timeline = Timeline()
+        self._timeline = Timeline(takes[0].request.texts if takes else NO_TEXTS)
         self._codes: list[list[tuple[int, ...]]] = [[] for _ in takes]
+        self._seams: list[list[AudioBlock]] = [[] for _ in takes]
         self._open: list[Sink] = []
         self._started = False
 
@@ -64,8 +75,13 @@ class Recording:
     def audio(self, block: AudioBlock) -> None:
         """Write one block to the sinks of its take; blocks while one of them is full."""
         self._start()
+        if block.at is not None:
+            self._seams[block.take].append(block)
+            return
         for sink in self._sinks[block.take]:
             sink.write(block.samples)
+            if block.stems is not None and isinstance(sink, StemSink):
+                sink.write_stems(block.stems)
 
     def release(self) -> None:
         """Let every sink go on that holds the engine back; from any thread."""
@@ -78,7 +94,10 @@ class Recording:
         self._start()
         for take, sinks in enumerate(self._sinks):
             outcome = Finished(
-                tuple(self._codes[take]), self._timeline.initial, tuple(self._timeline.changes)
+                tuple(self._codes[take]),
+                self._timeline.initial,
+                tuple(self._timeline.changes),
+                tuple(self._seams[take]),
             )
             for sink in sinks:
                 self._close(sink, outcome)

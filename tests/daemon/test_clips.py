@@ -2,19 +2,20 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import shutil
 from collections import namedtuple
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 import numpy as np
-import platformdirs
 import pytest
 
 from mula_bridge.errors import BadInput, Unavailable, UnknownName
 from mula_daemon import naming
 from mula_daemon.atomic import Part
-from mula_daemon.clips import Library, default_folder
+from mula_daemon.clip_files import ClipFiles
+from mula_daemon.clips import Library
+from mula_daemon.recipe import to_json
 from mula_daemon.sinks.folder import FolderSink
 from support.takes import FINISHED, make_take, noise
 
@@ -65,6 +66,59 @@ def test_a_clip_gives_its_codes(library: Library) -> None:
     clip.codes_path.write_bytes(b"not an archive")
     with pytest.raises(BadInput, match="cannot be read as codes"):
         clip.codes()
+
+
+def with_notes_and_stems(library: Library, name: str) -> list[Path]:
+    """Give a clip that landed notes and a stem; returns their paths."""
+    clip = library.find(name)
+    files = ClipFiles(library.folder, clip.path.stem)
+    for path in (files.midi, files.stem("kick")):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    recipe = replace(
+        clip.recipe,
+        midi=files.relative(files.midi),
+        stems={"kick": files.relative(files.stem("kick"))},
+    )
+    clip.sidecar.write_text(to_json(recipe))
+    return [files.midi, files.stem("kick")]
+
+
+def test_a_clip_knows_every_file_of_its_own_and_the_wav_is_the_last(library: Library) -> None:
+    land(library, "bbbbbb")
+    path = land(library, "aaaaaa")
+    midi, stem = with_notes_and_stems(library, "aaaaaa")
+    clip = library.find("aaaaaa")
+    assert clip.files() == (clip.codes_path, midi, stem, clip.sidecar, path)
+    assert {file.relative_to(library.folder).parts[0] for file in clip.files()[:-1]} == {
+        ".mula", "midi", "stems",
+    }  # fmt: skip
+    midi.unlink()
+    assert clip.files() == (clip.codes_path, stem, clip.sidecar, path)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../other.mid", "midi/../../x", "C:x", "a\\b"])
+def test_a_sidecar_that_names_a_file_outside_is_refused(library: Library, name: str) -> None:
+    land(library, "aaaaaa")
+    clip = library.find("aaaaaa")
+    clip.sidecar.write_text(to_json(replace(clip.recipe, midi=name)))
+    with pytest.raises(BadInput, match="below the clip's folder"):
+        library.find("aaaaaa").files()
+
+
+def test_the_sweep_takes_notes_and_stems_of_a_clip_that_never_came(library: Library) -> None:
+    land(library, "bbbbbb")
+    kept = with_notes_and_stems(library, "bbbbbb")
+    path = land(library, "aaaaaa")
+    lost = with_notes_and_stems(library, "aaaaaa")
+    path.rename(path.with_name(f".{path.name}.part"))
+    half = kept[1].with_name(".half_kick.wav.part")
+    half.write_bytes(b"")
+    swept = library.prepare()
+    assert half in swept
+    assert not any(file.exists() for file in lost)
+    assert all(file.exists() for file in kept)
+    assert library.count() == 1
 
 
 def test_an_unknown_id_is_answered_with_the_nearest(library: Library) -> None:
@@ -172,24 +226,24 @@ def test_a_folder_that_went_away_is_not_made_anew(library: Library) -> None:
     assert library.clips() == []
 
 
-@pytest.mark.parametrize(
-    ("system", "live"),
-    [("Darwin", "Music/Ableton/User Library"), ("Windows", "Documents/Ableton/User Library")],
-)
-def test_the_default_folder_is_in_lives_user_library_if_there_is_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, live: str
-) -> None:
-    monkeypatch.setattr(platform, "system", lambda: system)
-    monkeypatch.setattr(platformdirs, "user_music_path", lambda: tmp_path / "Music")
-    monkeypatch.setattr(platformdirs, "user_documents_path", lambda: tmp_path / "Documents")
-    assert default_folder() == tmp_path / "Music" / "mulabridge"
-    (tmp_path / live).mkdir(parents=True)
-    assert default_folder() == tmp_path / live / "Samples" / "mulabridge"
+def test_clips_of_days_and_jobs_are_found_like_the_others(library: Library) -> None:
+    for number, place in enumerate(("", "2026-11-25", "2026-11-25/2213-job7", "kept/2026-11-24")):
+        sink = FolderSink(library.folder, place=PurePath(place))
+        take = make_take(id=f"aaaaa{number}")
+        sink.open(take)
+        sink.write(noise(take.samples))
+        sink.close(FINISHED)
+        assert sink.path is not None
+        assert sink.path.parent == library.folder / place
+    assert [clip.recipe.id for clip in library.clips()] == [f"aaaaa{n}" for n in range(4)]
+    assert library.find("aaaaa2").codes().shape == (2, 3)
 
 
-def test_on_linux_the_default_folder_is_in_the_users_music_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(platform, "system", lambda: "Linux")
-    monkeypatch.setenv("XDG_MUSIC_DIR", str(tmp_path / "Musik"))
-    assert default_folder() == tmp_path / "Musik" / "mulabridge"
+def test_a_dead_part_in_a_days_folder_is_swept(library: Library) -> None:
+    day = library.folder / "2026-11-25"
+    (day / ".mula").mkdir(parents=True)
+    part = day / ".x_aaaaaa.wav.part"
+    part.write_bytes(b"")
+    (day / ".mula" / "x_aaaaaa.json").write_text("{}")
+    assert library.prepare() == [part]
+    assert list((day / ".mula").iterdir()) == []

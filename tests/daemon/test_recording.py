@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs, Samples
+from mula_daemon.engine.base import (
+    NO_TEXTS,
+    AudioBlock,
+    ClipRequest,
+    EngineInfo,
+    Frame,
+    FrameKnobs,
+    Samples,
+    Texts,
+)
 from mula_daemon.recording import Recording, Timeline, frame_values
 from mula_daemon.replay import performance
 from mula_daemon.sinks.base import Abandoned, Finished, Outcome, Take
@@ -21,6 +30,7 @@ knobs = st.builds(
     temperature=st.sampled_from([0.5, 1.0]),
     top_k=st.sampled_from([1, 50]),
     morph=st.sampled_from([0.0, 1.0]),
+    texts=st.sampled_from([None, None, Texts(("dark",), ("jazz", "warm")), Texts(lyrics="la, la")]),
 )
 
 
@@ -30,10 +40,11 @@ def test_a_timeline_replays_to_the_very_knobs_it_saw(played: list[FrameKnobs]) -
     for index, now in enumerate(played):
         timeline.add(index, now)
     script = dict(performance(timeline.initial, timeline.changes))
-    current = script[0]
+    current, texts = script[0], NO_TEXTS
     for index, now in enumerate(played):
-        current = script.get(index, current)
+        current, texts = script.get(index, current), now.texts or texts
         assert frame_values(current) == frame_values(now)
+        assert current.texts == texts
 
 
 class Sieve:
@@ -88,6 +99,32 @@ def test_each_take_gets_its_own_audio_codes_and_one_outcome() -> None:
     assert isinstance(outcome, Finished)
     assert outcome.codes == ((0, 2), (1, 2))
     assert outcome.changes == ((1, "cfg", 2.5),)
+
+
+def test_blocks_of_the_seam_come_with_the_outcome_and_are_not_written() -> None:
+    first, second = Sieve(), Sieve()
+    made = recording(first, second)
+    made.audio(block(1, 10))
+    seam = AudioBlock("j", 1, np.ones((4, 2), np.float32), at=3)
+    made.audio(seam)
+    made.finish()
+    assert second.calls[:-1] == [1, 10]
+    outcomes = first.calls[-1], second.calls[-1]
+    assert all(isinstance(outcome, Finished) for outcome in outcomes)
+    assert [outcome.seam for outcome in outcomes] == [(), (seam,)]
+
+
+def test_stems_reach_only_the_sinks_that_keep_them() -> None:
+    class StemSieve(Sieve):
+        def write_stems(self, stems: Samples) -> None:
+            self.calls.append(stems.shape)
+
+    plain, keeper = Sieve(), StemSieve()
+    made = Recording([Take("id", 0, REQUEST, ENGINE, {})], [[plain, keeper]])
+    stems = np.zeros((8, 10, 2), np.float32)
+    made.audio(AudioBlock("j", 0, stems[0], stems))
+    assert plain.calls == [0, 10]
+    assert keeper.calls == [0, 10, (8, 10, 2)]
 
 
 def test_abandoning_closes_every_sink_once_whatever_they_say() -> None:

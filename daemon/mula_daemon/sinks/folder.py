@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -15,13 +16,14 @@ from mula_bridge.knobs import KnobValue
 from mula_daemon import naming
 from mula_daemon.atomic import Part, sync_folder
 from mula_daemon.audio import levels
+from mula_daemon.clip_files import HERE
 from mula_daemon.clips import Library
-from mula_daemon.engine.base import Samples
-from mula_daemon.recipe import MadeBy, Parent, Performance, Recipe, Warn, to_json, utc_now
+from mula_daemon.engine.base import AudioBlock, Samples
+from mula_daemon.recipe import Parent, Recipe, to_json, utc_now
 from mula_daemon.sinks.base import Finished, Outcome, Take
+from mula_daemon.sinks.description import describe, initial_knobs
+from mula_daemon.sinks.stem_files import StemFiles
 from mula_daemon.wav import SAMPLE_BYTES, Loop, WavWriter, info_chunk, loop_chunks
-
-NEAR_SILENT_DBFS: Final = -60.0
 
 
 def preload() -> None:
@@ -45,11 +47,14 @@ class FolderSink:
         self,
         folder: Path,
         *,
+        place: PurePath = HERE,
         parent: Parent | None = None,
         published: Callable[[Recipe, Path], None] = lambda recipe, path: None,
         now: Callable[[], str] = utc_now,
     ) -> None:
-        """``parent`` is what the clips go on from; ``now`` gives their time of creation.
+        """``place`` is where below ``folder`` the clips land (see ``layout``).
+
+        ``parent`` is what the clips go on from; ``now`` gives their time of creation.
 
         ``published`` is called from ``close`` once a clip can be seen in the folder.
         """
@@ -58,6 +63,7 @@ class FolderSink:
         self.path: Path | None = None
         """Where that clip's WAV is."""
         self._library = Library(folder)
+        self._place = place
         self._parent = parent
         self._published = published
         self._now = now
@@ -65,6 +71,7 @@ class FolderSink:
         self._stem = ""
         self._part: Part | None = None
         self._wav: WavWriter | None = None
+        self._stems: StemFiles | None = None
 
     def open(self, take: Take) -> None:
         """Begin a take. Raises Unavailable when the folder has gone, is full or read-only."""
@@ -86,22 +93,30 @@ class FolderSink:
         Raises Unavailable when the folder takes no more, and MulaError for samples
         that are not finite or more than the take has. Nothing is left then.
         """
-        if self._take is None:
-            raise RuntimeError("no take is open")
+        take = self._opened()
         if self._wav is None:  # it failed before, and said so
             return
-        try:
-            if self._wav.samples + len(samples) > self._take.samples:
-                raise MulaError(
-                    f"the engine sent more than the take's {self._take.samples} samples"
-                )
+        with self._all_or_nothing():
+            if self._wav.samples + len(samples) > take.samples:
+                raise MulaError(f"the engine sent more than the take's {take.samples} samples")
             self._wav.write(samples)
-        except OSError as error:
-            self._discard()
-            raise self._library.unavailable(error) from error
-        except MulaError:
-            self._discard()
-            raise
+
+    def write_stems(self, stems: Samples) -> None:
+        """Append the next samples of every instrument, float32 [instruments, n, channels].
+
+        Raises as ``write`` does.
+        """
+        take = self._opened()
+        if self._wav is None:
+            return
+        with self._all_or_nothing():
+            if self._stems is None:
+                size = take.samples * take.engine.channels * SAMPLE_BYTES
+                self._library.require(size * len(take.engine.instruments))
+                self._stems = StemFiles(
+                    self._library.files_of(self._stem, self._place), take.engine
+                )
+            self._stems.write(stems)
 
     def close(self, outcome: Outcome) -> None:
         """Publish the take, or leave nothing of it.
@@ -120,13 +135,49 @@ class FolderSink:
         finally:
             self._discard()
 
+    def reopen(self, take: Take) -> None:
+        """Begin again, with ``take`` in place of the one that is open; nothing of that is left.
+
+        Raises as ``open`` does.
+        """
+        self._opened()
+        self._take = None
+        self._discard()
+        self.open(take)
+
+    def describe_as(self, take: Take) -> None:
+        """Let the open take be another one of the same sound."""
+        self._opened()
+        self._take = take
+
     def release(self) -> None:
         """Nothing to do: a file never holds the writer back."""
 
+    def _opened(self) -> Take:
+        if self._take is None:
+            raise RuntimeError("no take is open")
+        return self._take
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Leave nothing of the take when writing to it fails, and say why in plain words."""
+        try:
+            yield
+        except OSError as error:
+            self._discard()
+            raise self._library.unavailable(error) from error
+        except MulaError:
+            self._discard()
+            raise
+
     def _begin(self, stem: str) -> tuple[str, Part]:
-        for name in self._library.free_stems(stem):
+        library, place = self._library, self._place
+        # Below the folder only: ``require`` has seen that the folder itself is still there.
+        (library.folder / place).mkdir(parents=bool(place.parts), exist_ok=True)
+        library.make_hidden(library.folder / place)
+        for name in library.free_stems(stem, place):
             with contextlib.suppress(FileExistsError):  # another daemon took it just now
-                return name, Part(self._library.paths(name)[0])
+                return name, Part(library.files_of(name, place).wav)
         raise AssertionError("names do not run out")
 
     def _publish(self, take: Take, outcome: Finished) -> None:
@@ -135,72 +186,61 @@ class FolderSink:
             raise MulaError("the take failed before it was finished")
         if wav.samples != take.samples:
             raise MulaError(f"the engine sent {wav.samples} of {take.samples} samples")
-        path, sidecar, codes = self._library.paths(self._stem)
+        files = self._library.files_of(self._stem, self._place)
         has_codes = any(outcome.codes)
-        wav.close(_chunks(take, self._stem, _initial(take, outcome)))
-        recipe = self._describe(take, outcome, wav, codes.name if has_codes else None)
+        chunks = partial(_chunks, take, initial_knobs(take, outcome))
+        for block in outcome.seam:
+            self._put_in_place(wav, block)
+        wav.close(chunks(self._stem))
+        recipe = describe(take, outcome, wav, created=self._now(), parent=self._parent)
         with contextlib.ExitStack() as undo:
+            if self._stems is not None:
+                stems = {}
+                for name, path in self._stems.publish(take.samples, chunks):
+                    undo.callback(_remove, path)
+                    stems[name] = files.relative(path)
+                recipe = replace(recipe, stems=stems)
             if has_codes:
-                _store(codes, _packed(outcome.codes))
-                undo.callback(_remove, codes)
-            _store(sidecar, to_json(recipe).encode())
-            undo.callback(_remove, sidecar)
-            sync_folder(self._library.hidden)
+                _store(files.codes, _packed(outcome.codes))
+                undo.callback(_remove, files.codes)
+                recipe = replace(recipe, codes=files.codes.name)
+            if has_codes and take.engine.instruments:
+                files.midi.parent.mkdir(exist_ok=True)
+                _store(files.midi, _notes(take, outcome.codes, self._stem))
+                undo.callback(_remove, files.midi)
+                recipe = replace(recipe, midi=files.relative(files.midi))
+            _store(files.sidecar, to_json(recipe).encode())
+            undo.callback(_remove, files.sidecar)
+            for inner in {path.parent for path in files.leftovers() if path.exists()}:
+                sync_folder(inner)
             part.publish()
             undo.pop_all()
         with contextlib.suppress(OSError):  # it is there; only a power cut could still take it
-            sync_folder(self._library.folder)
-        self.recipe, self.path = recipe, path
-        self._published(recipe, path)
+            sync_folder(files.folder)
+        self.recipe, self.path = recipe, files.wav
+        self._published(recipe, files.wav)
 
-    def _describe(self, take: Take, outcome: Finished, wav: WavWriter, codes: str | None) -> Recipe:
-        request, engine = take.request, take.engine
-        peak = levels.to_dbfs(wav.peak)
-        warnings = []
-        if wav.clipped:
-            warnings.append(Warn.CLIPPED)
-        if peak is None or peak < NEAR_SILENT_DBFS:
-            warnings.append(Warn.NEAR_SILENT)
-        return Recipe(
-            id=take.id,
-            job=request.job,
-            take=take.take,
-            created=self._now(),
-            engine=MadeBy(engine.name, engine.version, engine.checkpoint, engine.sha256),
-            tags=request.tags,
-            tags_b=request.tags_b,
-            lyrics=request.lyrics,
-            seed=take.seed,
-            bpm=request.bpm,
-            bars=request.bars,
-            meter=f"{request.beats_per_bar}/4",
-            key=request.key,
-            seconds=take.samples / engine.sample_rate,
-            sample_rate=engine.sample_rate,
-            peak_dbfs=peak,
-            loudness_lufs=_loudness(wav.path, engine.sample_rate),
-            warnings=tuple(warnings),
-            parent=self._parent,
-            knobs=Performance(_initial(take, outcome), outcome.changes),
-            codes=codes,
-        )
+    def _put_in_place(self, wav: WavWriter, block: AudioBlock) -> None:
+        assert block.at is not None
+        wav.overwrite(block.at, block.samples)
+        if self._stems is not None and block.stems is not None:
+            self._stems.write(block.stems, block.at)
 
     def _discard(self) -> None:
         """Leave nothing that was not published. Never raises."""
         wav, self._wav = self._wav, None
         part, self._part = self._part, None
+        stems, self._stems = self._stems, None
         if wav is not None:
             with contextlib.suppress(OSError):
                 wav.abort()
         if part is not None:
             part.discard()
+        if stems is not None:
+            stems.discard()
 
 
-def _initial(take: Take, outcome: Finished) -> dict[str, KnobValue]:
-    return {**take.initial, **outcome.frame_initial}
-
-
-def _chunks(take: Take, title: str, initial: Mapping[str, KnobValue]) -> bytes:
+def _chunks(take: Take, initial: Mapping[str, KnobValue], title: str) -> bytes:
     request = take.request
     loop = Loop(
         samples=take.samples,
@@ -213,18 +253,23 @@ def _chunks(take: Take, title: str, initial: Mapping[str, KnobValue]) -> bytes:
     return loop_chunks(loop) + info_chunk(title, request.tags, take.seed, initial)
 
 
-def _loudness(path: Path, sample_rate: int) -> float | None:
-    import soundfile
-
-    # Read back rather than kept: it is in the page cache, and it is what the DAW will hear.
-    samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
-    return levels.loudness_lufs(samples, sample_rate)
-
-
 def _packed(codes: tuple[tuple[int, ...], ...]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, codes=np.asarray(codes, np.int32))
     return file.getvalue()
+
+
+def _notes(take: Take, codes: tuple[tuple[int, ...], ...], title: str) -> bytes:
+    from mula_daemon.engine.mini.midi_file import midi_file
+
+    request = take.request
+    return midi_file(
+        codes,
+        bpm=request.bpm,
+        key=request.key,
+        beats_per_bar=request.beats_per_bar,
+        title=title,
+    )
 
 
 def _store(path: Path, data: bytes) -> None:

@@ -14,17 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mido
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mula_bridge.deck_messages import Status
 from mula_bridge.errors import MulaError, Unavailable
 from mula_daemon.audio.levels import loudness_lufs
 from mula_daemon.clips import Library
 from mula_daemon.engine.base import Samples
-from mula_daemon.recipe import MadeBy, Parent, Status
+from mula_daemon.engine.mini.tokens import INSTRUMENTS
+from mula_daemon.recipe import MadeBy, Parent
 from mula_daemon.sinks.base import Abandoned, Finished, Take
 from mula_daemon.sinks.folder import FolderSink
 from support.takes import FINISHED, blocks, make_take, noise
@@ -87,6 +90,21 @@ def test_a_take_lands_with_its_sidecar_and_codes(folder: Path) -> None:
     # What frame 0 heard stands over what the job began with.
     assert recipe.knobs.initial == {**take.initial, **FINISHED.frame_initial}
     assert recipe.knobs.timeline == ((1, "cfg", 3.5),)
+
+
+def test_notes_land_beside_the_clip_where_codes_are_instruments(folder: Path) -> None:
+    take = make_take()
+    take = replace(take, engine=replace(take.engine, instruments=INSTRUMENTS))
+    sink = FolderSink(folder)
+    sink.open(take)
+    sink.write(noise(take.samples))
+    kicks = ((1, 0, 0, 0, 0, 0, 0, 0), (0,) * 8) * 2
+    sink.close(replace(FINISHED, codes=kicks))
+    clip = Library(folder).find("abc123")
+    assert clip.recipe.midi == f"midi/{clip.path.stem}.mid"
+    assert clip.midi_path in clip.files()
+    _, drums = mido.MidiFile(clip.midi_path).tracks
+    assert [message.note for message in drums if message.type == "note_on"] == [36, 36]
 
 
 def test_the_wav_carries_loop_and_recipe(folder: Path) -> None:
@@ -316,9 +334,7 @@ def test_whatever_file_call_fails_nothing_incomplete_is_left(
             assert all(path.endswith(".part") for path in left)
         else:
             assert sink.path
-            Library(folder).find("abc123")
-            sink.path.unlink()
-            for path in Library(folder).paths(sink.path.stem)[1:]:
+            for path in Library(folder).find("abc123").files():
                 path.unlink()
         Library(folder).prepare()
         assert files(folder) == before
