@@ -10,12 +10,13 @@ from typing import Final
 from mula_bridge.errors import Unavailable, UnknownName
 from mula_daemon.engine.base import Engine
 from mula_daemon.engine.messages import EngineSpec
+from mula_daemon.releases import default_place
 
 
-def _mini(_spec: EngineSpec) -> Engine:
+def _mini(spec: EngineSpec) -> Engine:
     from mula_daemon.engine.mini.engine import MiniEngine
 
-    return MiniEngine()
+    return MiniEngine(Path(spec.kit) if spec.kit else None, stems=spec.stems)
 
 
 def _tone(_spec: EngineSpec) -> Engine:
@@ -29,18 +30,23 @@ def _auto(spec: EngineSpec) -> Engine:
 
 
 def _heartmula(spec: EngineSpec) -> Engine:
-    if not spec.checkpoint:
+    place = Path(spec.checkpoint) if spec.checkpoint else default_place("heartmula")
+    if not spec.checkpoint and not place.is_dir():
         raise Unavailable(
-            "HeartMuLa needs its weights: name the folder of the release with --checkpoint, "
-            "or use --engine mini"
+            "HeartMuLa needs its weights: mula pull heartmula fetches them, --checkpoint DIR names "
+            "a folder that has them, and --engine mini needs none"
         )
     from mula_daemon.engine.heartmula.engine import HeartMulaEngine
+    from mula_daemon.engine.heartmula.streaming import StreamSettings
 
-    return HeartMulaEngine(Path(spec.checkpoint))
-
-
-def _musicgen(_spec: EngineSpec) -> Engine:
-    raise Unavailable("this version has no MusicGen engine yet; use --engine mini")
+    return HeartMulaEngine(
+        place,
+        device=spec.device,
+        precision=spec.precision,
+        codec=spec.codec,
+        stream=StreamSettings.parse(spec.codec_stream),
+        may_end=spec.ending == "stop",
+    )
 
 
 ENGINES: Final[Mapping[str, Callable[[EngineSpec], Engine]]] = MappingProxyType(
@@ -48,7 +54,6 @@ ENGINES: Final[Mapping[str, Callable[[EngineSpec], Engine]]] = MappingProxyType(
         "auto": _auto,
         "mini": _mini,
         "heartmula": _heartmula,
-        "musicgen": _musicgen,
         "tone": _tone,
     }
 )

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Final, Protocol
 
 from mula_bridge.messages import EngineState
+from mula_bridge.notice import Notice
 from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.messages import (
     Abort,
@@ -25,6 +26,7 @@ from mula_daemon.engine.messages import (
     Ended,
     EngineSpec,
     FromEngine,
+    Pace,
     Quit,
     Ready,
     Run,
@@ -44,6 +46,7 @@ class HostListener(Protocol):
     def engine_changed(self, state: EngineState, detail: str, info: EngineInfo | None) -> None: ...
     def frame(self, frame: Frame) -> None: ...
     def audio(self, block: AudioBlock) -> None: ...
+    def notice(self, notice: Notice) -> None: ...
     def ended(self, ended: Ended) -> None: ...
 
 
@@ -54,6 +57,7 @@ class EngineHost(Protocol):
     def turn(self, knobs: FrameKnobs) -> None: ...
     def run(self, request: ClipRequest) -> None: ...
     def abort(self, job: str) -> None: ...
+    def pace(self, pace: Pace) -> None: ...
     def stop(self, timeout: float) -> None: ...
 
 
@@ -65,6 +69,7 @@ class EngineProcess:
         self._wake = threading.Condition()
         self._knobs: FrameKnobs | None = None
         self._newest = FrameKnobs()
+        self._pace: Pace | None = None
         self._orders: deque[ToEngine] = deque()
         self._stopping = threading.Event()
         self._connection: Connection | None = None
@@ -100,6 +105,12 @@ class EngineProcess:
     def abort(self, job: str) -> None:
         """Stop ``job`` at its next frame."""
         self._order(Abort(job))
+
+    def pace(self, pace: Pace) -> None:
+        """Tell an endless job when its frames are due; one that was not sent yet is forgotten."""
+        with self._wake:
+            self._pace = pace
+            self._wake.notify()
 
     def stop(self, timeout: float = 1.5) -> None:
         """Ask the engine to leave, then make it; returns within about ``timeout`` seconds."""
@@ -178,7 +189,8 @@ class EngineProcess:
         while True:
             with self._wake:
                 while not self._stopping.is_set() and (
-                    self._connection is None or (self._knobs is None and not self._orders)
+                    self._connection is None
+                    or (self._knobs is None and self._pace is None and not self._orders)
                 ):
                     self._wake.wait()
                 connection = self._connection
@@ -187,6 +199,8 @@ class EngineProcess:
                 message: ToEngine
                 if self._knobs is not None:
                     message, self._knobs = Turn(self._knobs), None
+                elif self._pace is not None:
+                    message, self._pace = self._pace, None
                 elif self._orders:
                     message = self._orders.popleft()
                 else:
@@ -202,6 +216,8 @@ def _hand_over(message: FromEngine, listener: HostListener) -> None:
             listener.frame(message)
         case AudioBlock():
             listener.audio(message)
+        case Notice():
+            listener.notice(message)
         case Ended():
             listener.ended(message)
         case Ready(info):

@@ -12,14 +12,31 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from time import perf_counter
+from time import perf_counter, perf_counter_ns
 
 from mula_bridge.errors import MulaError
 from mula_bridge.messages import JobState
-from mula_daemon.engine.base import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
+from mula_bridge.notice import Notice
+from mula_bridge.priority import hurry, relax
+from mula_daemon.engine.base import AudioBlock, ClipRequest, Engine, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.engines import build
-from mula_daemon.engine.messages import Abort, Broken, Ended, EngineSpec, Quit, Ready, Run, Turn
+from mula_daemon.engine.messages import (
+    Abort,
+    Broken,
+    Ended,
+    EngineSpec,
+    Pace,
+    Quit,
+    Ready,
+    Run,
+    Turn,
+)
+from mula_daemon.engine.phase_lock import PhaseLock
+
+Item = Frame | AudioBlock | Notice
+"""What an engine yields."""
 
 
 def main(connection: Connection, spec: EngineSpec) -> None:
@@ -51,9 +68,10 @@ class Inbox:
         self._jobs: deque[ClipRequest] = deque()
         self._aborted: set[str] = set()
         self._knobs = FrameKnobs()
+        self._pace: Pace | None = None
         self.quit = False
 
-    def send(self, message: Frame | AudioBlock | Ended) -> None:
+    def send(self, message: Item | Ended) -> None:
         """Report to the daemon; blocks while it holds us back."""
         self._connection.send(message)
 
@@ -65,6 +83,10 @@ class Inbox:
     def aborted(self, job: str) -> bool:
         """Whether ``job`` is to stop now."""
         return self.quit or job in self._aborted
+
+    def pace(self, job: str) -> Pace | None:
+        """The newest pace of ``job``; None while there is none."""
+        return self._pace if self._pace is not None and self._pace.job == job else None
 
     def next_job(self) -> ClipRequest | None:
         """Wait for a job; None when it is time to leave."""
@@ -81,13 +103,15 @@ class Inbox:
     def read(self, timeout: float | None) -> None:
         """Take everything that has arrived, waiting up to ``timeout`` seconds for the first."""
         while self._connection.poll(timeout):
-            match self._connection.recv():
+            match message := self._connection.recv():
                 case Turn(knobs):
                     self._knobs = knobs
                 case Run(request):
                     self._jobs.append(request)
                 case Abort(job):
                     self._aborted.add(job)
+                case Pace():
+                    self._pace = message
                 case Quit():
                     self.quit = True
             timeout = 0
@@ -104,24 +128,30 @@ def _serve(inbox: Inbox, engine: Engine) -> None:
         except Exception as error:
             traceback.print_exc()
             state, reason = JobState.FAILED, f"{type(error).__name__}: {error}"
+        if request.endless:
+            relax()
         inbox.forget(request.job)
         inbox.send(Ended(request.job, state, reason))
 
 
 def _run(inbox: Inbox, engine: Engine, request: ClipRequest) -> JobState:
     pacer = Pacer(request.pace, engine.info.sample_rate, inbox)
-    knobs = scripted(request, inbox) or inbox.knobs
+    live = LivePacer(request.job, engine.info, inbox)
+    knobs = live.knobs if request.endless else scripted(request, inbox) or inbox.knobs
+    if request.endless:
+        hurry()
     with contextlib.closing(_iterator(engine.generate(request, knobs))) as items:
         for item in items:
             if inbox.aborted(request.job):
                 return JobState.CANCELLED
             inbox.send(item)
-            if isinstance(item, AudioBlock) and item.take == 0:
+            if isinstance(item, AudioBlock) and item.take == 0 and item.at is None:
+                live.add(item.samples.shape[0])
                 pacer.wait(item.samples.shape[0], request.job)
     return JobState.CANCELLED if inbox.aborted(request.job) else JobState.DONE
 
 
-def _iterator(items: Iterator[Frame | AudioBlock]) -> Generator[Frame | AudioBlock, None, None]:
+def _iterator(items: Iterator[Item]) -> Generator[Item, None, None]:
     """A generator around any iterator, so that it can be closed."""
     yield from items
 
@@ -156,3 +186,47 @@ class Pacer:
         self._due += samples * self._seconds_per_sample
         while (left := self._due - perf_counter()) > 0 and not self._inbox.aborted(job):
             self._inbox.read(left)
+
+
+class LivePacer:
+    """Lets each frame of an endless job begin when the ear is near enough, and not before."""
+
+    def __init__(self, job: str, engine: EngineInfo, inbox: Inbox) -> None:
+        self._next = 0
+        """The sample that the next frame begins with."""
+        self._job = job
+        self._rate = engine.sample_rate
+        self._frame_samples = round(engine.frame_seconds * engine.sample_rate)
+        self._inbox = inbox
+        per_beat = engine.frames_per_beat
+        self._lock = PhaseLock(per_beat) if per_beat else None
+
+    def add(self, samples: int) -> None:
+        """So much more sound is made."""
+        if not self._frame_samples:  # else it lags behind, and frames are counted instead
+            self._next += samples
+
+    def knobs(self) -> FrameKnobs:
+        """Wait for the next frame's time, or for the job's end; then the newest knobs, at the
+        tempo that keeps it on the beat."""
+        self._wait()
+        knobs, pace = self._inbox.knobs(), self._inbox.pace(self._job)
+        if self._lock is not None and pace is not None:
+            heard_ns = self._due_ns(pace) + pace.lead_ns
+            knobs = replace(knobs, bpm=self._lock.bpm(knobs.bpm, pace.line, heard_ns))
+        self._next += self._frame_samples
+        return knobs
+
+    def _due_ns(self, pace: Pace) -> int:
+        return pace.due_ns + (self._next - pace.samples) * 1_000_000_000 // self._rate
+
+    def _wait(self) -> None:
+        while not self._inbox.aborted(self._job):
+            pace = self._inbox.pace(self._job)
+            if pace is None:
+                self._inbox.read(None)
+                continue
+            left_ns = self._due_ns(pace) - perf_counter_ns()
+            if left_ns <= 0:
+                break
+            self._inbox.read(left_ns / 1e9)

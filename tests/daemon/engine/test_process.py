@@ -7,12 +7,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 
 import numpy as np
 import pytest
 
 from mula_bridge.messages import EngineState, JobState
+from mula_bridge.notice import Notice
 from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.messages import Ended, EngineSpec
 from mula_daemon.engine.process import EngineProcess
@@ -37,6 +39,9 @@ class Log:
     def audio(self, block: AudioBlock) -> None:
         self.gate.wait()
         self._add(block)
+
+    def notice(self, notice: Notice) -> None:
+        self._add(notice)
 
     def ended(self, ended: Ended) -> None:
         self._add(ended)
@@ -174,10 +179,13 @@ def test_a_killed_engine_comes_back_and_says_why(tone: tuple[EngineProcess, Log]
     assert log.end_of("next").state is JobState.DONE
 
 
-def test_an_engine_that_cannot_be_had_fails_once_with_the_remedy() -> None:
-    with engine(EngineSpec("musicgen")) as (_, log):
+def test_an_engine_that_cannot_be_had_fails_once_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # where no weights were ever pulled to
+    with engine(EngineSpec("heartmula")) as (_, log):
         log.until(lambda: EngineState.FAILED in log.states())
-        assert "--engine mini" in next(i[1] for i in log.items if i[0] == "failed")  # type: ignore[index]
+        assert "mula pull heartmula" in next(i[1] for i in log.items if i[0] == "failed")  # type: ignore[index]
 
 
 def test_a_bad_engine_name_is_answered_with_the_nearest() -> None:
