@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from mula_bridge.messages import Origin, Report
 from mula_daemon.engine.base import ClipRequest, FrameKnobs
+from mula_daemon.engine.messages import Pace
 from mula_daemon.engine.process import HostListener
 
 R = TypeVar("R")
@@ -21,6 +22,7 @@ class FakeHost:
         self.turns: list[FrameKnobs] = []
         self.runs: list[ClipRequest] = []
         self.aborts: list[str] = []
+        self.paces: list[Pace] = []
         self.stopped = False
 
     def start(self, listener: HostListener) -> None: ...
@@ -30,6 +32,9 @@ class FakeHost:
 
     def run(self, request: ClipRequest) -> None:
         self.runs.append(request)
+
+    def pace(self, pace: Pace) -> None:
+        self.paces.append(pace)
 
     def abort(self, job: str) -> None:
         self.aborts.append(job)

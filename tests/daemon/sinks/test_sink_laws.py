@@ -13,34 +13,34 @@ import numpy as np
 import pytest
 
 from mula_bridge.errors import MulaError
+from mula_daemon.audition.take_sink import TakeSink
+from mula_daemon.beats.fit import BeatsMode
 from mula_daemon.clips import Library
-from mula_daemon.sinks.audio_out import AudioOut
 from mula_daemon.sinks.base import Abandoned, Sink, Take
+from mula_daemon.sinks.fitted import FittedSink
 from mula_daemon.sinks.folder import FolderSink
 from mula_daemon.sinks.memory import MemorySink
-from support.jack_server import jack_server
+from support.decks import Following, turning
 from support.takes import FINISHED, blocks, make_take, noise
 
 ABANDONED = Abandoned("cancelled")
 
 
-@pytest.fixture(scope="module")
-def audio_out() -> Iterator[AudioOut]:
-    with jack_server(), AudioOut("jack") as out:
-        yield out
-
-
-@pytest.fixture(params=["folder", "memory", pytest.param("audio_out", marks=pytest.mark.jack)])
+@pytest.fixture(params=["folder", "fitted", "memory", "deck"])
 def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
     if request.param == "memory":
         yield MemorySink()
     elif request.param == "folder":
         Library(tmp_path).prepare()
         yield FolderSink(tmp_path)
+    elif request.param == "fitted":
+        Library(tmp_path).prepare()
+        yield FittedSink(FolderSink(tmp_path), BeatsMode.TRIM)
     else:
-        out: AudioOut = request.getfixturevalue("audio_out")
-        yield out
-        out.close(ABANDONED)
+        with turning(tmp_path) as (turntable, _):
+            out = TakeSink(turntable, Following(turntable))
+            yield out
+            out.close(ABANDONED)
 
 
 def perform(sink: Sink, take: Take, size: int = 1920) -> None:
@@ -121,15 +121,16 @@ def test_what_breaks_the_promise_is_an_error_and_the_next_take_is_fine(
 
 def test_release_lets_a_waiting_writer_go_and_keeps_it_from_waiting(sink: Sink) -> None:
     take = make_take(bpm=40.0, bars=8, beats_per_bar=2)
+    half = noise(take.samples // 2)
     sink.open(take)
-    writer = threading.Thread(target=lambda: sink.write(noise(take.samples // 2)))
+    writer = threading.Thread(target=lambda: sink.write(half))
     writer.start()
     writer.join(0.1)
     began = monotonic()
     sink.release()
     writer.join(10)
     assert not writer.is_alive()
-    sink.write(noise(take.samples // 2))
+    sink.write(half)
     assert monotonic() - began < 1.0
     sink.close(ABANDONED)
 
@@ -161,7 +162,7 @@ def test_importing_every_sink_imports_nothing_slow() -> None:
     program = """
 import sys
 import mula_daemon.clips, mula_daemon.sinks.folder
-import mula_daemon.sinks.memory, mula_daemon.sinks.audio_out
+import mula_daemon.sinks.memory, mula_daemon.audition.take_sink
 slow = {"torch", "scipy", "pyloudnorm", "soundfile", "sounddevice", "soxr", "platformdirs"}
 print(sorted(slow & set(sys.modules)))
 """

@@ -1,0 +1,1 @@
+"""The audition deck: listening to clips, one after another, and keeping or rejecting them."""

@@ -1,0 +1,278 @@
+"""What lies on the audition deck, and what each button does to it. Pure; one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mula_bridge.deck_messages import AuditionSettings, DeckChanged, Status
+from mula_bridge.errors import BadInput, UnknownName
+from mula_daemon.engine.base import ClipRequest
+from mula_daemon.recipe import Recipe
+from mula_daemon.sinks.base import Take
+
+MOST_UNDOS: Final = 200
+TEMPO_TOLERANCE: Final = 0.005
+"""BPM; a loop of four bars at 120 BPM is then off by a third of a millisecond at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One clip as the deck knows it; ``writing``: it is not complete yet."""
+
+    id: str
+    job: str
+    take: int
+    tags: tuple[str, ...]
+    seed: int
+    bpm: float
+    bars: int
+    beats: int
+    loudness_lufs: float | None = None
+    status: Status = Status.NEW
+    favourite: bool = False
+    writing: bool = False
+
+    @classmethod
+    def of_recipe(cls, recipe: Recipe) -> Card:
+        """The card of a clip in the folder."""
+        beats_per_bar = recipe.meter.partition("/")[0]
+        return cls(
+            id=recipe.id,
+            job=recipe.job,
+            take=recipe.take,
+            tags=recipe.tags,
+            seed=recipe.seed,
+            bpm=recipe.bpm,
+            bars=recipe.bars,
+            beats=recipe.bars * int(beats_per_bar if beats_per_bar.isdecimal() else 4),
+            loudness_lufs=recipe.loudness_lufs,
+            status=recipe.status,
+            favourite=recipe.favourite,
+        )
+
+    @classmethod
+    def of_take(cls, take: Take) -> Card:
+        """The card of a take that begins to be written."""
+        request: ClipRequest = take.request
+        return cls(
+            id=take.id,
+            job=request.job,
+            take=take.take,
+            tags=request.tags,
+            seed=take.seed,
+            bpm=request.bpm,
+            bars=request.bars,
+            beats=request.beats,
+            writing=True,
+        )
+
+
+class Deck:
+    """Clips in the order they are stepped through, and the one that is on.
+
+    The newest job comes first, and its takes in their order. Rejected clips are left out.
+    """
+
+    def __init__(self, cards: Iterable[Card] = ()) -> None:
+        """``cards``, oldest first: those in the folder at the start."""
+        self.settings = AuditionSettings()
+        self.current: str | None = None
+        """The clip on the deck."""
+        self.other: str | None = None
+        """The other one of the pair that A/B switches between: the one before it."""
+        self.comparing = False
+        """Whether the pair is heard equally loud."""
+        self._cards: dict[str, Card] = {}
+        self._jobs: list[list[str]] = []  # newest first, takes in order
+        self._undo: list[Card] = []
+        for card in cards:
+            self.add(card)
+        self.current = next(iter(self.order), None)
+
+    # --- clips --------------------------------------------------------------------------------
+
+    def add(self, card: Card) -> None:
+        """A clip that is new or has changed."""
+        if card.id not in self._cards:
+            newest = self._jobs[0] if self._jobs else []
+            last = self._cards[newest[-1]] if newest else None
+            if last is not None and last.job == card.job and last.take < card.take:
+                newest.append(card.id)
+            else:
+                self._jobs.insert(0, [card.id])
+        self._cards[card.id] = card
+        if self.current is None:
+            self.current = card.id if card.status is not Status.REJECTED else None
+
+    def remove(self, clip: str) -> None:
+        """A clip that will never be complete, or is gone."""
+        if clip not in self._cards:
+            return
+        if self.current == clip:
+            self.current = self._beside(clip)
+        if self.other == clip:
+            self.other = None
+        del self._cards[clip]
+        for takes in self._jobs:
+            if clip in takes:
+                takes.remove(clip)
+        self._jobs = [takes for takes in self._jobs if takes]
+
+    def card(self, clip: str | None = None) -> Card:
+        """A clip by id, or (None) the one on the deck. Raises UnknownName and BadInput."""
+        clip = clip or self.current
+        if clip is None:
+            raise BadInput("there is no clip on the deck; generate one first")
+        if clip not in self._cards:
+            raise UnknownName("clip", clip, self._cards)
+        return self._cards[clip]
+
+    def seeds_like(self, card: Card) -> set[int]:
+        """The seeds of all clips with the prompt, tempo and length of ``card``."""
+        same = (card.tags, card.bpm, card.bars)
+        return {one.seed for one in self._cards.values() if (one.tags, one.bpm, one.bars) == same}
+
+    @property
+    def order(self) -> list[str]:
+        """The ids that ``step`` goes through."""
+        return [clip for takes in self._jobs for clip in takes if self._is_on(clip)]
+
+    # --- what is on ---------------------------------------------------------------------------
+
+    def put_on(self, clip: str | None = None) -> Card:
+        """Put a clip on the deck; None: what is on. Raises UnknownName and BadInput."""
+        card = self.card(clip)
+        if card.id != self.current:
+            self.other, self.current = self.current, card.id
+        self.comparing = False
+        return card
+
+    def step(self, by: int) -> Card:
+        """Put on the clip so many places further; at the ends it stays. Raises BadInput."""
+        here = self.card().id
+        order = self.order
+        if here not in order:  # it was rejected while it was on
+            return self.put_on(self._beside(here))
+        place = order.index(here) + by
+        return self.put_on(order[max(0, min(len(order) - 1, place))])
+
+    def compare(self, clip: str | None = None) -> Card:
+        """Put on the other clip of the pair. Raises UnknownName and BadInput."""
+        here = self.card().id
+        there = clip or self.other
+        if there is None or there == here:
+            raise BadInput("there is nothing to compare with; play another clip first")
+        card = self.put_on(there)
+        self.comparing = True
+        return card
+
+    def gain_db(self) -> float:
+        """What the clip on the deck is turned up or down by: the deck's gain, and while a pair
+        is compared, down to the softer one's loudness."""
+        gain = self.settings.gain_db
+        pair = [self._cards.get(clip or "") for clip in (self.current, self.other)]
+        levels = [card.loudness_lufs for card in pair if card is not None]
+        if self.comparing and len(levels) == 2 and levels[0] is not None and levels[1] is not None:
+            return gain + min(0.0, levels[1] - levels[0])
+        return gain
+
+    def in_tempo(self, bpm: float) -> bool:
+        """Whether the clip on the deck has that tempo, so that its loop follows the session."""
+        card = self._cards.get(self.current or "")
+        return card is not None and abs(card.bpm - bpm) < TEMPO_TOLERANCE
+
+    def shown(self) -> DeckChanged:
+        """The clip on the deck, as it is reported."""
+        order = self.order
+        card = self._cards.get(self.current or "")
+        if card is None:
+            return DeckChanged("", 0, len(order))
+        return DeckChanged(
+            clip=card.id,
+            number=order.index(card.id) + 1 if card.id in order else 0,
+            count=len(order),
+            tags=", ".join(card.tags),
+            bpm=card.bpm,
+            bars=card.bars,
+            seed=card.seed,
+            take=card.take,
+            status=card.status,
+            favourite=card.favourite,
+            writing=card.writing,
+        )
+
+    # --- keeping and rejecting ----------------------------------------------------------------
+
+    def judge(self, status: Status, clip: str | None = None) -> Card:
+        """Note that a clip (None: the one on the deck) is kept, rejected or new again.
+
+        Returns it as it is now. Raises UnknownName, and BadInput while it is being written.
+        """
+        card = self._judged(clip)
+        return self._change(replace(card, status=status))
+
+    def favour(self, on: bool, clip: str | None = None) -> Card:
+        """Note that a clip is a favourite, or not any more; otherwise as ``judge``."""
+        card = self._judged(clip)
+        return self._change(replace(card, favourite=on))
+
+    def undo(self) -> tuple[Card, Card]:
+        """Take back the last judgement: how the clip was until now, and how it is again.
+
+        It is put on the deck. Raises BadInput when there is nothing to take back.
+        """
+        while self._undo:
+            before = self._undo.pop()
+            now = self._cards.get(before.id)
+            if now is not None:
+                again = replace(now, status=before.status, favourite=before.favourite)
+                self._cards[again.id] = again
+                if again.status is not Status.REJECTED:
+                    self.put_on(again.id)
+                return now, again
+        raise BadInput("there is no keep, reject or favourite to take back")
+
+    def forget_undo(self, clip: str) -> None:
+        """Forget the last judgement of a clip: it could not be carried out."""
+        for place in reversed(range(len(self._undo))):
+            if self._undo[place].id == clip:
+                del self._undo[place]
+                return
+
+    def advance(self) -> Card | None:
+        """Put on the clip after the one that was judged; None when there is no other."""
+        here = self.current
+        order = self.order
+        if here in order:
+            place = order.index(here)
+            beside = order[place + 1] if place + 1 < len(order) else None
+        else:
+            beside = self._beside(here) if here is not None else None
+        return self.put_on(beside) if beside is not None else None
+
+    def _judged(self, clip: str | None) -> Card:
+        card = self.card(clip)
+        if card.writing:
+            raise BadInput(f"clip {card.id} is still being written; judge it when it is complete")
+        return card
+
+    def _change(self, card: Card) -> Card:
+        before = self._cards[card.id]
+        if card != before:
+            self._undo = [*self._undo[-MOST_UNDOS + 1 :], before]
+            self._cards[card.id] = card
+        return card
+
+    def _is_on(self, clip: str) -> bool:
+        return self._cards[clip].status is not Status.REJECTED
+
+    def _beside(self, clip: str) -> str | None:
+        """The nearest clip after ``clip`` that can be stepped to, else the nearest before."""
+        every = [one for takes in self._jobs for one in takes]
+        place = every.index(clip)
+        for one in (*every[place + 1 :], *reversed(every[:place])):
+            if self._is_on(one):
+                return one
+        return None

@@ -1,0 +1,292 @@
+"""The commands of the audition deck: what each does, and what everybody hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import perf_counter_ns
+from typing import Final
+
+from mula_bridge.deck_messages import (
+    AuditionAdvance,
+    AuditionCompare,
+    AuditionFollow,
+    AuditionGain,
+    AuditionLoop,
+    AuditionPlay,
+    AuditionQuantise,
+    AuditionSettings,
+    AuditionState,
+    AuditionStep,
+    AuditionStop,
+    ClipJudged,
+    Favourite,
+    Judge,
+    Playing,
+    Status,
+    UndoJudgement,
+)
+from mula_bridge.errors import MulaError
+from mula_bridge.messages import (
+    DAEMON,
+    ClipReady,
+    Command,
+    Failed,
+    Origin,
+    Panic,
+    Report,
+    Stop,
+)
+from mula_daemon.audition.deck import Card, Deck
+from mula_daemon.audition.turntable import Start, Turntable
+from mula_daemon.clips import Clip, Library
+from mula_daemon.handler import Publish
+from mula_daemon.shelves import Shelves
+from mula_daemon.sinks.base import Take
+
+GAIN_DB: Final = (-60.0, 12.0)
+
+Later = Callable[[Callable[[], None]], None]
+"""Has something done on the session's thread; callable from any thread."""
+
+
+class Audition:
+    """Handler and listener. Session thread only, but for ``opened``, ``audible``, ``gone`` and
+    ``unplayable``.
+
+    Files are moved by a thread of its own, in the order of the commands. ``bpm`` tells the
+    session's tempo, ``can_be_heard`` whether anybody
+    could hear anything.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        turntable: Turntable,
+        publish: Publish,
+        later: Later,
+        *,
+        bpm: Callable[[], float],
+        can_be_heard: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.deck = Deck(Card.of_recipe(clip.recipe) for clip in library.clips())
+        self._library = library
+        self._shelves = Shelves(library)
+        self._turntable = turntable
+        self._publish = publish
+        self._later = later
+        self._bpm = bpm
+        self._can_be_heard = can_be_heard
+        self._told: AuditionState | None = None
+        self._followed: str | None = None  # the take that came on by itself
+        self._files = ThreadPoolExecutor(1, "shelves")
+
+    def shutdown(self) -> None:
+        """Carry out what was asked for, and end the thread that moves files."""
+        self._files.shutdown(wait=True)
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def handle(self, command: Command, origin: Origin) -> bool:
+        """Obey a command to the deck; False for any other. Raises MulaError."""
+        deck = self.deck
+        match command:
+            case AuditionPlay(clip):
+                self._play(deck.put_on(clip))
+            case AuditionStep(by):
+                self._play(deck.step(by))
+            case AuditionCompare(clip):
+                self._play(deck.compare(clip), join=True)
+            case AuditionStop():
+                self._turntable.stop()
+                self.tick()
+            case Stop() | Panic():  # the session does the rest
+                self._turntable.stop()
+                return False
+            case AuditionLoop(on):
+                self._set(origin, {} if on is None else {"loop": on})
+            case AuditionFollow(on):
+                self._set(origin, {} if on is None else {"follow": on})
+            case AuditionAdvance(on):
+                self._set(origin, {} if on is None else {"advance": on})
+            case AuditionQuantise(beats):
+                self._set(origin, {} if beats is None else {"quantise": beats})
+            case AuditionGain(decibels):
+                low, high = GAIN_DB
+                asked = {} if decibels is None else {"gain_db": min(high, max(low, decibels))}
+                self._set(origin, asked)
+            case Judge(status, clip):
+                self._judge(status, clip, origin)
+            case Favourite(on, clip):
+                before = deck.card(clip)
+                deck.favour(on, clip)
+                self._carry_out(before, origin, lambda: self._shelves.favour(before.id, on))
+                self._show()
+            case UndoJudgement():
+                self._undo(origin)
+            case _:
+                return False
+        return True
+
+    def dump(self, origin: Origin) -> None:
+        """Tell one origin what is on the deck, how it plays, and what is heard."""
+        self._publish(self.deck.settings, to=origin)
+        self._publish(self.deck.shown(), to=origin)
+        self._publish(self._state(), to=origin)
+
+    def tick(self) -> None:
+        """Say what is heard, if that has changed; a few times a second."""
+        state = self._state()
+        if state != self._told:
+            self._told = state
+            self._publish(state)
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        """Take note of clips that are complete."""
+        if isinstance(report, ClipReady) and to is None:
+            self._files.submit(self._look_up, report.id)
+
+    # --- what is being written; any thread ----------------------------------------------------
+
+    def opened(self, take: Take) -> None:
+        """A take begins."""
+        self._later(lambda: self._written(Card.of_take(take)))
+
+    def audible(self, take: Take) -> None:
+        """A take can be heard from now on."""
+        if take.take == 0:
+            self._later(lambda: self._follow(take.id))
+
+    def gone(self, take: Take) -> None:
+        """A take will not be complete."""
+        self._later(lambda: self._removed(take.id))
+
+    def unplayable(self, clip: str, reason: str) -> None:
+        """A clip could not be played."""
+        failed = Failed("/mula/audition/play", "audition", f"clip {clip}: {reason}")
+        self._later(lambda: self._publish(failed))
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _play(self, card: Card, *, join: bool = False, behind: bool = False) -> None:
+        settings = self.deck.settings
+        self._turntable.play(
+            Start(
+                card.id,
+                card.bpm,
+                loop=settings.loop,
+                gain_db=self.deck.gain_db(),
+                quantum=0 if join else settings.quantise,
+                join=join,
+                behind=behind,
+            )
+        )
+        self._show()
+        self.tick()
+
+    def _set(self, origin: Origin, asked: Mapping[str, object]) -> None:
+        """Change settings, or (nothing asked) tell them to who wants to know."""
+        settings: AuditionSettings = replace(self.deck.settings, **asked)  # type: ignore[arg-type]
+        if asked:
+            self.deck.settings = settings
+            self._turntable.set_loop(settings.loop)
+            self._turntable.set_gain(self.deck.gain_db())
+            self._publish(settings, but=origin)
+        if origin != DAEMON:
+            self._publish(settings, to=origin)
+
+    def _judge(self, status: Status, clip: str | None, origin: Origin) -> None:
+        deck = self.deck
+        before = deck.card(clip)
+        was_on = before.id == deck.current
+        deck.judge(status, before.id)
+        self._carry_out(before, origin, lambda: self._shelves.put(before.id, status))
+        if was_on and status is not Status.NEW and deck.settings.advance:
+            playing = self._playing()
+            following = deck.advance()
+            if playing and following is not None:
+                self._play(following)
+                return
+        if status is Status.REJECTED and was_on:
+            self._turntable.stop()
+        self._show()
+        self.tick()
+
+    def _undo(self, origin: Origin) -> None:
+        now, again = self.deck.undo()
+        if now.status is not again.status:
+            self._carry_out(now, origin, lambda: self._shelves.put(again.id, again.status))
+        if now.favourite is not again.favourite:
+            self._carry_out(now, origin, lambda: self._shelves.favour(again.id, again.favourite))
+        if self._playing() and self.deck.current == again.id:
+            self._play(again)
+        else:
+            self._show()
+
+    def _playing(self) -> bool:
+        return self._turntable.state(perf_counter_ns())[0] is not Playing.STOPPED
+
+    def _carry_out(self, before: Card, origin: Origin, act: Callable[[], Clip]) -> None:
+        def work() -> None:
+            try:
+                clip = act()
+            except MulaError as error:
+                text, code = str(error), error.code
+                self._later(lambda: self._not_moved(before, origin, code, text))
+            else:
+                recipe = clip.recipe
+                judged = ClipJudged(recipe.id, recipe.status, recipe.favourite, str(clip.path))
+                self._later(lambda: self._publish(judged))
+
+        self._files.submit(work)
+
+    def _not_moved(self, before: Card, origin: Origin, code: str, text: str) -> None:
+        self.deck.forget_undo(before.id)
+        self.deck.add(before)
+        failed = Failed(origin.address, code, text)
+        self._publish(failed, to=None if origin == DAEMON else origin)
+        self._show()
+
+    def _look_up(self, clip: str) -> None:
+        try:
+            card = Card.of_recipe(self._library.find(clip).recipe)
+        except MulaError as error:
+            self.unplayable(clip, str(error))
+        else:
+            self._later(lambda: self._written(card))
+
+    def _written(self, card: Card) -> None:
+        self.deck.add(card)
+        self._turntable.set_gain(self.deck.gain_db())
+        self._show()
+
+    def _follow(self, clip: str) -> None:
+        deck = self.deck
+        if not (deck.settings.follow and self._can_be_heard()):
+            return
+        # Takes of queued jobs are heard one after another, each to its end.
+        behind = self._followed == deck.current and self._playing()
+        once = not (deck.settings.loop or deck.settings.quantise)
+        self._play(deck.put_on(clip), behind=behind and once)
+        self._followed = clip
+
+    def _removed(self, clip: str) -> None:
+        self.deck.remove(clip)
+        self._show()
+
+    def _show(self) -> None:
+        self._publish(self.deck.shown())
+
+    def _state(self) -> AuditionState:
+        deck = self.deck
+        playing, beat = self._turntable.state(perf_counter_ns())
+        card = deck.card() if deck.current is not None else None
+        return AuditionState(
+            clip=card.id if card is not None else "",
+            playing=playing,
+            beat=beat,
+            beats=card.beats if card is not None else 0,
+            loop=deck.settings.loop,
+            in_tempo=deck.in_tempo(self._bpm()),
+        )

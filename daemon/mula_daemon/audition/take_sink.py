@@ -1,0 +1,112 @@
+"""Lets a take be heard while it is being written, and holds the engine back to the ear."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from mula_bridge.errors import MulaError
+from mula_daemon.audio.blocks import check_block
+from mula_daemon.audition.tape import Tape
+from mula_daemon.audition.turntable import Turntable
+from mula_daemon.engine.base import Samples
+from mula_daemon.sinks.base import Abandoned, Finished, Outcome, Take
+
+LEAD_SECONDS: Final = 0.35
+"""How far the take may run ahead of what is heard of it, so that knobs are heard soon."""
+_NAP_SECONDS: Final = 0.01
+
+
+class TakeNews(Protocol):
+    """Who wants to know of takes. Any thread."""
+
+    def opened(self, take: Take) -> None:
+        """It begins."""
+
+    def audible(self, take: Take) -> None:
+        """Its first sound is there."""
+
+    def gone(self, take: Take) -> None:
+        """It was given up."""
+
+
+class TakeSink:
+    """The sink from a take to the deck; one for each take. As all sinks (see `sinks.base`).
+
+    ``news`` hears of the take on the writer's thread.
+    """
+
+    def __init__(self, turntable: Turntable, news: TakeNews, *, lead: float = LEAD_SECONDS) -> None:
+        self._turntable = turntable
+        self._news = news
+        self._lead = lead
+        self._take: Take | None = None
+        self._tape: Tape | None = None
+        self._released = False
+
+    def open(self, take: Take) -> None:
+        """Begin a take."""
+        if self._take is not None:
+            raise RuntimeError("a take is already open")
+        self._take, self._released = take, False
+        tape = Tape(take.engine.sample_rate, take.samples)
+        self._tape = tape if self._turntable.offer(take.id, tape) else None
+        self._news.opened(take)
+
+    def write(self, samples: Samples) -> None:
+        """Add the next samples; waits while the take is heard and too far ahead of that.
+
+        Raises MulaError for samples that cannot be played, or for more of them than the
+        take has.
+        """
+        take, tape = self._take, self._tape
+        if take is None:
+            raise RuntimeError("no take is open")
+        check_block(samples, take.engine.channels)
+        if tape is None:  # there was no memory for it
+            return
+        if tape.filled + len(samples) > tape.total:
+            raise MulaError(f"the engine sent more than the take's {tape.total} samples")
+        first = not tape.filled
+        tape.append(samples)
+        if first and len(samples):
+            self._news.audible(take)
+        self._wait(take, tape)
+
+    def close(self, outcome: Outcome) -> None:
+        """End the take: a finished one plays on, one that was given up ends where it is."""
+        take, tape, self._take, self._tape = self._take, self._tape, None, None
+        if tape is not None:
+            for block in outcome.seam if isinstance(outcome, Finished) else ():
+                if block.at is not None:  # the loop is heard as it is in the file
+                    tape.overwrite(block.at, block.samples)
+            tape.close()
+        if take is not None and isinstance(outcome, Abandoned):
+            self._turntable.withdraw(take.id)
+            self._news.gone(take)
+
+    def heard_ns(self, job: str, frame: int) -> int | None:
+        """perf_counter_ns at which a frame of the open take is heard first, if that is known.
+
+        For an engine whose frames follow the tempo; of others one frame may sound over several.
+        Any thread.
+        """
+        take = self._take
+        if take is None or take.request.job != job or not take.engine.frames_per_beat:
+            return None
+        voice = self._turntable.voice_of(take.id)
+        if voice is None:
+            return None
+        frames = take.request.beats * take.engine.frames_per_beat
+        return voice.heard_ns(round(frame * take.samples / frames))
+
+    def release(self) -> None:
+        """Hold the writer back no more, until the next ``open``; from any thread."""
+        self._released = True
+
+    def _wait(self, take: Take, tape: Tape) -> None:
+        lead = self._lead * tape.rate
+        while not self._released and not tape.whole:
+            voice = self._turntable.voice_of(take.id)
+            if voice is None or tape.filled - voice.taken <= lead:
+                return
+            voice.wait_retired(_NAP_SECONDS)
