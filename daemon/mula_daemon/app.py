@@ -1,6 +1,6 @@
 """The daemon put together: what starts in which order, and stops in reverse.
 
-    folder -> sound -> OSC and page -> session -> MIDI -> engine
+    folder -> sound -> OSC and page -> session -> inbox folder -> MIDI -> engine
 
 OSC answers before the model is warm; the engine comes last because it takes
 longest. A machine without sound or MIDI works on, and says so once.
@@ -8,6 +8,7 @@ longest. A machine without sound or MIDI works on, and says so once.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -22,29 +23,41 @@ from mula_bridge.errors import MulaError, Unavailable
 from mula_bridge.mapping import Mapping
 from mula_bridge.mapping_file import load_mapping
 from mula_bridge.mapping_watcher import MappingWatcher
-from mula_bridge.messages import DAEMON, ClipReady, Emit, Failed, Listener, Panic
+from mula_bridge.messages import DAEMON, Emit, Listener, Panic
 from mula_bridge.midi_ports import MidiSource
 from mula_bridge.osc_bindings import OscBindings
 from mula_bridge.presets import Preset
-from mula_daemon.clips import Library, default_folder
-from mula_daemon.clock import ClockTempo
+from mula_daemon.archivist import Archivist
+from mula_daemon.audio.interface import Interface
+from mula_daemon.audio.outlet import Nowhere
+from mula_daemon.audio.speaker import Speaker
+from mula_daemon.audition.handler import Audition
+from mula_daemon.audition.relatives import Relatives
+from mula_daemon.audition.take_sink import TakeSink
+from mula_daemon.audition.turntable import Turntable
+from mula_daemon.clips import Library
 from mula_daemon.config import OFF, Config
 from mula_daemon.controls import Controls
-from mula_daemon.engine.base import EngineInfo
 from mula_daemon.engine.messages import EngineSpec
 from mula_daemon.engine.process import EngineProcess
+from mula_daemon.events import Act, Remapped
 from mula_daemon.jobs import Job
 from mula_daemon.learning import MidiLearning, default_learnt_file
+from mula_daemon.live.capture import Capturer
+from mula_daemon.live.handler import LivePlay
+from mula_daemon.live.trace import KnobTrace, Punctual, heard_by
 from mula_daemon.network import start_network
 from mula_daemon.preset_store import PresetStore, default_preset_file
-from mula_daemon.recipe import Recipe
-from mula_daemon.recording import Recording
 from mula_daemon.replay import replay_request
-from mula_daemon.scheduler import StartRecording
+from mula_daemon.request_folder import RequestFolder
 from mula_daemon.session import Rendering, Session
-from mula_daemon.sinks.audio_out import AudioOut
-from mula_daemon.sinks.base import Sink, Take
-from mula_daemon.sinks.folder import FolderSink, preload
+from mula_daemon.sinks.folder import preload
+from mula_daemon.sound import insist, interface_of
+from mula_daemon.takes import Takes
+from mula_daemon.tempo.conductor import Conductor
+from mula_daemon.tempo.link import LinkPeer
+from mula_daemon.tempo.midi_tempo import MidiTempo
+from mula_daemon.tempo.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +75,20 @@ class App:
     session: Session
     engine: EngineProcess
     library: Library
+    conductor: Conductor
     osc_address: tuple[str, int] | None
-    audio: str
-    """Name of the audio output, empty without one."""
+    speaker: Speaker
+    interface: Interface | None
+    """The audio interface, None where sound is off."""
+    live: LivePlay
     page: str
     """Address of the page, empty without one."""
+
+    @property
+    def audio(self) -> str:
+        """The audio output that plays now, empty without one."""
+        output = self.interface.state.output if self.interface is not None else None
+        return str(output) if output is not None else ""
 
     @property
     def emit(self) -> Emit:
@@ -84,45 +106,111 @@ def running(
     folder, the OSC port, a readable mapping.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    library = Library(Path(config.folder).expanduser() if config.folder else default_folder())
+    library = Library(config.clip_folder.folder)
     library.prepare()
     mapping = read_mapping(config)
-    notices: list[Failed] = []
     # The loudness meter's imports take a second, which the first clip should not wait for.
     threading.Thread(target=preload, name="preload", daemon=True).start()
     with ExitStack() as stack:
-        audio = _open_audio(config, notices)
-        if audio is not None:
-            stack.callback(audio.shutdown)
-        engine = EngineProcess(EngineSpec(config.engine, config.checkpoint))
+        interface = interface_of(config, lambda event: session.post(event))
+        speaker = Speaker(interface.outlet if interface is not None else Nowhere().itself)
+        stack.callback(speaker.shutdown)
+        engine = EngineProcess(_engine_spec(config))
+        conductor = _conductor(config, stack)
+        controls = _controls(mapping)
+        turntable = Turntable(
+            speaker, library, lambda: conductor.timeline, lambda *why: audition.unplayable(*why)
+        )
+        stack.callback(turntable.shutdown)
+        takes = Takes(
+            library,
+            config.clip_layout,
+            lambda: TakeSink(turntable, audition),
+            lambda event: session.post(event),
+            rerolls=config.rerolls,
+            beats=config.beats_mode,
+            recut=turntable.renew,
+        )
         session = Session(
-            _controls(mapping),
+            controls,
             engine,
-            _recordings(library, audio, lambda clip: session.post(clip)),
+            lambda job, engine: (
+                live.record(job, engine) if job.request.endless else takes.record(job, engine)
+            ),
             presets=PresetStore(
-                {name: Preset(knobs) for name, knobs in mapping.presets.items()},
+                _shipped(mapping),
                 Path(config.presets).expanduser() if config.presets else default_preset_file(),
             ),
             rendering=_renderings(library),
-            speaker=audio,
+            follow_texts=config.follow_texts,
+            speaker=speaker,
+            conductor=conductor,
+        )
+        transport = Transport(conductor, session.publish, session.emit, session.post)
+        session.add_handler(transport)
+        capturer = Capturer(library, takes.place, takes.published, session.post)
+        live = LivePlay(
+            controls, engine, speaker, conductor, capturer, session, lead_ns=config.live_lead_ns
+        )
+        session.add_handler(live)
+        session.listen(live)
+        transport.ahead_ns = live.ahead_ns
+        punctual = Punctual(session.post)
+        session.listen(KnobTrace(heard_by(live.heard_ns, takes.heard_ns), punctual.hand))
+        punctual.start()
+        stack.callback(punctual.stop)
+        audition = Audition(
+            library,
+            turntable,
+            session.publish,
+            lambda act: session.post(Act(act)),
+            bpm=lambda: controls.knobs.number("bpm"),
+            can_be_heard=lambda: interface is not None and interface.state.output is not None,
+        )
+        stack.callback(audition.shutdown)
+        session.add_handler(audition)
+        session.listen(audition)
+        session.every_tick(audition.tick)
+        session.add_handler(
+            Relatives(
+                audition.deck,
+                library,
+                queue=session.queue,
+                job_id=session.job_id,
+                takes=lambda: int(controls.knobs.number("takes")),
+            )
         )
         for listener in listeners:
             session.listen(listener)
         address, page = None, ""
         bindings = OscBindings(mapping)
-        reloads = [bindings.reload]
+        reloads = [bindings.reload, lambda mapping: session.post(_remapped(mapping))]
         if osc:
             address, page = start_network(config, session, bindings, tuple(mapping.presets), stack)
+        requests = RequestFolder(library.hidden) if osc else None
+        if requests is not None:
+            session.listen(requests)
         session.start()
         stack.callback(session.stop)
-        for notice in notices:
-            session.post(notice)
+        if requests is not None:
+            requests.start(session.emit)
+            stack.callback(requests.stop)
+        transport.start()
+        stack.callback(transport.stop)
+        if interface is not None:
+            interface.start()
+            stack.callback(interface.stop)
+        if config.limits:
+            archivist = Archivist(library, config.limits)
+            session.listen(archivist)
+            archivist.start()
+            stack.callback(archivist.stop)
         watcher = MappingWatcher(
             partial(_mapping_files, config), partial(_reload, reloads), session.post
         )
         if config.midi != OFF:
             system, pattern = config.midi_ports
-            clock = ClockTempo(session.emit)
+            clock = MidiTempo(conductor)
             midi = MidiSource(mapping, pattern, system, failed=session.post, clock=clock)
             session.listen(midi)
             session.learning = MidiLearning(midi, _learnt_file(config), watcher.check, session.post)
@@ -131,9 +219,14 @@ def running(
             stack.callback(midi.stop)
         watcher.start()
         stack.callback(watcher.stop)
+        if interface is not None and config.audio:
+            insist(interface)
         stack.callback(_stop_engine, engine, session)
         engine.start(session.recorder)
-        yield App(session, engine, library, address, str(audio.output) if audio else "", page)
+        # What is there now stays: no pause of the collector should be long enough to be heard.
+        gc.collect()
+        gc.freeze()
+        yield App(session, engine, library, conductor, address, speaker, interface, live, page)
 
 
 def _stop_engine(engine: EngineProcess, session: Session) -> None:
@@ -164,53 +257,43 @@ def _learnt_file(config: Config) -> Path:
     return Path(config.learnt).expanduser() if config.learnt else default_learnt_file()
 
 
+def _shipped(mapping: Mapping) -> dict[str, Preset]:
+    return {name: Preset(knobs) for name, knobs in mapping.presets.items()}
+
+
+def _remapped(mapping: Mapping) -> Remapped:
+    curve = mapping.genre_strength
+    return Remapped(_shipped(mapping), curve.at if curve else None)
+
+
 def _controls(mapping: Mapping) -> Controls:
     if mapping.genre_strength is None:
         raise Unavailable(f"{BASE}.yaml has no genre_strength curve; reinstall mulabridge")
     return Controls(mapping.genre_strength.at)
 
 
-def _open_audio(config: Config, notices: list[Failed]) -> AudioOut | None:
-    if config.audio == OFF:
-        return None
-    try:
-        return AudioOut(config.audio or None)
-    except Unavailable as error:
-        if config.audio:
-            raise
-        notices.append(Failed("", error.code, f"playing is off: {error}"))
-        return None
+def _conductor(config: Config, stack: ExitStack) -> Conductor:
+    """Raises Unavailable when Ableton Link is asked for and is not there."""
+    conductor = Conductor()
+    link = LinkPeer(conductor)
+    stack.callback(link.close)
+    conductor.offer_link(link, in_auto=config.link != OFF)
+    conductor.choose(config.clock_source)
+    return conductor
 
 
-def _recordings(
-    library: Library, audio: AudioOut | None, announce: Callable[[ClipReady], None]
-) -> StartRecording:
-    """How a job's takes are recorded: each into the folder, the first one into the ear too."""
-
-    def published(recipe: Recipe, path: Path) -> None:
-        announce(
-            ClipReady(
-                id=recipe.id,
-                job=recipe.job,
-                path=str(path),
-                bpm=recipe.bpm,
-                bars=recipe.bars,
-                seed=recipe.seed,
-                seconds=recipe.seconds,
-            )
-        )
-
-    def start(job: Job, engine: EngineInfo) -> Recording:
-        takes = [
-            Take(library.new_id(), number, job.request, engine, job.knobs)
-            for number in range(len(job.request.seeds))
-        ]
-        sinks: list[list[Sink]] = [[FolderSink(library.folder, published=published)] for _ in takes]
-        if audio is not None and not audio.problem:
-            sinks[0].append(audio)
-        return Recording(takes, sinks)
-
-    return start
+def _engine_spec(config: Config) -> EngineSpec:
+    return EngineSpec(
+        config.engine,
+        config.checkpoint,
+        config.precision,
+        config.kit,
+        config.wants_stems,
+        codec=config.codec,
+        codec_stream=config.codec_stream,
+        ending=config.ending,
+        device=config.device,
+    )
 
 
 def _renderings(library: Library) -> Rendering:

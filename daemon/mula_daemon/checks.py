@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from mula_bridge.errors import MulaError
+from mula_bridge.tempo_messages import Clock
 from mula_daemon.config import OFF, Config
 
 GIB: Final = 2**30
@@ -55,9 +56,10 @@ def python(_config: Config) -> Iterator[Finding]:
 
 def folder(config: Config) -> Iterator[Finding]:
     """Whether clips can land, and how much room is left."""
-    from mula_daemon.clips import Library, default_folder
+    from mula_daemon.clips import Library
 
-    path = Path(config.folder).expanduser() if config.folder else default_folder()
+    chosen = config.clip_folder
+    path = chosen.folder
     try:
         Library(path).prepare()
     except MulaError as error:
@@ -68,13 +70,15 @@ def folder(config: Config) -> Iterator[Finding]:
     yield Finding(
         "folder",
         Grade.WARN if low else Grade.OK,
-        f"{path} is writable, {free:.1f} GiB free",
+        f"{path} is writable, {free:.1f} GiB free; {chosen.why}",
         "make room, or choose another one with --folder" if low else "",
     )
 
 
 def osc(config: Config) -> Iterator[Finding]:
-    """Whether the OSC port is free."""
+    """Whether the OSC port is free, and a burst finds room."""
+    from mula_bridge.osc_ports import RECEIVE_BUFFER, open_udp, receive_buffer
+
     host, port = config.osc_address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -89,6 +93,18 @@ def osc(config: Config) -> Iterator[Finding]:
             )
             return
     yield Finding("osc", Grade.OK, f"{host}:{port} is free")
+    with open_udp(host, 0) as opened:
+        room = receive_buffer(opened)
+    if room < RECEIVE_BUFFER:
+        yield Finding(
+            "osc",
+            Grade.WARN,
+            f"the system keeps {room // 1024} KiB of OSC for us, of {RECEIVE_BUFFER // 1024}: "
+            "a burst of thousands of messages loses some",
+            f"sudo sysctl -w net.core.rmem_max={RECEIVE_BUFFER} (and in /etc/sysctl.d, to last)"
+            if sys.platform == "linux"
+            else "",
+        )
 
 
 def midi(config: Config) -> Iterator[Finding]:
@@ -117,6 +133,23 @@ def midi(config: Config) -> Iterator[Finding]:
             name if taken else f"{name} does not match {pattern!r}",
             "" if taken else "widen --midi if you want it",
         )
+
+
+def clock(config: Config) -> Iterator[Finding]:
+    """Whom the tempo follows, and whether Ableton Link could be joined."""
+    from importlib.util import find_spec
+
+    wanted = config.clock_source == Clock.LINK or config.link != OFF
+    if find_spec("aalink") is not None:
+        state = "on" if wanted else "off (--link on joins the session)"
+        yield Finding("clock", Grade.OK, f"follows {config.clock_source}; Ableton Link is {state}")
+        return
+    yield Finding(
+        "clock",
+        Grade.FAIL if wanted else Grade.OK,
+        f"follows {config.clock_source}; Ableton Link is not installed",
+        "pip install 'mulabridge[link]'" if wanted else "",
+    )
 
 
 def mapping(config: Config) -> Iterator[Finding]:
@@ -183,8 +216,35 @@ def graphics(_config: Config) -> Iterator[Finding]:
         )
 
 
+def memory(config: Config) -> Iterator[Finding]:
+    """What of HeartMuLa fits on the card that is there, and on others."""
+    import torch
+
+    from mula_daemon.engine.heartmula.memory_plan import (
+        CARDS_GB,
+        DESKTOP,
+        GB,
+        Placement,
+        make_plan,
+        report,
+    )
+
+    if torch.cuda.is_available():
+        free, _ = torch.cuda.mem_get_info()
+        named = "" if config.precision in ("", "auto") else config.precision
+        where = None if config.codec in ("", "auto") else Placement(config.codec)
+        plan = make_plan(free, precision=named, placement=where)
+        grade = Grade.OK if plan.fits else Grade.WARN
+        remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
+        yield Finding("this card", grade, report(free, plan), remedy)
+    for size in CARDS_GB:
+        plan = make_plan(size * GB - DESKTOP)
+        yield Finding(f"{size} GB card", Grade.OK, report(size * GB, plan))
+
+
 def checkpoints(config: Config) -> Iterator[Finding]:
     """The built-in weights, and the checkpoint folder if one is named."""
+    from mula_daemon.engine.heartmula.layout import find_layout
     from mula_daemon.engine.mini.weights import load_mini
 
     try:
@@ -196,17 +256,31 @@ def checkpoints(config: Config) -> Iterator[Finding]:
         yield Finding("mini", Grade.OK, f"built-in weights, {count / 1e6:.1f} M parameters")
     if not config.checkpoint:
         return
-    path = Path(config.checkpoint).expanduser()
-    missing = [name for name in ("tokenizer.json", "gen_config.json") if not (path / name).exists()]
-    if missing:
+    try:
+        find_layout(Path(config.checkpoint))
+    except MulaError as error:
         yield Finding(
-            "checkpoint",
-            Grade.FAIL,
-            f"{path} has no {' or '.join(missing)}",
-            "name the folder that holds the HeartMuLa release",
+            "checkpoint", Grade.FAIL, str(error), "name a whole release with --checkpoint, or none"
         )
     else:
-        yield Finding("checkpoint", Grade.OK, str(path))
+        yield Finding("checkpoint", Grade.OK, config.checkpoint)
+
+
+def kit(config: Config) -> Iterator[Finding]:
+    """The user's own one-shots, where a folder is named."""
+    if not config.kit:
+        return
+    from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
+    from mula_daemon.engine.mini.synth.kit import Kit
+
+    path = Path(config.kit).expanduser()
+    try:
+        shots = Kit.load(path, SAMPLE_RATE).shots
+    except ValueError as error:
+        yield Finding("kit", Grade.FAIL, str(error), "mend it, or leave --kit out")
+    else:
+        count = sum(map(len, shots))
+        yield Finding("kit", Grade.OK, f"{path} plays {count} of mini's drum voices")
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -214,8 +288,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     folder,
     osc,
     midi,
+    clock,
     mapping,
     audio,
     graphics,
+    memory,
     checkpoints,
+    kit,
 )

@@ -6,15 +6,14 @@ from collections.abc import Callable
 
 from mula_bridge.errors import MulaError
 from mula_bridge.messages import DAEMON, JobChanged, JobState, Origin
-from mula_daemon.desk import Publish
 from mula_daemon.engine.base import EngineInfo
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.process import EngineHost
+from mula_daemon.handler import Publish
 from mula_daemon.jobs import Job, JobQueue
-from mula_daemon.recorder import Recorder
-from mula_daemon.recording import Recording
+from mula_daemon.recorder import JobRecording, Recorder
 
-StartRecording = Callable[[Job, EngineInfo], Recording]
+StartRecording = Callable[[Job, EngineInfo], JobRecording]
 """Makes the takes and sinks of a job that is about to run. Raises MulaError."""
 
 

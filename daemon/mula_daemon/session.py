@@ -12,11 +12,13 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from itertools import count
+from time import monotonic
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from mula_bridge.audio_messages import AudioDevice
 from mula_bridge.errors import BadInput, MulaError, Unavailable
-from mula_bridge.knobs import KNOBS, Effect
+from mula_bridge.live_messages import Heard
 from mula_bridge.messages import (
     DAEMON,
     AudioReport,
@@ -39,28 +41,33 @@ from mula_bridge.messages import (
     QueryStatus,
     Render,
     Report,
+    SetKnob,
     StatusReport,
     Stop,
     StopLearning,
 )
-from mula_daemon.controls import Controls
+from mula_bridge.notice import Notice
+from mula_bridge.tempo_messages import Beat, ClockChanged
+from mula_daemon.controls import Controls, checked_lyrics
 from mula_daemon.desk import Desk
 from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.process import EngineHost
-from mula_daemon.events import EngineNews, Event, Shutdown
+from mula_daemon.events import Act, EngineNews, Event, Remapped, Shutdown
+from mula_daemon.guards import Reroll
+from mula_daemon.handler import Handler
 from mula_daemon.inbox import Inbox
-from mula_daemon.jobs import Job, JobQueue
+from mula_daemon.jobs import MAX_SEED, Job, JobQueue
 from mula_daemon.preset_store import PresetStore
 from mula_daemon.recorder import Recorder
 from mula_daemon.recording import frame_values
 from mula_daemon.scheduler import Scheduler, StartRecording
+from mula_daemon.tempo.conductor import CLOCK, Conductor
 
 log = logging.getLogger(__name__)
 
-AUDIO_REPORT_S: Final = 0.25
+TICK_S: Final = 0.25
 MAX_JOB_ID: Final = 64
-MAX_SEED: Final = 2**31
 
 
 Rendering = Callable[[str, str], Job]
@@ -79,8 +86,6 @@ class Speaker(Protocol):
 
     gain_db: float
 
-    @property
-    def problem(self) -> str: ...
     def stop(self) -> None: ...
     def panic(self) -> None: ...
     def stats(self) -> AudioReport: ...
@@ -98,15 +103,23 @@ class Session:
         presets: PresetStore,
         rendering: Rendering,
         speaker: Speaker | None = None,
+        conductor: Conductor | None = None,
         queue_limit: int = 16,
+        follow_texts: bool = False,
     ) -> None:
+        """``follow_texts``: clips take over tags and lyrics that change while they are made."""
         self._controls = controls
+        self._follow_texts = follow_texts
         self._host = host
-        self._desk = Desk(controls, presets, self._publish, self._moved)
+        self._desk = Desk(controls, presets, self.publish, self._moved)
+        self._handlers: list[Handler] = [self._desk]
         self._rendering = rendering
         self._speaker = speaker
+        self._conductor = conductor if conductor is not None else Conductor()
         self._inbox: Inbox[Event] = Inbox()
         self._listeners: list[Listener] = []
+        self._ticks: list[Callable[[], None]] = []
+        self._next_tick = 0.0
         self.on_engine: Callable[[EngineInfo], None] = lambda info: None
         """Called on the session's thread with each engine that became ready."""
         self.learning: Learning | None = None
@@ -116,12 +129,13 @@ class Session:
         self._clips = 0
         self._numbers = count(1)
         self._stopping = False
+        self._turned = controls.frame_knobs.revision
         self._last_audio: AudioReport | None = None
-        self._speaker_problem = ""
+        self._device: AudioDevice | None = None
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
         self.recorder = Recorder(self.post, host.abort)
         self._scheduler = Scheduler(
-            host, self.recorder, start_recording, self._publish, JobQueue(queue_limit)
+            host, self.recorder, start_recording, self.publish, JobQueue(queue_limit)
         )
 
     # --- any thread ---------------------------------------------------------------------------
@@ -140,6 +154,15 @@ class Session:
         """Add a listener; from one thread at a time."""
         self._listeners.append(listener)
 
+    def add_handler(self, handler: Handler) -> None:
+        """Let ``handler`` see every command that those before it left; before ``start``."""
+        self._handlers.append(handler)
+
+    def every_tick(self, tick: Callable[[], None]) -> None:
+        """Have ``tick`` called on the session's thread some four times a second; before
+        ``start``."""
+        self._ticks.append(tick)
+
     def start(self) -> None:
         """Begin handling what comes in."""
         self._thread.start()
@@ -154,31 +177,34 @@ class Session:
 
     def _run(self) -> None:
         while not self._stopping:
-            for mail in self._inbox.take(AUDIO_REPORT_S if self._speaker else None):
+            ticking = self._speaker is not None or self._ticks
+            for mail in self._inbox.take(TICK_S if ticking else None):
                 if isinstance(mail, tuple):
                     self._obey(*mail)
                 else:
                     self._hear(mail)
             self._report_audio()
+            self._tick()
 
     def _obey(self, command: Command, origin: Origin) -> None:
         try:
             self._handle(command, origin)
+            self._turn()
         except MulaError as error:
             failed = Failed(origin.address, error.code, str(error))
-            self._publish(failed, to=None if origin == DAEMON else origin)
+            self.publish(failed, to=None if origin == DAEMON else origin)
         except Exception:  # a bug must not take the knobs away in the middle of a session
             log.exception("could not handle %s", command)
-            self._publish(Failed(origin.address, "internal", "see the daemon's log"), to=origin)
+            self.publish(Failed(origin.address, "internal", "see the daemon's log"), to=origin)
 
     def _handle(self, command: Command, origin: Origin) -> None:
-        if self._desk.handle(command, origin):
+        if any(handler.handle(command, origin) for handler in self._handlers):
             return
         match command:
             case Generate():
-                self._queue(self._job(command), origin)
+                self.queue(self._job(command), origin)
             case Render(clip, job_id):
-                self._queue(self._rendering(clip, self._job_id(job_id)), origin)
+                self.queue(self._rendering(clip, self.job_id(job_id)), origin)
             case LearnKnob(name):
                 self._learning().learn(name)
             case StopLearning():
@@ -191,7 +217,7 @@ class Session:
             case Panic():
                 self._panic()
             case QueryStatus():
-                self._publish(self._status(), to=origin)
+                self.publish(self._status(), to=origin)
             case QueryDump():
                 self._dump(origin)
 
@@ -201,15 +227,37 @@ class Session:
                 self._frame(event)
             case ClipReady():
                 self._clips += 1
-                self._publish(event)
+                self.publish(event)
             case Ended():
                 self._scheduler.ended(event)
             case EngineNews(state, detail, info):
                 self._engine_news(state, detail, info)
-            case Failed() | KnobLearnt():
-                self._publish(event)
+            case Act(run):
+                self._act(run)
+            case AudioDevice():
+                self._device = event
+                self.publish(event)
+            case Failed() | Heard() | KnobLearnt() | Beat() | ClockChanged() | Notice():
+                self.publish(event)
+            case Reroll(job):
+                self._reroll(job)
+            case Remapped(presets, curve):
+                self._desk.remap(presets, curve)
             case Shutdown():
                 self._stopping = True
+
+    def _tick(self) -> None:
+        if monotonic() < self._next_tick:
+            return
+        self._next_tick = monotonic() + TICK_S
+        for tick in self._ticks:
+            self._act(tick)
+
+    def _act(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except Exception:  # as for commands
+            log.exception("could not do %s", run)
 
     def _learning(self) -> Learning:
         if self.learning is None:
@@ -218,46 +266,71 @@ class Session:
 
     # --- knobs --------------------------------------------------------------------------------
 
-    def _moved(self, changed: Sequence[str]) -> None:
-        if any(KNOBS[name].effect is Effect.FRAME for name in changed):
-            self._host.turn(self._controls.frame_knobs)
+    def _moved(self, changed: Sequence[str], origin: Origin) -> None:
+        self._turn()
+        if "bpm" in changed and origin != CLOCK:
+            asked = self._controls.knobs.number("bpm")
+            held = self._conductor.set_bpm(asked)
+            if held != asked:
+                self.emit(SetKnob("bpm", held), CLOCK)
         if "gain_db" in changed and self._speaker is not None:
             self._speaker.gain_db = self._controls.knobs.number("gain_db")
 
+    def _turn(self) -> None:
+        """Hand the engine what every next frame is to be sampled with, if it changed."""
+        knobs = self._controls.frame_knobs
+        if knobs.revision != self._turned:
+            self._turned = knobs.revision
+            self._host.turn(knobs)
+
     # --- jobs ---------------------------------------------------------------------------------
 
-    def _queue(self, job: Job, origin: Origin) -> None:
+    def queue(self, job: Job, origin: Origin) -> None:
+        """Queue a job, on the session's thread. Raises Unavailable, Busy and BadInput."""
         if self._engine_state is EngineState.FAILED:
             raise Unavailable(f"there is no engine: {self._engine_detail}")
         self._scheduler.add(job, origin)
 
-    def _job_id(self, asked: str | None) -> str:
+    def _reroll(self, job: Job) -> None:
+        try:
+            self.queue(job, DAEMON)
+        except MulaError as error:
+            self.publish(Notice(job.id, error.code, f"not made again: {error}"))
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a live job, on the session's thread. Raises UnknownName."""
+        self._scheduler.cancel(job_id)
+
+    def job_id(self, asked: str | None) -> str:
+        """An id for a new job: the one asked for, or the next number. Raises BadInput."""
         job_id = asked or f"job{next(self._numbers)}"
         if len(job_id) > MAX_JOB_ID or not job_id.isprintable():
             raise BadInput(f"a job id has 1..{MAX_JOB_ID} printable characters")
         return job_id
 
     def _job(self, command: Generate) -> Job:
-        knobs = self._controls.knobs.turned(**command.overrides)
+        controls = self._controls
+        knobs = controls.knobs.turned(**command.overrides)
         seed = int(knobs.number("seed"))
         first = seed if seed >= 0 else secrets.randbelow(MAX_SEED)
         request = ClipRequest(
-            job=self._job_id(command.id),
-            tags=self._controls.tags[Prompt.A],
-            tags_b=self._controls.tags[Prompt.B],
-            lyrics=self._controls.lyrics,
+            job=self.job_id(command.id),
+            tags=controls.tags_of(Prompt.A, command.tags),
+            tags_b=controls.tags_of(Prompt.B, command.tags_b),
+            lyrics=controls.lyrics if command.lyrics is None else checked_lyrics(command.lyrics),
             seeds=tuple((first + take) % MAX_SEED for take in range(int(knobs.number("takes")))),
             bpm=knobs.number("bpm"),
             bars=int(knobs.number("bars")),
             key=str(knobs["key"]),
             pace=knobs.number("pace"),
+            follows=controls.texts if self._follow_texts else None,
         )
         return Job(request, dict(knobs))
 
     def _frame(self, frame: Frame) -> None:
         if not self._scheduler.is_running(frame.job):
             return
-        self._publish(
+        self.publish(
             FrameReport(
                 frame.job,
                 frame.index,
@@ -267,7 +340,8 @@ class Session:
                 frame.started_ns,
             )
         )
-        self._publish(Progress(frame.job, (frame.index + 1) / frame.total))
+        if frame.total:
+            self.publish(Progress(frame.job, (frame.index + 1) / frame.total))
 
     def _panic(self) -> None:
         if self._speaker is not None:
@@ -278,9 +352,11 @@ class Session:
 
     def _engine_news(self, state: EngineState, detail: str, info: EngineInfo | None) -> None:
         self._engine_state, self._engine_detail = state, detail
-        self._publish(EngineChanged(state, detail))
+        self.publish(EngineChanged(state, detail))
         if info is not None:
             self._engine_detail = info.name
+            for note in info.notes:
+                self.publish(Notice("", "engine", note))
             self.on_engine(info)
             self._desk.turned(self._controls.fit(info))
             self._host.turn(self._controls.frame_knobs)
@@ -299,23 +375,23 @@ class Session:
         )
 
     def _dump(self, origin: Origin) -> None:
-        self._desk.dump(origin)
-        self._publish(EngineChanged(self._engine_state, self._engine_detail), to=origin)
+        for handler in self._handlers:
+            handler.dump(origin)
+        self.publish(EngineChanged(self._engine_state, self._engine_detail), to=origin)
+        if self._device is not None:
+            self.publish(self._device, to=origin)
 
     def _report_audio(self) -> None:
         if self._speaker is None:
             return
-        if self._speaker.problem != self._speaker_problem:
-            self._speaker_problem = self._speaker.problem
-            if self._speaker_problem:
-                self._publish(Failed("", "audio", self._speaker_problem))
         report = self._speaker.stats()
         if report != self._last_audio:
             self._last_audio = report
-            self._publish(report)
+            self.publish(report)
 
-    def _publish(
+    def publish(
         self, report: Report, *, to: Origin | None = None, but: Origin | None = None
     ) -> None:
+        """Send a report on, as `Publish` says; on the session's thread."""
         for listener in self._listeners:
             listener.report(report, to=to, but=but)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mula_bridge.audio_messages import AudioDevice, DeviceState
 from mula_bridge.errors import Unavailable
 from mula_bridge.knobs import KNOBS
 from mula_bridge.messages import (
@@ -29,6 +30,7 @@ from mula_bridge.messages import (
     Origin,
     Panic,
     PresetSaved,
+    PresetsChanged,
     Progress,
     Prompt,
     QueryDump,
@@ -46,15 +48,18 @@ from mula_bridge.messages import (
     TagsChanged,
     ToggleTag,
 )
+from mula_bridge.notice import Notice
 from mula_bridge.presets import Preset
 from mula_daemon.controls import Controls
-from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame, FrameKnobs, Texts
 from mula_daemon.engine.messages import Ended
-from mula_daemon.events import EngineNews
+from mula_daemon.events import EngineNews, Remapped
+from mula_daemon.guards import Reroll
 from mula_daemon.jobs import Job
 from mula_daemon.preset_store import PresetStore
 from mula_daemon.recording import Recording
 from mula_daemon.session import Session
+from mula_daemon.tempo.conductor import Conductor
 from support.fakes import Ear, FakeHost
 
 ALICE = Origin("osc", ("127.0.0.1", 1), address="/mula/here")
@@ -65,7 +70,6 @@ class FakeSpeaker:
     def __init__(self) -> None:
         self.calls: list[object] = []
         self.gain_db = 0.0
-        self.problem = ""
 
     def stop(self) -> None:
         self.calls.append("stop")
@@ -81,6 +85,7 @@ class Rig:
     def __init__(self) -> None:
         self.host, self.ear, self.speaker = FakeHost(), Ear(), FakeSpeaker()
         self.refuse = ""
+        self.conductor = Conductor()
         controls = Controls(lambda at: {"cfg": 1.5 + at})
         self.session = Session(
             controls,
@@ -89,6 +94,7 @@ class Rig:
             presets=PresetStore({"soft": Preset({"cfg": 2.0}), "hard": Preset({"cfg": 3.0})}),
             rendering=lambda clip, job: Job(ClipRequest(job, (clip,), (1,)), {}),
             speaker=self.speaker,
+            conductor=self.conductor,
             queue_limit=2,
         )
         self.session.listen(self.ear)
@@ -144,6 +150,11 @@ def test_a_knob_of_the_next_clip_is_not_sent_to_the_engine(rig: Rig) -> None:
     assert [turn.revision for turn in rig.host.turns] == [rig.host.turns[0].revision]
 
 
+def test_the_tempo_knob_sets_the_conductors_tempo(rig: Rig) -> None:
+    rig.send(SetKnob("bpm", 90.0))
+    assert rig.conductor.timeline.bpm == 90.0
+
+
 def test_a_macro_tells_its_sender_what_it_moved(rig: Rig) -> None:
     rig.send(SetKnob("genre_strength", 1.0))
     moved = [r for r, to, but in rig.ear.heard if isinstance(r, KnobChanged) and not to and not but]
@@ -167,6 +178,39 @@ def test_presets_are_saved_morphed_and_loaded_with_news_for_everyone(rig: Rig) -
     assert rig.host.turns[-1].cfg == 4.0
     assert TagsChanged(("techno",)) in [r for r, to, but in rig.ear.heard if not to and not but]
     assert PresetSaved("mine") in rig.answers()
+
+
+def test_the_engine_hears_what_texts_are_set(rig: Rig) -> None:
+    before = len(rig.host.turns)
+    rig.send(SetTags(("techno",)), SetTags(("techno",)), SetLyrics("la"))
+    assert [turn.texts for turn in rig.host.turns[before:]] == [
+        Texts(("techno",)),
+        Texts(("techno",), lyrics="la"),
+    ]
+
+
+def test_other_presets_and_another_curve_take_over_while_it_runs(rig: Rig) -> None:
+    rig.send(SetKnob("cfg", 4.0), SavePreset("mine"))
+    assert rig.ear.all(PresetsChanged)[-1] == PresetsChanged(("soft", "hard", "mine"))
+    rig.session.post(Remapped({"hard": Preset({"cfg": 2.5})}, lambda at: {"cfg": 1.0 + at}))
+    rig.send(LoadPreset("hard"))
+    assert rig.ear.all(PresetsChanged)[-1] == PresetsChanged(("hard", "mine"))
+    assert rig.host.turns[-1].cfg == 2.5
+    rig.send(SetKnob("genre_strength", 0.5))
+    assert rig.host.turns[-1].cfg == 1.5
+    rig.session.post(Remapped({}, None))
+    rig.send(LoadPreset("hard"), SetKnob("genre_strength", 1.0))
+    assert rig.host.turns[-1].cfg == 2.0
+    assert [failed.code for failed in rig.ear.all(Failed)] == ["unknown"]
+
+
+def test_a_silent_take_is_made_again_as_a_job_like_any_other(rig: Rig) -> None:
+    rig.ready()
+    rig.session.post(Notice("a", "near-silent", "take 1 is near-silent"))
+    rig.session.post(Reroll(Job(ClipRequest("a~1", ("techno",), (4,)), {}, rerolls=1)))
+    rig.ear.wait(JobChanged, lambda job: job.id == "a~1" and job.state is JobState.RUNNING)
+    assert rig.ear.all(Notice) == [Notice("a", "near-silent", "take 1 is near-silent")]
+    assert rig.host.runs[-1].seeds == (4,)
 
 
 def test_texts_are_set_asked_for_and_toggled(rig: Rig) -> None:
@@ -349,9 +393,8 @@ def test_learning_goes_to_midi_and_is_refused_without_it(rig: Rig) -> None:
     assert rig.ear.all(KnobLearnt) == [KnobLearnt("cfg", "cc 16")]
 
 
-def test_a_lost_interface_is_said_once(rig: Rig) -> None:
-    rig.speaker.problem = "the audio output has stopped"
-    rig.ear.wait(Failed, lambda failed: failed.code == "audio")
-    rig.send()
-    rig.send()
-    assert len(rig.ear.all(Failed)) == 1
+def test_an_interface_that_came_or_went_is_said_and_remembered(rig: Rig) -> None:
+    lost = AudioDevice(DeviceState.LOST, detail="the audio output has stopped")
+    rig.session.post(lost)
+    rig.send(QueryDump())
+    assert rig.ear.all(AudioDevice) == [lost, lost]

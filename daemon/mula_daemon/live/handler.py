@@ -1,0 +1,217 @@
+"""The commands of live play: begin, end, capture."""
+
+from __future__ import annotations
+
+import secrets
+from time import perf_counter_ns
+from typing import Final, Protocol
+
+from mula_bridge.errors import BadInput, Unavailable
+from mula_bridge.live_messages import Capture, Live, LiveChanged
+from mula_bridge.messages import (
+    DAEMON,
+    Command,
+    Generate,
+    JobChanged,
+    JobState,
+    Origin,
+    Prompt,
+    Report,
+)
+from mula_bridge.quantum import BEATS_PER_BAR
+from mula_daemon.audio.speaker import Speaker
+from mula_daemon.controls import Controls
+from mula_daemon.engine.base import ClipRequest, EngineInfo
+from mula_daemon.engine.process import EngineHost
+from mula_daemon.jobs import Job
+from mula_daemon.live.capture import Capturer
+from mula_daemon.live.played import MOST_BARS, Stretch
+from mula_daemon.live.recording import LiveRecording, TooSlow
+from mula_daemon.tempo.conductor import Conductor
+
+HEAD_START_NS: Final = 150_000_000
+"""For the engine to read its prompts, before the first frame's knobs are read."""
+SPARE_NS: Final = 15_000_000
+"""For the engine to make a frame: the lead is at least this more than what sound is kept ahead."""
+_SEEDS: Final = 2**31
+_ENDS: Final = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
+
+
+class Jobs(Protocol):
+    """The part of the session that starts and ends jobs, and publishes. Session thread only."""
+
+    def queue(self, job: Job, origin: Origin) -> None: ...
+    def cancel(self, job_id: str) -> None: ...
+    def publish(
+        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+    ) -> None: ...
+    def emit(self, command: Command, origin: Origin = DAEMON) -> None: ...
+
+
+class LivePlay:
+    """A Handler and a Listener: at most one endless job, and what is kept of it.
+
+    Session thread only, but for ``heard_ns``.
+    """
+
+    def __init__(
+        self,
+        controls: Controls,
+        host: EngineHost,
+        speaker: Speaker,
+        conductor: Conductor,
+        capturer: Capturer,
+        session: Jobs,
+        *,
+        lead_ns: int,
+    ) -> None:
+        """``lead_ns``: how long before it is heard a frame's knobs are read; more where the
+        interface needs it."""
+        self._controls = controls
+        self._host = host
+        self._speaker = speaker
+        self._conductor = conductor
+        self._capturer = capturer
+        self._jobs = session
+        self._lead_ns = lead_ns
+        self._count = 0
+        self._job = ""
+        self._recording: LiveRecording | None = None
+        conductor.listen(self._retime)
+
+    # --- Handler ------------------------------------------------------------------------------
+
+    def handle(self, command: Command, origin: Origin) -> bool:
+        """Obey a command of live play; False for any other. Raises MulaError."""
+        match command:
+            case Live(on):
+                if on is None or on != bool(self._job):
+                    self._switch(origin)
+                else:
+                    self.dump(origin)
+            case Capture(bars):
+                self._capture(bars)
+            case _:
+                return False
+        return True
+
+    def dump(self, origin: Origin) -> None:
+        """Tell one origin whether live play is on."""
+        self._jobs.publish(LiveChanged(bool(self._job)), to=origin)
+
+    # --- Listener -----------------------------------------------------------------------------
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        """See the live job end."""
+        if isinstance(report, JobChanged) and report.id == self._job and report.state in _ENDS:
+            recording, self._job, self._recording = self._recording, "", None
+            failed = report.state is JobState.FAILED
+            self._jobs.publish(LiveChanged(False, report.reason if failed else ""))
+            if recording is not None and recording.too_slow:
+                self._jobs.emit(Generate())
+
+    # --- for the scheduler and the trace ------------------------------------------------------
+
+    def record(self, job: Job, engine: EngineInfo) -> LiveRecording:
+        """Set the endless ``job`` going. Raises TooSlow for an engine that cannot play live."""
+        if not (engine.frames_per_beat or engine.frame_seconds):
+            self._jobs.emit(Generate())
+            raise TooSlow(
+                f"{engine.name} cannot play live as it is set up here; a clip is made instead"
+            )
+        delay_ns = round(engine.delay_seconds * 1e9)
+        if delay_ns:  # windows of sound take a while to make, besides being waited for
+            delay_ns += max(SPARE_NS, delay_ns // 4)
+        lead_ns = max(self._lead_ns, self._speaker.ahead_ns + SPARE_NS + delay_ns)
+        at_ns = perf_counter_ns() + HEAD_START_NS + lead_ns
+        line = self._conductor.bars
+        if line is not None:
+            at_ns = line.next(BEATS_PER_BAR, at_ns)
+        self._recording = LiveRecording(
+            job,
+            engine,
+            self._speaker,
+            self._host.pace,
+            at_ns=at_ns,
+            lead_ns=lead_ns,
+            line=lambda: self._conductor.bars,
+        )
+        self._jobs.publish(LiveChanged(True))
+        return self._recording
+
+    def heard_ns(self, job: str, frame: int) -> int | None:
+        """When a frame of live play is heard, if that is known. Any thread."""
+        recording = self._recording
+        if recording is None or recording.job.id != job:
+            return None
+        return recording.heard_ns(frame)
+
+    def ahead_ns(self) -> int:
+        """How long before it is heard a knob has to be turned, for what waits for a beat: the
+        lead while live play runs, else 0. Any thread."""
+        recording = self._recording
+        return 0 if recording is None else recording.lead_ns
+
+    @property
+    def recording(self) -> LiveRecording | None:
+        """What runs now."""
+        return self._recording
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _retime(self) -> None:
+        """The session's beat has changed: let the frames to come follow it. Any thread."""
+        recording = self._recording
+        if recording is not None:
+            recording.retime()
+
+    def _switch(self, origin: Origin) -> None:
+        if self._job:
+            self._jobs.cancel(self._job)
+        else:
+            self._begin(origin)
+
+    def _begin(self, origin: Origin) -> None:
+        controls, knobs = self._controls, self._controls.knobs
+        seed = int(knobs.number("seed"))
+        self._count += 1
+        request = ClipRequest(
+            job=f"live{self._count}",
+            tags=controls.tags[Prompt.A],
+            tags_b=controls.tags[Prompt.B],
+            lyrics=controls.lyrics,
+            seeds=(seed if seed >= 0 else secrets.randbelow(_SEEDS),),
+            bpm=knobs.number("bpm"),
+            bars=1,
+            key=str(knobs["key"]),
+            follows=controls.texts,
+            endless=True,
+        )
+        self._job = request.job
+        try:
+            self._jobs.queue(Job(request, dict(knobs)), origin)
+        except Unavailable:
+            self._job = ""
+            raise
+
+    def _stretch(self, recording: LiveRecording, bars: int) -> Stretch:
+        """Raises Unavailable before the first bar has been heard."""
+        engine, heard = recording.engine, recording.heard()
+        if engine.frames_per_beat:
+            return recording.played.bars(bars, heard)
+        bpm = self._controls.knobs.number("bpm")
+        bar = recording.job.request.beats_per_bar * 60 * engine.sample_rate / bpm
+        return recording.played.newest(bars, bar, bpm, heard)
+
+    def _capture(self, bars: int | None) -> None:
+        recording = self._recording
+        if recording is None:
+            raise Unavailable("live play is off, so there is nothing to capture: /mula/live 1")
+        count = int(self._controls.knobs.number("bars")) if bars is None else bars
+        if not 1 <= count <= MOST_BARS:
+            if bars is not None:
+                raise BadInput(f"capture takes 1 to {MOST_BARS} bars, not {bars}")
+            count = MOST_BARS
+        stretch = self._stretch(recording, count)
+        texts = recording.texts_at(stretch.frames[0].frame.index)
+        self._capturer.keep(stretch, recording.job, recording.engine, texts)

@@ -1,0 +1,169 @@
+"""A live performance while it runs: from the engine to the ear, and into what can be kept."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from threading import RLock
+from time import perf_counter_ns
+from typing import Final
+
+import numpy as np
+
+from mula_bridge.errors import Unavailable
+from mula_bridge.priority import hurry, relax
+from mula_daemon.audio.blocks import check_block
+from mula_daemon.audio.converter import Converter
+from mula_daemon.audio.speaker import Speaker
+from mula_daemon.engine.base import AudioBlock, EngineInfo, Frame, Texts
+from mula_daemon.engine.messages import Pace
+from mula_daemon.jobs import Job
+from mula_daemon.live.played import Played
+from mula_daemon.live.voice import SECOND_NS, LiveVoice
+from mula_daemon.tempo.timeline import Timeline
+
+LATE_FRAMES: Final = 16
+"""So many frames that come too late, more than come in time, and the engine is too slow."""
+
+
+class TooSlow(Unavailable):
+    """The engine cannot play live on this machine."""
+
+    code = "too_slow"
+
+
+class LiveRecording:
+    """What the recorder keeps of an endless job. Engine reader thread, but for what says else."""
+
+    def __init__(
+        self,
+        job: Job,
+        engine: EngineInfo,
+        speaker: Speaker,
+        pace: Callable[[Pace], None],
+        *,
+        at_ns: int,
+        lead_ns: int,
+        line: Callable[[], Timeline | None] = lambda: None,
+    ) -> None:
+        """Its first sample is heard at ``at_ns`` (perf_counter_ns), and each frame's knobs are
+        read ``lead_ns`` before it is heard. Its bars keep to those of ``line``."""
+        self.job = job
+        self.engine = engine
+        self.lead_ns = lead_ns
+        beats_per_bar = job.request.beats_per_bar
+        self.played: Final = Played(
+            beats_per_bar * engine.frames_per_beat, frame_seconds=engine.frame_seconds
+        )
+        self.voice: Final = LiveVoice(engine.sample_rate, self._moved)
+        self._speaker = speaker
+        self._pace = pace
+        self._line = line
+        self._moving = RLock()
+        self._stereo = Converter(engine.sample_rate, engine.channels, engine.sample_rate, 2)
+        self._started = False
+        self._waiting: deque[Frame] = deque()  # frames whose sound has not come
+        self._rest = np.zeros((0, 2), np.float32)  # sound of less than a frame
+        self._frame_samples = round(engine.frame_seconds * engine.sample_rate)
+        self.too_slow = False
+        """Whether it was given up because the engine fell behind."""
+        self._late = 0
+        self._in_time = 0, 0  # samples written, and when, before anything was late
+        self._texts: deque[tuple[int, Texts]] = deque([(0, job.request.texts)], maxlen=64)
+        self._moved(0, at_ns)
+        speaker.play(self.voice, at_ns)
+
+    def frame(self, frame: Frame) -> None:
+        """Note a frame; its sound follows."""
+        if not self._started:
+            self._started = True
+            self._in_time = 0, frame.started_ns
+            hurry()  # this thread, as long as it brings what is heard in a moment
+        self._waiting.append(frame)
+        if frame.knobs.texts is not None:
+            self._texts.append((frame.index, frame.knobs.texts))
+
+    def audio(self, block: AudioBlock) -> None:
+        """Let sound be heard, and pair it with its frames. Raises TooSlow when it keeps coming
+        too late."""
+        if block.take or not self._waiting:
+            return
+        check_block(block.samples, self.engine.channels)
+        heard_ns = self.voice.heard_ns(self.voice.written)
+        samples = self._stereo.convert(block.samples)
+        self.voice.write(samples)
+        if self._frame_samples:
+            self._rest = np.concatenate([self._rest, samples])
+            frames = 0
+            while len(self._rest) >= self._frame_samples and self._waiting:
+                piece, self._rest = np.split(self._rest, [self._frame_samples])
+                self.played.add(self._waiting.popleft(), piece)
+                frames += 1
+        else:
+            self.played.add(self._waiting.popleft(), samples)
+            frames = 1
+        self._weigh(heard_ns, frames)
+
+    def _weigh(self, heard_ns: int | None, frames: int) -> None:
+        """Give up once frames come too late more often than not."""
+        now = perf_counter_ns()
+        late = heard_ns is not None and now > heard_ns
+        self._late = max(0, self._late + (frames if late else -frames))
+        if not self._late:
+            self._in_time = self.voice.written, now
+        elif self._late >= LATE_FRAMES:
+            self.too_slow = True
+            written, then_ns = self._in_time
+            made_ns = (self.voice.written - written) * SECOND_NS / self.engine.sample_rate
+            raise TooSlow(
+                f"{self.engine.name} makes {made_ns / (now - then_ns):.2f} s of sound in a second "
+                "here, too little to play live; a clip is made instead"
+            )
+
+    def heard_ns(self, index: int) -> int | None:
+        """perf_counter_ns at which frame ``index`` is heard first, if that is known. Any thread.
+
+        Of frames that last a fixed time it is known before their sound has come.
+        """
+        first = index * self._frame_samples if self._frame_samples else self.played.first_of(index)
+        if first is None:
+            return None
+        sample, at_ns = self.voice.placed or self._moved_to
+        return at_ns + (first - sample) * SECOND_NS // self.engine.sample_rate
+
+    def heard(self) -> int:
+        """How many samples have been heard by now. Any thread."""
+        if self.voice.placed is None:
+            return 0
+        sample, at_ns = self.voice.placed
+        return sample + (perf_counter_ns() - at_ns) * self.engine.sample_rate // SECOND_NS
+
+    def texts_at(self, index: int) -> Texts:
+        """The texts that frame ``index`` was sampled with. Any thread."""
+        changes = list(self._texts)
+        return next((texts for first, texts in reversed(changes) if first <= index), changes[0][1])
+
+    def release(self) -> None:
+        """Let it end. Any thread."""
+        self.voice.finish()
+
+    def finish(self) -> None:
+        """Fade out: an endless job has no other end."""
+        self.abandon("")
+
+    def abandon(self, reason: str) -> None:
+        """Fade out."""
+        relax()
+        self.voice.finish()
+        self._speaker.stop(self.voice)
+
+    def retime(self) -> None:
+        """Follow the line as it is now. Any thread."""
+        with self._moving:
+            self._moved(*self._moved_to)
+
+    def _moved(self, sample: int, at_ns: int) -> None:
+        with self._moving:
+            self._moved_to = sample, at_ns
+            due_ns = at_ns - self.lead_ns
+            self._pace(Pace(self.job.id, sample, due_ns, self.lead_ns, self._line()))

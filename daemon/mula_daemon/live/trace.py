@@ -1,0 +1,112 @@
+"""From the knob to the ear: when each change was sampled, and when it is heard."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from time import perf_counter_ns
+
+from mula_bridge.knobs import FRAME_KNOBS
+from mula_bridge.live_messages import Heard
+from mula_bridge.messages import FrameReport, KnobChanged, Origin, Report
+
+HeardAt = Callable[[str, int], int | None]
+"""Job and number of a frame -> perf_counter_ns when it is heard, if that is known."""
+
+
+def heard_by(*sources: HeardAt) -> HeardAt:
+    """What the first of several knows."""
+
+    def heard_at(job: str, frame: int) -> int | None:
+        known = (source(job, frame) for source in sources)
+        return next((at_ns for at_ns in known if at_ns is not None), None)
+
+    return heard_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    value: float
+    received_ns: int
+
+
+class KnobTrace:
+    """A Listener that follows each acknowledged change of a frame knob. Session thread.
+
+    ``heard`` is called with each Heard and the perf_counter_ns at which it comes true. A value
+    that was overtaken before any frame was sampled with it is never heard.
+    """
+
+    def __init__(self, heard_at: HeardAt, heard: Callable[[Heard, int], None]) -> None:
+        self._heard_at = heard_at
+        self._heard = heard
+        self._waiting: dict[str, _Change] = {}
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        """Take note of a change, and of the frames that follow."""
+        match report:
+            case KnobChanged(name, int() | float() as value) if name in FRAME_KNOBS and to is None:
+                received_ns = but.received_ns if but is not None else 0
+                self._waiting[name] = _Change(value, received_ns or perf_counter_ns())
+            case FrameReport():
+                self._frame(report)
+
+    def _frame(self, frame: FrameReport) -> None:
+        sampled = [
+            name
+            for name, change in self._waiting.items()
+            if frame.knobs[name] == change.value and frame.started_ns >= change.received_ns
+        ]
+        if not sampled:
+            return
+        at_ns = self._heard_at(frame.job, frame.index)
+        for name in sampled:
+            change = self._waiting.pop(name)
+            if at_ns is not None:
+                whole = (at_ns - change.received_ns) / 1e6
+                waited = (frame.started_ns - change.received_ns) / 1e6
+                self._heard(Heard(name, change.value, whole, waited, frame.index), at_ns)
+
+
+class Punctual:
+    """Hands reports over when their time has come. Any thread may ``hand``."""
+
+    def __init__(self, give: Callable[[Heard], None]) -> None:
+        self._give = give
+        self._wake = threading.Condition()
+        self._numbers = count()
+        self._due: list[tuple[int, int, Heard]] = []
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="heard", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Forget what is not due yet."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+
+    def hand(self, report: Heard, at_ns: int) -> None:
+        """Give ``report`` away at ``at_ns`` (perf_counter_ns)."""
+        with self._wake:
+            heapq.heappush(self._due, (at_ns, next(self._numbers), report))
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._stopping:
+                    left = (self._due[0][0] - perf_counter_ns()) / 1e9 if self._due else None
+                    if left is not None and left <= 0:
+                        break
+                    self._wake.wait(left)
+                if self._stopping:
+                    return
+                _, _, report = heapq.heappop(self._due)
+            self._give(report)

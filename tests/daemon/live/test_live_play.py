@@ -1,0 +1,187 @@
+"""Live play with a fake engine host and a speaker that plays to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, perf_counter_ns, sleep
+
+import numpy as np
+import pytest
+import soundfile
+
+from mula_bridge.live_messages import Capture, Heard, Live, LiveChanged
+from mula_bridge.messages import (
+    ClipReady,
+    Failed,
+    Generate,
+    JobChanged,
+    JobState,
+    SetKnob,
+)
+from mula_daemon.engine.base import EngineInfo, FrameKnobs
+from mula_daemon.engine.messages import Ended
+from mula_daemon.live.capture import BEND_SECONDS
+from support.live_rig import ALICE, FRAME, LEAD_NS, RATE, Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    rig.stop()
+
+
+def test_live_play_is_an_endless_job_that_follows_the_texts(rig: Rig) -> None:
+    job = rig.begin()
+    request = rig.host.runs[-1]
+    assert (request.job, request.endless) == (job, True)
+    assert request.follows is not None
+    assert rig.ear.all(LiveChanged) == [LiveChanged(True)]
+
+
+def test_the_engine_is_told_when_frames_are_due_a_lead_before_they_are_heard(rig: Rig) -> None:
+    job = rig.begin()
+    first = rig.host.paces[0]
+    assert (first.job, first.samples) == (job, 0)
+    rig.play(job, 4)
+    end = monotonic() + 5
+    while rig.live.heard_ns(job, 3) is None:
+        assert monotonic() < end
+        sleep(0.01)
+    heard = rig.live.heard_ns(job, 3)
+    assert heard is not None
+    due = rig.host.paces[-1].due_ns
+    sample = rig.host.paces[-1].samples
+    expected = due + (3 * FRAME - sample) * 1_000_000_000 // RATE + LEAD_NS
+    assert abs(heard - expected) < 2_000_000
+
+
+def test_with_the_transport_running_it_begins_on_a_bar_line(rig: Rig) -> None:
+    rig.conductor.start()
+    rig.begin()
+    due = rig.host.paces[0].due_ns + LEAD_NS
+    beat = rig.conductor.timeline.beat_at(due) / 4
+    assert abs(beat - round(beat)) < 1e-3
+    assert (rig.host.paces[0].lead_ns, rig.host.paces[0].line) == (LEAD_NS, rig.conductor.timeline)
+
+
+def test_the_engine_is_told_of_a_beat_that_moves(rig: Rig) -> None:
+    rig.begin()
+    assert rig.host.paces[-1].line is None
+    rig.conductor.start()
+    assert rig.host.paces[-1].line == rig.conductor.timeline
+    rig.conductor.set_bpm(90.0)
+    assert rig.host.paces[-1].line == rig.conductor.timeline
+    rig.conductor.stop()
+    assert rig.host.paces[-1].line is None
+
+
+def test_capture_keeps_the_bars_heard_sample_for_sample_while_it_plays_on(
+    rig: Rig, tmp_path: Path
+) -> None:
+    job = rig.begin()
+    rig.session.emit(Capture(1), ALICE)
+    assert "not one bar" in rig.ear.wait(Failed).text
+    rig.play(job, 16)
+    rig.play(job, 20, FrameKnobs(cfg=3.0, bpm=120.0))
+    rig.live.recording.voice.placed = (16 * FRAME + 500, perf_counter_ns())  # type: ignore[union-attr]
+    rig.session.emit(Capture(4), ALICE)
+    ready = rig.ear.wait(ClipReady)
+    (clip,) = rig.library.clips()
+    assert (clip.recipe.bars, clip.recipe.bpm, ready.job) == (1, 120.0, job)
+    written, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
+    assert (len(written), rate) == (16 * FRAME, RATE)
+    heard, bent = np.concatenate(rig.sound[:16]), round(BEND_SECONDS * RATE)
+    np.testing.assert_allclose(written[:-bent], heard[:-bent], atol=2.0**-23)
+    np.testing.assert_allclose(written[-1], written[0], atol=2.0**-22)
+    steps = np.abs(np.diff(written[-bent - 1 :], axis=0)).max()
+    assert steps <= np.abs(np.diff(heard, axis=0)).max() + 2.0 / bent
+    assert clip.codes()[:, 0].tolist() == list(range(16))
+    assert clip.recipe.parent is not None
+    assert clip.recipe.parent.frame == 0
+    assert rig.ear.all(LiveChanged)[-1].on
+
+
+def test_a_capture_across_a_tempo_change_is_as_long_as_it_was_heard(rig: Rig) -> None:
+    job = rig.begin()
+    rig.play(job, 8)
+    rig.play(job, 9, FrameKnobs(bpm=90.0), 8000)
+    length = 8 * FRAME + 8 * 8000
+    rig.live.recording.voice.placed = (length + 10, perf_counter_ns())  # type: ignore[union-attr]
+    rig.session.emit(Capture(1), ALICE)
+    rig.ear.wait(ClipReady)
+    (clip,) = rig.library.clips()
+    assert len(soundfile.read(clip.path)[0]) == length
+    assert clip.recipe.bpm == pytest.approx(4 * 60 * RATE / length)
+
+
+def test_a_change_is_said_to_be_heard_when_it_is(rig: Rig) -> None:
+    job = rig.begin()
+    rig.play(job, 4)
+    end = monotonic() + 5
+    while rig.live.heard_ns(job, 0) is None:
+        assert monotonic() < end
+        sleep(0.01)
+    rig.session.emit(SetKnob("cfg", 3.0), ALICE)
+    sleep(0.05)
+    rig.play(job, 1, FrameKnobs(cfg=3.0, bpm=120.0))
+    at_ns = rig.live.heard_ns(job, 4)
+    heard = rig.ear.wait(Heard)
+    assert at_ns is not None
+    assert perf_counter_ns() >= at_ns
+    assert (heard.name, heard.value, heard.frame) == ("cfg", 3.0, 4)
+    assert heard.milliseconds > heard.waited > 0
+
+
+def test_live_off_cancels_the_job_and_says_so_once_it_has_ended(rig: Rig) -> None:
+    job = rig.begin()
+    rig.session.emit(Live(), ALICE)
+    end = monotonic() + 5
+    while rig.host.aborts != [job]:
+        assert monotonic() < end
+        sleep(0.01)
+    rig.session.recorder.ended(Ended(job, JobState.CANCELLED))
+    assert not rig.ear.wait(LiveChanged, lambda news: not news.on).reason
+
+
+def test_an_engine_that_cannot_play_live_says_why_and_makes_a_clip(rig: Rig) -> None:
+    rig.ready(EngineInfo("slow", "1", RATE, 2, "cpu", {}))
+    rig.session.emit(Live(True), ALICE)
+    news = rig.ear.wait(LiveChanged)
+    assert "slow cannot play live" in news.reason
+    running = rig.ear.wait(JobChanged, lambda job: job.state is JobState.RUNNING)
+    assert not next(run for run in rig.host.runs if run.job == running.id).endless
+
+
+def test_an_engine_that_falls_behind_ends_with_its_measured_rate(rig: Rig) -> None:
+    job = rig.begin()
+    recording = rig.live.recording
+    assert recording is not None
+    recording.voice.placed = (0, perf_counter_ns() - 60_000_000_000)
+    rig.play(job, 16)
+    failed = (
+        rig.ear.wait(JobChanged, lambda job: job.state is JobState.FAILED, timeout=2)
+        if (rig.session.recorder.ended(Ended(job, JobState.CANCELLED)) is None)
+        else None
+    )
+    assert failed is not None
+    assert "s of sound in a second" in failed.reason
+    assert rig.ear.wait(LiveChanged, lambda news: not news.on).reason == failed.reason
+    clip = rig.ear.wait(JobChanged, lambda one: one.id != job and one.state is JobState.RUNNING)
+    assert not next(run for run in rig.host.runs if run.job == clip.id).endless
+
+
+def test_capture_without_live_play_is_refused(rig: Rig) -> None:
+    rig.session.emit(Capture(2), ALICE)
+    assert "live play is off" in rig.ear.wait(Failed).text
+    rig.begin()
+    rig.session.emit(Capture(99), ALICE)
+    assert "1 to 32 bars" in rig.ear.wait(Failed, lambda failed: "32" in failed.text).text
+
+
+def test_generate_waits_for_the_end_of_live_play(rig: Rig) -> None:
+    rig.begin()
+    rig.session.emit(Generate("later"), ALICE)
+    rig.ear.wait(JobChanged, lambda job: job.id == "later" and job.state is JobState.QUEUED)
+    assert [run.endless for run in rig.host.runs] == [True]
