@@ -1,0 +1,4 @@
+"""The Max for Live devices, generated from the knob and address tables.
+
+``files`` gives every file of ``max_for_live/`` that is generated; ``mula max`` writes them.
+"""
