@@ -70,12 +70,17 @@ def performance(daemon_port: int, listen_port: int) -> Patch:
 
 
 @contextmanager
-def running_patch(patch: Patch, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run ``patch`` headless; what it prints comes on the process's stderr."""
+def running_patch(
+    patch: Patch, folder: Path, name: str = "peer", library: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run ``patch`` headless; what it prints comes on the process's stderr. It finds
+    abstractions in the folder ``library``."""
     assert PD is not None
-    path = folder / "peer.pd"
+    path = folder / f"{name}.pd"
     path.write_text(str(patch), encoding="utf-8")
-    command = [PD, "-nogui", "-noaudio", "-nomidi", "-stderr", "-open", str(path)]
+    command = [PD, "-nogui", "-noaudio", "-nomidi", "-stderr"]
+    command += ["-path", str(library)] if library else []
+    command += ["-open", str(path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
