@@ -1,0 +1,8 @@
+-- @description Mula: audition: previous clip
+-- @version 0.1.0
+-- @author mulabridge
+-- @noindex
+
+local _, script = reaper.get_action_context()
+local here = script:match("^(.*[/\\])")
+dofile(here .. "lib/mula.lua")(here).act("audition.prev")
