@@ -9,10 +9,16 @@ from typing import Final
 
 BENCHES: Final = {
     "engine": "milliseconds per frame and RTF of an engine, with and without sound",
+    "codec": "HeartCodec's streaming decode against its full decode: closeness and speed",
     "latency": "OSC round trip and knob to frame, while generating",
+    "live": "live play for a long time under load, heard at a JACK port",
+    "bars": "bar lines of live play at a JACK port, through changes of tempo",
+    "audition": "from a generate to the first sound of its take",
     "osc": "message throughput against python-osc's servers",
+    "time": "bar lines of two daemons against Ableton Link and a MIDI clock",
     "parity": "HeartMuLa's language model and codec against reference vectors",
     "knobs": "what the knobs do to mini's clips",
+    "sound": "length, key, loop seam, loudness, true peak and stems of mini's clips",
 }
 
 

@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mula_bridge.audio_messages import AudioDevice, DeviceState
+from mula_bridge.live_messages import Heard, LiveChanged
 from mula_bridge.messages import (
     AudioReport,
     ClipReady,
@@ -27,6 +29,7 @@ from mula_bridge.messages import (
     Report,
     TagsChanged,
 )
+from mula_bridge.notice import Notice
 
 
 @dataclass(slots=True)
@@ -39,6 +42,8 @@ class Board:
     job: str = ""
     progress: float = 0.0
     sampled: dict[str, float] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
+    live: bool = False
     audio: AudioReport | None = None
     clips: deque[ClipReady] = field(default_factory=lambda: deque(maxlen=6))
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=200))
@@ -68,6 +73,13 @@ class Board:
                 self.lines.append(f"job {job} {state.value}" + (f": {reason}" if reason else ""))
             case FrameReport(knobs=knobs):
                 self.sampled = dict(knobs)
+            case Heard(name):
+                self.heard[name] = report
+            case LiveChanged(on, reason):
+                self.live = on
+                self.lines.append(
+                    f"live {'on' if on else 'off'}" + (f": {reason}" if reason else "")
+                )
             case Progress(fraction=fraction):
                 self.progress = fraction
             case ClipReady(path=path, seconds=seconds, seed=seed):
@@ -77,6 +89,10 @@ class Board:
                 if self.audio is not None and report.underruns > self.audio.underruns:
                     self.lines.append(f"audio: {report.underruns} underruns so far")
                 self.audio = report
+            case Notice(job, _, text):
+                self.lines.append(f"job {job}: {text}" if job else text)
+            case AudioDevice(state=DeviceState.OPEN, name=name, latency_ms=latency):
+                self.lines.append(f"audio open: {name}, {latency:.1f} ms")
             case Failed(address, code, text):
                 self.lines.append(f"error {address or 'here'} {code}: {text}")
             case _:
@@ -86,4 +102,4 @@ class Board:
         if state is JobState.RUNNING:
             self.job, self.progress = job, 0.0
         elif state is not JobState.QUEUED and job == self.job:
-            self.job, self.sampled = "", {}
+            self.job, self.sampled, self.heard = "", {}, {}

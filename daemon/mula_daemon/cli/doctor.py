@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> int:
     parsed = parser(
         "doctor",
         "Check this machine and say what to mend.",
-        ("folder", "osc", "audio", "midi", "mapping", "checkpoint"),
+        ("folder", "osc", "audio", "midi", "mapping", "checkpoint", "precision", "codec", "kit"),
     ).parse_args(argv)
     config = config_of(parsed)
     failed = False

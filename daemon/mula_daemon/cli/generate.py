@@ -28,7 +28,7 @@ from mula_bridge.messages import (
     SetTags,
 )
 from mula_daemon.app import App, running
-from mula_daemon.cli.options import config_of, parser
+from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
 
 CLI = Origin("cli")
 NOT_HERE = ("gain_db",)
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     made = parser(
         "generate",
         "Make one clip (or several takes) and leave. Prints one JSON line per clip.",
-        ("engine", "checkpoint", "folder"),
+        (*ENGINE_OPTIONS, "folder"),
     )
     made.add_argument("--tags", default="", help="comma-separated, such as 'techno, dark'")
     made.add_argument("--tags-b", default="", help="the prompt that --morph leads to")

@@ -48,8 +48,7 @@ def _knobs(board: Board) -> RenderableType:
         changed = board.knobs.get(name)
         value = changed.value if changed else row.default
         travel = changed.norm if changed else row.to_norm(row.default)
-        sampled = board.sampled.get(name)
-        heard = "" if sampled is None or sampled == value else f"now {shown(sampled)}"
+        heard = _heard(board, name, value)
         table.add_row(
             Text(name, style="bold"),
             ProgressBar(total=1.0, completed=travel, width=BAR_WIDTH),
@@ -57,6 +56,16 @@ def _knobs(board: Board) -> RenderableType:
             Text(heard, style="cyan"),
         )
     return table
+
+
+def _heard(board: Board, name: str, value: KnobValue) -> str:
+    """What is heard of a knob now, where that is not what is set; else how long that took."""
+    sampled, heard = board.sampled.get(name), board.heard.get(name)
+    if heard is not None:
+        if heard.value != value:
+            return f"heard {shown(heard.value)}"
+        return f"heard after {heard.milliseconds:.0f} ms"
+    return "" if sampled is None or sampled == value else f"now {shown(sampled)}"
 
 
 def _job(board: Board) -> RenderableType:

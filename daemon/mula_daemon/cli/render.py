@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from mula_bridge.messages import Origin, Render
 from mula_daemon.app import running
 from mula_daemon.cli.generate import Waiter
-from mula_daemon.cli.options import config_of, parser
+from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
 
 CLI = Origin("cli")
 
@@ -20,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     made = parser(
         "render",
         "Make a clip again from its recipe, knob moves and all, and compare the codes.",
-        ("engine", "checkpoint", "folder"),
+        (*ENGINE_OPTIONS, "folder"),
     )
     made.add_argument("clip", metavar="ID", help="the clip's id; mula clips lists them")
     parsed = made.parse_args(argv)
@@ -33,5 +34,11 @@ def main(argv: Sequence[str]) -> int:
         (clip,) = waiter.until_done()
         again = app.library.find(clip.id)
         same = bool(np.array_equal(original.codes(), again.codes()))
+    if original.recipe.engine.kit != again.recipe.engine.kit:
+        print(
+            f"clip {parsed.clip} was played with another kit: the notes are compared, it sounds "
+            "otherwise (--kit DIR)",
+            file=sys.stderr,
+        )
     print(json.dumps({"clip": parsed.clip, "again": clip.id, "path": clip.path, "identical": same}))
     return 0 if same else 1

@@ -10,18 +10,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from mula_bridge.messages import EngineState
+from mula_bridge.live_messages import Live
+from mula_bridge.messages import EngineState, Origin
 from mula_daemon.app import App, running
 from mula_daemon.cli.board import Board
-from mula_daemon.cli.options import config_of, parser
+from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
+from mula_daemon.whereabouts import note_folder
 
 OPTIONS: Final = (
-    "engine", "checkpoint", "folder", "osc", "osc_tcp", "http", "advertise", "audio", "midi",
+    *ENGINE_OPTIONS, "folder", "daw", "layout", "limit",
+    "osc", "osc_tcp", "http", "advertise",
+    "audio", "audio_channels", "audio_latency", "audio_buffer",
+    "live_lead", "midi",
     "mapping", "presets",
     "learnt", "feedback", "allow",
-    "timetags",
+    "timetags", "clock", "link", "texts", "reroll", "beats",
 )  # fmt: skip
 REFRESH_S: Final = 0.125
+CLI: Final = Origin("cli")
 
 Show = Callable[[App], None]
 
@@ -30,13 +36,17 @@ def main(argv: Sequence[str]) -> int:
     """Run until SIGINT or SIGTERM; exit status 1 when the engine cannot be had."""
     made = parser("run", "Start the daemon: OSC and MIDI in, clips and sound out.", OPTIONS)
     made.add_argument("--no-panel", action="store_true", help="print log lines on a terminal too")
+    made.add_argument("--live", action="store_true", help="play for ever as soon as it is warm")
     parsed = made.parse_args(argv)
     config = config_of(parsed)
     board = Board()
     stop = threading.Event()
     with panel_or_lines(board, plain=parsed.no_panel) as show, stopping_on_signals(stop, board):
         with running(config, [board]) as app:
+            note_folder(app.library.folder)
             announced = False
+            if parsed.live:
+                app.emit(Live(True), CLI)
             while not stop.is_set():
                 board.changed.wait(REFRESH_S)
                 board.changed.clear()

@@ -4,6 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
+from mula_bridge.live_messages import Heard, LiveChanged
 from mula_bridge.messages import (
     AudioReport,
     ClipReady,
@@ -88,3 +89,14 @@ def test_an_ended_job_leaves_the_panel() -> None:
     tell(board, JobChanged("job1", JobState.RUNNING), Progress("job1", 1.0))
     tell(board, JobChanged("job1", JobState.DONE))
     assert "idle" in shown(board)
+
+
+def test_the_panel_shows_set_against_heard_while_live_play_runs() -> None:
+    board = Board()
+    tell(board, LiveChanged(True), KnobChanged("cfg", 3.0, 0.5), Heard("cfg", 2.5, 181.0, 81.0, 9))
+    assert "heard 2.50" in shown(board)
+    tell(board, Heard("cfg", 3.0, 196.4, 96.4, 12))
+    assert "heard after 196 ms" in shown(board)
+    tell(board, LiveChanged(False, "too slow"))
+    assert board.lines[-1] == "live off: too slow"
+    assert not board.live

@@ -13,6 +13,7 @@ import soundfile
 from mula_daemon.cli import COMMANDS, main
 from mula_daemon.clips import Library
 from mula_daemon.config import DEFAULT_OSC
+from support.shelved_clips import put_clip
 
 TONE = ("--engine", "tone")
 
@@ -88,6 +89,34 @@ def test_generate_fails_with_one_clear_line(
     assert len(err.strip().splitlines()) == 1
 
 
+def test_clips_are_kept_rejected_restored_and_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = Library(tmp_path)
+    library.prepare()
+    for clip in ("aaaaaa", "bbbbbb"):
+        put_clip(library, clip)
+
+    def clips(*arguments: str) -> list[str]:
+        assert main(["clips", *arguments, "--folder", str(tmp_path)]) == 0
+        return [line.split(" BPM")[0] for line in capsys.readouterr().out.splitlines()]
+
+    assert [line[:16].rstrip() for line in clips("keep", "aaaaaa", "bbbbbb")] == [
+        "aaaaaa  kept", "bbbbbb  kept",
+    ]  # fmt: skip
+    assert clips("favourite", "aaaaaa")[0].startswith("aaaaaa  kept     *")
+    clips("reject", "bbbbbb")
+    assert [line[:6] for line in clips("--status", "kept")] == ["aaaaaa"]
+    clips("restore", "aaaaaa")
+    clips("unfavourite", "aaaaaa")
+    assert [line[:17].rstrip() for line in clips()] == ["aaaaaa  new", "bbbbbb  rejected"]
+    assert "no kept clips" in clips("--status", "kept")[0]
+    assert main(["clips", "keep", "--folder", str(tmp_path)]) == 2
+    assert "which clips?" in capsys.readouterr().err
+    assert main(["clips", "keep", "aaaaab", "--folder", str(tmp_path)]) == 2
+    assert "did you mean aaaaaa" in capsys.readouterr().err
+
+
 def test_clips_lists_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["clips", "--folder", str(tmp_path)]) == 0
     assert "no clips" in capsys.readouterr().out
@@ -136,7 +165,7 @@ def test_mapping_check_counts_or_names_the_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["mapping", "check", "generic-8-knobs"]) == 0
-    assert "13 bindings" in capsys.readouterr().out
+    assert "17 bindings" in capsys.readouterr().out
     bad = tmp_path / "bad.yaml"
     bad.write_text("version: 1\nbindigns: []\n")
     assert main(["mapping", "check", str(bad)]) == 2

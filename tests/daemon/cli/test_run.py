@@ -8,7 +8,7 @@ import signal
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -68,11 +68,13 @@ def test_a_clip_lands_with_its_recipe(daemon: Daemon) -> None:
 
 
 def test_a_sweep_is_in_the_sidecar_frame_by_frame(daemon: Daemon) -> None:
-    generate(daemon, bars=2, pace=4)
+    daemon.client.send("/mula/subscribe", "/mula/frame", "/mula/clip")
+    generate(daemon, bars=2, pace=2)
+    daemon.until("/mula/frame")
     for step in range(8):
-        daemon.until("/mula/progress")
-        daemon.client.send("/mula/knob/cfg", 2.0 + step / 4)
-        sleep(0.05)
+        value = 2.0 + step / 4
+        daemon.client.send("/mula/knob/cfg", value)
+        daemon.until("/mula/frame", lambda args, value=value: args[3] == value)
     clip = daemon.until("/mula/clip")
     timeline = Library(daemon.folder).find(str(clip[0])).recipe.knobs.timeline
     assert [(name, value) for _, name, value in timeline] == [
@@ -86,6 +88,35 @@ def test_three_takes_are_three_clips_with_seeds_of_their_own(daemon: Daemon) -> 
     clips = [daemon.until("/mula/clip") for _ in range(3)]
     assert [clip[4] for clip in clips] == [10, 11, 12]
     assert len(daemon.visible()) == 3
+
+
+def test_takes_are_auditioned_kept_and_rejected_over_osc(daemon: Daemon) -> None:
+    generate(daemon, bars=1, takes=3, seed=10, bpm=120)
+    clips = [str(daemon.until("/mula/clip")[0]) for _ in range(3)]
+    daemon.until("/mula/audition/clip", lambda args: args[2] == 3 and not args[10])
+    daemon.client.send("/mula/audition/loop", 1)
+    daemon.client.send("/mula/audition/play", clips[0])
+    daemon.until("/mula/audition/state", lambda args: args[:2] == (clips[0], "playing"))
+    daemon.client.send("/mula/audition/keep")
+    kept = daemon.until("/mula/clip/status")
+    assert kept[:3] == (clips[0], "kept", 0) and Path(str(kept[3])).parent.name == "kept"
+    state = daemon.until(
+        "/mula/audition/state", lambda args: args[:2] == (clips[1], "playing") and args[2] > 0.2
+    )
+    assert state[3:] == (4, 1, 1)
+    daemon.client.send("/mula/audition/reject")
+    daemon.until("/mula/clip/status", lambda args: args[:2] == (clips[1], "rejected"))
+    assert len([name for name in daemon.visible() if name.endswith(".wav")]) == 1
+    daemon.client.send("/mula/audition/undo")
+    daemon.until("/mula/clip/status", lambda args: args[:2] == (clips[1], "new"))
+    daemon.client.send("/mula/bpm", 90)
+    daemon.until("/mula/audition/state", lambda args: args[5] == 0)
+    daemon.client.send("/mula/audition/stop")
+    daemon.until("/mula/audition/state", lambda args: args[1] == "stopped")
+    daemon.client.send("/mula/more", clips[0], 2, "like")
+    more = [daemon.until("/mula/clip", lambda args: args[6] == "like") for _ in range(2)]
+    assert [clip[4] for clip in more] == [9, 8]  # 11 and 12 are taken
+    assert more[0][2] == 120.0  # as the clip, not as the knob is now
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
