@@ -1,100 +1,168 @@
 """Does each knob of `mini` do what it says? Ends in one line of JSON.
 
-``python -m mula_daemon.bench.knobs``: adherence to the asked genre against guidance, steering
-in the middle of a clip, entropy against temperature, variety against top-k.
+``mula bench knobs``: adherence to the asked genre against guidance and genre strength, steering
+in the middle of a clip, entropy against temperature, variety against top-k, instruments and
+energies against their tags; and whether clips are exactly as long as their bars and loop without
+a click. ``--plot FILE.png`` draws them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 
+from mula_bridge.bundled import BASE, find_mapping
+from mula_bridge.curve import Curve
+from mula_bridge.errors import Unavailable
+from mula_bridge.mapping_file import load_mapping
+from mula_daemon.bench import knobs_figure, plot_extra, tag_steering
+from mula_daemon.bench.clip_sampler import PHRASE, ClipSampler, Job, Setting
+from mula_daemon.bench.figures import print_json
 from mula_daemon.bench.genre_classifier import GenreClassifier, train_classifier
-from mula_daemon.engine.code_policy import CodePolicy
-from mula_daemon.engine.frame_loop import FrameLoop, PromptTokens
+from mula_daemon.bench.loops import measure_loops
+from mula_daemon.bench.phrase_form import bar_similarity, grammar_clips
+from mula_daemon.engine.history import Codes
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.tokenizer import clock_id, prompt_ids
-from mula_daemon.engine.mini.weights import load_mini
-from mula_daemon.engine.sampling import KnobTensors
-from mula_daemon.engine.static_model import StaticModel
 
 CFGS: Final = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+QUICK_CFGS: Final = (0.0, 1.0, 1.5, 3.0, 4.0)
+STRENGTHS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES: Final = (0.5, 0.7, 0.9, 1.1, 1.3)
 TOP_KS: Final = (2, 5, 10, 20, 50)
-PHRASE: Final = tokens.PHRASE_BARS * tokens.STEPS_PER_BAR
-POP: Final = tags.GENRES.index("pop")
+POP: Final = "pop"
+EVERY_CODE: Final = 250
+Say = Callable[[str], None]
 
 
-class Player:
-    """Clips of one model in batches: all takes of a prompt at once."""
+@dataclass
+class Findings:
+    """What the benchmark prints. Shares are of two-bar windows, 0..1, but for ``mid_clip``
+    (of clips); entropies are bits per code; keys are what the knob was set to.
+    """
 
-    def __init__(self, model: StaticModel) -> None:
-        self._model = model
-        self._policy = CodePolicy(
-            valid=[tokens.codes_in(codebook) for codebook in range(tokens.TEXTURE + 1)]
-        )
-
-    def clips(
-        self,
-        asked: Sequence[str],
-        seeds: Sequence[int],
-        cfg: float | Callable[[int], float],
-        *,
-        temperature: float = 1.0,
-        top_k: int = 50,
-        frames: int = PHRASE,
-    ) -> np.ndarray:
-        """Codes int64 [seeds, frames, 8]; ``cfg`` may be a function of the frame."""
-        prompt = PromptTokens(prompt_ids(asked), [], clock_id(0))
-        loop = FrameLoop(self._model, [prompt], seeds, frames, policy=self._policy)
-        knobs = KnobTensors.create(temperature=temperature, top_k=top_k)
-        loop.prefill()
-        out = []
-        for frame in range(frames):
-            knobs.load(cfg=cfg(frame) if callable(cfg) else cfg)
-            out.append(loop.step(knobs, clock_id(frame)))
-        return np.stack(out, axis=1)
+    clips: int
+    classifier_accuracy: float
+    adherence: dict[str, float] = field(default_factory=dict)
+    per_genre_at_3: dict[str, float] = field(default_factory=dict)
+    genre_strength: dict[str, float] = field(default_factory=dict)
+    mid_clip: float = 0.0
+    mid_clip_drifted: int = 0
+    mid_clip_release: float = 0.0
+    entropy_by_temperature: dict[str, float] = field(default_factory=dict)
+    codes_by_top_k: dict[str, float] = field(default_factory=dict)
+    instruments_asked: dict[str, float] = field(default_factory=dict)
+    """Share of clips an instrument sounds in at cfg 3, beside a genre that plays it at times."""
+    instruments_alone: dict[str, float] = field(default_factory=dict)
+    """The same without the instrument's tag."""
+    onsets_by_energy: dict[str, float] = field(default_factory=dict)
+    """Notes and hits that begin in a bar at cfg 3, by energy tag."""
+    different_clips_of_20_seeds: int = 0
+    bar_similarity: dict[str, list[list[float]]] = field(default_factory=dict)
+    """[8, 8] by "grammar" and "mini" at cfg 3: see `phrase_form.bar_similarity`."""
+    loops_rendered: int = 0
+    bar_exact: float = 0.0
+    loop_click: float = 0.0
+    """The worst, see `loops.Loops`."""
 
 
-def adherence(player: Player, ear: GenreClassifier, clips: int, cfg: float) -> dict[str, float]:
+def adherence(
+    sampler: ClipSampler, ear: GenreClassifier, clips: int, setting: Setting
+) -> dict[str, float]:
     """Share of two-bar windows that are heard as the asked genre, by genre."""
     return {
-        genre: float((ear.genres(player.clips([genre], range(clips), cfg)) == index).mean())
-        for index, genre in enumerate(tags.GENRES)
+        genre: float((ear.genres(codes) == tags.GENRES.index(genre)).mean())
+        for genre, codes in sampler.clips(tags.GENRES, clips, setting).items()
     }
 
 
-def mid_clip(player: Player, ear: GenreClassifier, clips: int) -> tuple[float, float]:
+def mean(by_name: Mapping[str, float]) -> float:
+    """The mean over genres."""
+    return float(np.mean(list(by_name.values())))
+
+
+def strength_setting(curve: Curve, strength: float) -> Setting:
+    """Where the macro knob at ``strength`` 0..1 puts guidance, temperature and top-k."""
+    at = curve.at(strength)
+    return Setting(float(at["cfg"]), float(at["temperature"]), int(at["top_k"]))
+
+
+def shipped_curve() -> Curve:
+    """The genre_strength curve of the bundled presets."""
+    curve = load_mapping([find_mapping(BASE)]).genre_strength
+    if curve is None:
+        raise Unavailable(f"{BASE}.yaml has no genre_strength curve; reinstall mulabridge")
+    return curve
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Of ``clips`` clips whose bars 3 and 4 were heard as one thing, the ``share`` whose last
+    two bars were heard as another after guidance was turned at bar 4.
+    """
+
+    share: float
+    clips: int
+
+
+def turn(
+    sampler: ClipSampler,
+    clips: Mapping[str, Codes],
+    cfg: float,
+    chosen: Callable[[int, Codes], Codes],
+    came: Callable[[int, Codes], Codes],
+) -> Turn:
+    """Turns guidance to ``cfg`` at bar 4 in the ``clips`` [N, 128, 8] by asked genre.
+
+    ``chosen`` says of a genre's number and its clips which to turn, ``came`` of the turned ones
+    which are where they should be: bool [N].
+    """
+    jobs = []
+    for genre, codes in clips.items():
+        if genre != POP and len(seeds := np.flatnonzero(chosen(tags.GENRES.index(genre), codes))):
+            half = codes[seeds, : PHRASE // 2]
+            jobs.append(Job((genre,), tuple(seeds.tolist()), Setting(cfg), history=half))
+    hits = [
+        came(tags.GENRES.index(job.asked[0]), codes)
+        for job, codes in zip(jobs, sampler.play(jobs), strict=True)
+    ]
+    every = np.concatenate(hits) if hits else np.zeros(0)
+    return Turn(float(every.mean()) if len(every) else 0.0, len(every))
+
+
+def mid_clip(sampler: ClipSampler, ear: GenreClassifier, clips: int) -> tuple[Turn, Turn]:
     """What a turn of guidance at bar 4 of 8 does, over all genres but pop.
 
-    Of the clips that had drifted to pop at cfg 1: the share whose last two bars are in the
-    asked genre after a turn to 3. Of the clips that were in it at cfg 3: the share whose last
-    two bars have left it after a turn to 0.
+    First: of the clips that had drifted to pop at cfg 1, those whose last two bars are in the
+    asked genre after a turn to 3. Second: of the clips that were in the genre at cfg 3, those
+    whose last two bars have left it after a turn to 0.
     """
-    half = PHRASE // 2
-    came, drifted, left, inside = 0, 0, 0, 0
-    for index, genre in enumerate(tags.GENRES):
-        if index == POP:
-            continue
-        up = ear.genres(player.clips([genre], range(clips), lambda t: 1.0 if t < half else 3.0))
-        away = up[:, 1] == POP
-        drifted += int(away.sum())
-        came += int((up[away, -1] == index).sum())
-        down = ear.genres(player.clips([genre], range(clips), lambda t: 3.0 if t < half else 0.0))
-        there = down[:, 1] == index
-        inside += int(there.sum())
-        left += int((down[there, -1] != index).sum())
-    return came / max(drifted, 1), left / max(inside, 1)
+    pop = tags.GENRES.index(POP)
+    up = turn(
+        sampler,
+        sampler.clips(tags.GENRES, clips, Setting(1.0)),
+        3.0,
+        lambda genre, codes: ear.genres(codes)[:, 1] == pop,
+        lambda genre, codes: ear.genres(codes)[:, -1] == genre,
+    )
+    down = turn(
+        sampler,
+        sampler.clips(tags.GENRES, clips, Setting(3.0)),
+        0.0,
+        lambda genre, codes: ear.genres(codes)[:, 1] == genre,
+        lambda genre, codes: ear.genres(codes)[:, -1] != genre,
+    )
+    return up, down
 
 
-def entropy(codes: np.ndarray) -> float:
+def entropy(codes: Codes) -> float:
     """Bits per code: of each codebook at each place in the bar, over clips and bars; the mean."""
     bars = codes.reshape(-1, tokens.STEPS_PER_BAR, codes.shape[-1])
     total = 0.0
@@ -106,64 +174,94 @@ def entropy(codes: np.ndarray) -> float:
     return total / (bars.shape[1] * bars.shape[2])
 
 
-def distinct(codes: np.ndarray) -> int:
+def distinct(codes: Codes) -> int:
     """How many different codes are used, over all codebooks."""
     return sum(len(np.unique(codes[..., codebook])) for codebook in range(codes.shape[-1]))
 
 
+def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> Findings:
+    """Everything that codes alone can tell, with ``clips`` clips per genre and setting."""
+    ear = train_classifier()
+    found = Findings(clips, ear.accuracy)
+    say(f"classifier: {ear.accuracy:.3f} of unseen two-bar windows right")
+    for cfg in QUICK_CFGS if quick else CFGS:
+        by_genre = adherence(sampler, ear, clips, Setting(cfg))
+        found.adherence[str(cfg)] = mean(by_genre)
+        if cfg == 3.0:
+            found.per_genre_at_3 = by_genre
+        lowest = min(by_genre, key=lambda genre: by_genre[genre])
+        say(f"cfg {cfg}: adherence {mean(by_genre):.3f}, lowest {by_genre[lowest]:.3f} ({lowest})")
+    up, down = mid_clip(sampler, ear, clips)
+    found.mid_clip, found.mid_clip_drifted, found.mid_clip_release = up.share, up.clips, down.share
+    say(
+        f"cfg 1 to 3 at bar 4 brings {up.share:.3f} of {up.clips} clips back; "
+        f"3 to 0 lets {down.share:.3f} of {down.clips} go"
+    )
+    curve = shipped_curve()
+    for strength in STRENGTHS:
+        by_genre = adherence(sampler, ear, clips, strength_setting(curve, strength))
+        found.genre_strength[str(strength)] = mean(by_genre)
+        say(f"genre strength {strength}: adherence {mean(by_genre):.3f}")
+
+    some = tags.GENRES[::4]  # four very different ones tell as much as sixteen
+
+    def over_genres(figure: Callable[[Codes], float], setting: Setting) -> float:
+        return float(np.mean([*map(figure, sampler.clips(some, clips, setting).values())]))
+
+    found.entropy_by_temperature = {
+        str(value): over_genres(entropy, Setting(1.5, value, EVERY_CODE)) for value in TEMPERATURES
+    }
+    say(f"entropy in bits by temperature: {found.entropy_by_temperature}")
+    found.codes_by_top_k = {
+        str(value): over_genres(distinct, Setting(1.5, 1.0, value)) for value in TOP_KS
+    }
+    say(f"distinct codes by top-k: {found.codes_by_top_k}")
+    played = tag_steering.instruments(sampler, max(8, clips // 2))
+    found.instruments_asked = {tag: asked for tag, (asked, _) in played.items()}
+    found.instruments_alone = {tag: alone for tag, (_, alone) in played.items()}
+    found.onsets_by_energy = tag_steering.energies(sampler, some, clips)
+    say(
+        f"instruments: {mean(found.instruments_asked):.3f} when asked for, "
+        f"{mean(found.instruments_alone):.3f} when not; onsets a bar: {found.onsets_by_energy}"
+    )
+    twenty = sampler.clips(["techno"], 20, Setting(3.0))["techno"]
+    found.different_clips_of_20_seeds = len({clip.tobytes() for clip in twenty})
+    at_3 = [*sampler.clips(tags.GENRES, clips, Setting(3.0)).values()]
+    found.bar_similarity = {
+        "grammar": bar_similarity(grammar_clips(clips)).round(3).tolist(),
+        "mini": bar_similarity(np.concatenate(at_3)).round(3).tolist(),
+    }
+    loops = measure_loops([clip for codes in at_3 for clip in codes[: 1 if quick else 3]])
+    found.loops_rendered, found.bar_exact = loops.clips, loops.bar_exact
+    found.loop_click = loops.worst_click
+    say(f"{loops.bar_exact:.0%} of {loops.clips} are exact; worst seam {loops.worst_click:.3f}")
+    return found
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark; prints progress and last one line of JSON. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="mula_daemon.bench.knobs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="mula bench knobs", description=__doc__)
     parser.add_argument("--clips", type=int, default=40, help="clips per genre and setting")
     parser.add_argument("--quick", action="store_true", help="8 clips, fewer settings")
+    parser.add_argument("--weights", type=Path, help="other weights, as training writes them")
+    parser.add_argument("--workers", type=int, default=2, help="processes that sample")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the figures")
     options = parser.parse_args(argv)
+    if options.plot:
+        plot_extra.require()
     clips = min(options.clips, 8) if options.quick else options.clips
-    cfgs = (0.0, 1.0, 1.5, 3.0, 4.0) if options.quick else CFGS
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:6.1f} s] {text}", flush=True)
 
     torch.set_num_threads(1)  # as the engine has it: a second thread costs more than it brings
-    ear = train_classifier()
-    say(f"classifier: {ear.accuracy:.3f} of unseen two-bar windows right")
-    player = Player(StaticModel(load_mini()[0]))
-    by_cfg: dict[str, float] = {}
-    at_3: dict[str, float] = {}
-    for cfg in cfgs:
-        by_genre = adherence(player, ear, clips, cfg)
-        by_cfg[str(cfg)] = float(np.mean(list(by_genre.values())))
-        if cfg == 3.0:
-            at_3 = by_genre
-        say(f"cfg {cfg}: adherence {by_cfg[str(cfg)]:.3f}, lowest {min(by_genre.values()):.3f}")
-    came, left = mid_clip(player, ear, clips)
-    say(f"cfg 1 to 3 at bar 4 brings the genre back in {came:.3f}; 3 to 0 lets go of {left:.3f}")
-
-    some = tags.GENRES[:: 4 if options.quick else 1]
-
-    def many(temperature: float, top_k: int) -> list[np.ndarray]:
-        return [
-            player.clips([genre], range(clips), 1.5, temperature=temperature, top_k=top_k)
-            for genre in some
-        ]
-
-    entropies = {str(t): float(np.mean([entropy(c) for c in many(t, 250)])) for t in TEMPERATURES}
-    say(f"entropy in bits by temperature: {entropies}")
-    variety = {str(k): float(np.mean([distinct(c) for c in many(1.0, k)])) for k in TOP_KS}
-    say(f"distinct codes by top-k: {variety}")
-    twenty = player.clips(["techno"], range(20), 3.0)
-    different = len({clip.tobytes() for clip in twenty})
-    result = {
-        "adherence": by_cfg,
-        "per_genre_at_3": at_3,
-        "mid_clip": came,
-        "mid_clip_release": left,
-        "classifier_accuracy": ear.accuracy,
-        "entropy_by_temperature": entropies,
-        "codes_by_top_k": variety,
-        "different_clips_of_20_seeds": different,
-    }
-    print(json.dumps(result))
+    with ClipSampler(options.weights, options.workers) as sampler:
+        found = measure(sampler, clips, options.quick, say)
+    if options.plot:
+        knobs_figure.draw(asdict(found), options.plot)
+        say(f"drawn in {options.plot}")
+    print_json(asdict(found))
     return 0
 
 

@@ -1,6 +1,7 @@
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,14 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from mula_daemon.bench import clip_sampler
+from mula_daemon.bench.clip_sampler import Job, Setting
 from mula_daemon.bench.genre_classifier import features, train_classifier
-from mula_daemon.bench.knobs import Player
+from mula_daemon.engine.frame_loop import FrameLoop, PromptTokens
+from mula_daemon.engine.history import Codes
 from mula_daemon.engine.lm import LanguageModel
 from mula_daemon.engine.mini import tags, tokens
+from mula_daemon.engine.mini.bias import BIAS
 from mula_daemon.engine.mini.recipe import Recipe, config
-from mula_daemon.engine.mini.tokenizer import text_vocab
+from mula_daemon.engine.mini.tokenizer import clock_id, prompt_ids, text_vocab
 from mula_daemon.engine.mini.weights import NAME, load_mini, save
-from mula_daemon.engine.static_model import StaticModel
+from mula_daemon.engine.sampling import KnobTensors
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,9 +32,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def player() -> Player:
-    return Player(StaticModel(load_mini()[0]))
+def play(asked: str, seeds: Sequence[int], setting: Setting, frames: int) -> Codes:
+    return clip_sampler.play([Job(tuple(asked.split(", ")), tuple(seeds), setting, frames)])[0]
 
 
 def test_the_shipped_weights_are_small_and_load_fast() -> None:
@@ -65,23 +69,60 @@ def test_weights_that_are_not_what_the_json_says_are_refused(tmp_path: Path) -> 
         load_mini(tmp_path / "none.safetensors")
 
 
-def test_guidance_brings_the_genre_out(player: Player) -> None:
-    techno = tokens.KICK_VOICES.index("techno")
-    kicks = range(tokens.drum_code(techno, 0), tokens.drum_code(techno, 2) + 1)
-
-    def share(cfg: float) -> float:
-        codes = player.clips(["techno"], range(6), cfg, frames=64)[..., tokens.KICK]
-        return float(np.isin(codes, kicks).sum() / max((codes > 0).sum(), 1))
-
-    assert share(4.0) > 0.8
-    assert share(0.0) < 0.3
+def kicks(voice: str) -> range:
+    first = tokens.drum_code(tokens.KICK_VOICES.index(voice), 0)
+    return range(first, first + len(tokens.VELOCITIES))
 
 
-def test_codes_are_valid_and_seeds_differ(player: Player) -> None:
-    clips = player.clips(["jazz", "dark"], range(8), 3.0, frames=32)
+def share(codes: Codes, voice: str) -> float:
+    """Of all kicks in ``codes``, those that ``voice`` plays."""
+    found = codes[..., tokens.KICK]
+    return float(np.isin(found, kicks(voice)).sum() / max((found > 0).sum(), 1))
+
+
+def test_guidance_brings_the_genre_out() -> None:
+    loose, tight = (play("techno", range(6), Setting(cfg), 64) for cfg in (0.0, 4.0))
+    assert share(tight, "techno") > 0.8
+    assert share(loose, "techno") < 0.3
+
+
+def test_codes_are_valid_and_so_in_scale() -> None:
+    """A pitched code names a degree of the scale, and nothing between two."""
+    clips = play("jazz, dark", range(8), Setting(3.0), 32)
     assert (clips < [tokens.codes_in(codebook) for codebook in range(8)]).all()
-    assert len({clip.tobytes() for clip in clips}) == 8
-    assert (clips == player.clips(["jazz", "dark"], range(8), 3.0, frames=32)).all()
+
+
+def test_twenty_seeds_are_twenty_clips_and_come_again() -> None:
+    clips = play("techno", range(20), Setting(3.0), 32)
+    assert len({clip.tobytes() for clip in clips}) == 20
+    assert (clips == play("techno", range(20), Setting(3.0), 32)).all()
+
+
+def test_temperature_0_leaves_nothing_to_chance() -> None:
+    one, other = play("house", [1, 2], Setting(3.0, temperature=0.0), 32)
+    assert (one == other).all()
+
+
+def test_a_morph_turned_in_the_middle_of_a_clip_is_heard_from_there_on() -> None:
+    prompts = [PromptTokens(prompt_ids([genre]), (), clock_id(0)) for genre in ("techno", "trap")]
+    loop = FrameLoop(clip_sampler.shared_model(None), prompts, range(6), 128)
+    loop.prefill()
+    knobs = KnobTensors.create(cfg=3.0)
+    frames = []
+    for frame in range(128):
+        knobs.load(morph=float(frame >= 40))
+        frames.append(loop.step(knobs, clock_id(frame)))
+    codes = np.stack(frames, axis=1)
+    assert share(codes[:, :40], "techno") > 0.8
+    assert share(codes[:, 80:], "808") > 0.6
+
+
+def test_the_shipped_weights_come_from_the_recipe_as_it_stands() -> None:
+    """Whoever changes a number of the run, or of the bias, has to train again."""
+    facts = load_mini()[1]
+    assert facts["recipe"] == json.loads(json.dumps(asdict(Recipe())))
+    assert facts["bias"] == asdict(BIAS)
+    assert facts["curve"][-1]["step"] == Recipe().steps
 
 
 @pytest.mark.slow

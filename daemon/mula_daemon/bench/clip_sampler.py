@@ -1,0 +1,158 @@
+"""Clips of a `mini` model as codes, many at once: through the engine's own loop, without sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+import torch
+
+from mula_daemon.engine.code_policy import CodePolicy
+from mula_daemon.engine.frame_loop import FrameLoop, PromptTokens
+from mula_daemon.engine.history import Codes
+from mula_daemon.engine.mini import tokens
+from mula_daemon.engine.mini.tokenizer import clock_id, clock_ids, prompt_ids
+from mula_daemon.engine.mini.weights import load_mini
+from mula_daemon.engine.sampling import KnobTensors
+from mula_daemon.engine.static_model import StaticModel
+
+TAKES: Final = 160
+"""In one batch; more are no faster."""
+PHRASE: Final = tokens.PHRASE_BARS * tokens.STEPS_PER_BAR
+POLICY: Final = CodePolicy(valid=[tokens.codes_in(book) for book in range(tokens.TEXTURE + 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where the knobs stand; the defaults of temperature and top-k are the HeartMuLa paper's."""
+
+    cfg: float
+    temperature: float = 1.0
+    top_k: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A take of ``frames`` frames per seed, for canonical tags, at one setting.
+
+    ``history`` [seeds, T, 8] are the first T frames, already played: the result starts with
+    them and goes on as if the knobs had been turned to ``setting`` just then.
+    """
+
+    asked: tuple[str, ...]
+    seeds: tuple[int, ...]
+    setting: Setting
+    frames: int = PHRASE
+    history: Codes | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What jobs must have in common to be played in one batch."""
+        played = 0 if self.history is None else self.history.shape[1]
+        return Kind(self.setting, self.frames, played, len(self.asked))
+
+
+class Kind(NamedTuple):
+    """See `Job.kind`; ``played`` is the length of the history, ``words`` that of the prompt."""
+
+    setting: Setting
+    frames: int
+    played: int
+    words: int
+
+
+@cache
+def shared_model(weights: Path | None) -> StaticModel:
+    """The model of these weights, None for the packaged ones; loaded once in a process."""
+    return StaticModel(load_mini(weights)[0])
+
+
+def play(jobs: Sequence[Job], weights: Path | None = None) -> list[Codes]:
+    """Codes int64 [seeds, frames, 8] of each job, made in one batch: overhead is paid once.
+
+    The jobs must be of one `kind`.
+    """
+    model, kind = shared_model(weights), jobs[0].kind
+    prompts = [prompt_ids(job.asked) for job in jobs]
+    seeds = [seed for job in jobs for seed in job.seeds]
+    counts = [len(job.seeds) for job in jobs]
+    first = PromptTokens(prompts[0], (), clock_id(0))
+    loop = FrameLoop(model, [first], seeds, kind.frames, policy=POLICY)
+    takes = zip(prompts, counts, strict=True)
+    loop.tag_takes([prompt for prompt, count in takes for _ in range(count)])
+    histories = [job.history for job in jobs if job.history is not None]
+    history = np.concatenate(histories) if histories else None
+    loop.prefill(history, clock_ids(kind.played) if histories else None)
+    knobs = KnobTensors.create(kind.setting.cfg, kind.setting.temperature, kind.setting.top_k)
+    new = [loop.step(knobs, clock_id(frame)) for frame in range(kind.played, kind.frames)]
+    codes = np.stack(new, axis=1)
+    whole = codes if history is None else np.concatenate([history, codes], axis=1)
+    return np.split(whole, np.cumsum(counts)[:-1])
+
+
+def batches(jobs: Sequence[Job]) -> list[list[Job]]:
+    """``jobs`` in their order, neighbours of one kind together, of `TAKES` takes at most."""
+    out: list[list[Job]] = []
+    for job in jobs:
+        last = out[-1] if out else []
+        takes = sum(len(other.seeds) for other in [*last, job])
+        if last and last[0].kind == job.kind and takes <= TAKES:
+            last.append(job)
+        else:
+            out.append([job])
+    return out
+
+
+class ClipSampler:
+    """Plays jobs in ``workers`` processes of one thread each; a context manager. One thread."""
+
+    def __init__(self, weights: Path | None = None, workers: int = 1) -> None:
+        self._weights = weights
+        self._pool = (
+            ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+            if workers > 1
+            else None
+        )
+        self._known: dict[tuple[tuple[str, ...], int, Setting], Codes] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def play(self, jobs: Sequence[Job]) -> list[Codes]:
+        """The clips of each job, in their order."""
+        many = batches(jobs)
+        weights = [self._weights] * len(many)
+        done = (self._pool.map if self._pool else map)(play, many, weights)
+        return [codes for batch in done for codes in batch]
+
+    def clips(self, genres: Iterable[str], count: int, setting: Setting) -> dict[str, Codes]:
+        """``count`` clips of eight bars by genre, seeds 0..count-1; remembered: do not write.
+
+        At cfg 0 no row hears its prompt, so all genres have the same clips.
+        """
+        wanted = {genre: () if setting.cfg == 0 else (genre,) for genre in genres}
+        missing = [
+            asked
+            for asked in dict.fromkeys(wanted.values())
+            if (asked, count, setting) not in self._known
+        ]
+        jobs = [Job(asked, tuple(range(count)), setting) for asked in missing]
+        for asked, codes in zip(missing, self.play(jobs), strict=True):
+            self._known[asked, count, setting] = codes
+        return {genre: self._known[asked, count, setting] for genre, asked in wanted.items()}
