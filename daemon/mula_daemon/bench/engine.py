@@ -3,6 +3,9 @@
 Runs the engine in this process, without daemon, OSC or disk. A frame's time is split
 where the engine yields: up to its Frame it samples codes, after that it renders audio.
 RTF is compute seconds per audio second, warm.
+
+With ``--engine heartmula --random-weights`` no checkpoint is needed: the language model alone, at
+a true size, in each precision, against a plain eager implementation (see `frame_speed`).
 """
 
 from __future__ import annotations
@@ -27,8 +30,26 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--bars", type=int, default=16)
     made.add_argument("--bpm", type=float, default=120.0)
     made.add_argument("--takes", type=int, default=1)
+    made.add_argument(
+        "--precision",
+        default="",
+        metavar="NAME,...",
+        help="HeartMuLa's weights: float32, bfloat16, int8, int4; several with --random-weights "
+        "(default there: float32,bfloat16,int8 on a CPU, bfloat16,int8,int4 on a GPU)",
+    )
+    random = made.add_argument_group("speed of HeartMuLa without its weights")
+    random.add_argument("--random-weights", action="store_true")
+    random.add_argument("--size", default="170m", choices=("toy", "170m", "3b"))
+    random.add_argument("--frames", type=int, default=40, help="frames to time (default 40)")
+    random.add_argument("--device", default="", metavar="cpu|cuda|mps")
+    random.add_argument("--threads", type=int, default=0, help="on a CPU (default: torch's own)")
+    random.add_argument("--no-eager", action="store_true", help="time our own code only")
     parsed = made.parse_args(argv)
-    engine = build(EngineSpec(parsed.engine, parsed.checkpoint))
+    if parsed.random_weights:
+        if parsed.engine != "heartmula":
+            made.error("--random-weights is for --engine heartmula")
+        return random_weights(parsed)
+    engine = build(EngineSpec(parsed.engine, parsed.checkpoint, parsed.precision or "auto"))
     start = perf_counter()
     engine.warm_up()
     warm_up_s = perf_counter() - start
@@ -51,6 +72,32 @@ def main(argv: Sequence[str]) -> int:
             **figures,
             **limit(engine, figures["sampling_ms"]["p50"]),
         }
+    )
+    return 0
+
+
+def random_weights(parsed: argparse.Namespace) -> int:
+    """The language model alone, on random weights."""
+    import torch
+
+    from mula_daemon.bench import frame_speed
+    from mula_daemon.engine.precision import precision_of
+
+    if parsed.threads:
+        torch.set_num_threads(parsed.threads)
+    device = torch.device(parsed.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    usual = "bfloat16,int8,int4" if device.type == "cuda" else "float32,bfloat16,int8"
+    names = (parsed.precision or usual).split(",")
+    precisions = [precision_of(name.strip(), device) for name in names]
+    print_json(
+        frame_speed.run(
+            parsed.size,
+            precisions,
+            frames=parsed.frames,
+            takes=parsed.takes,
+            eager=not parsed.no_eager,
+            device=device,
+        )
     )
     return 0
 

@@ -33,11 +33,10 @@ from mula_daemon.engine.heartmula.prompt import PromptEncoder
 from mula_daemon.engine.lm import Flavour, LMConfig
 from mula_daemon.engine.sampling import KnobTensors
 from mula_daemon.engine.static_model import StaticModel
+from mula_daemon.releases import CODEC, MODEL
 
 BAR = 1e-4  # largest absolute difference of a logit that passes
 CODEC_BAR = 1e-3  # largest relative L2 distance of a waveform that passes
-MODEL = "HeartMuLa-oss-3B"
-CODEC = "HeartCodec-oss"
 SIZES = ("l", "h", "kv", "d", "i")  # of a stack, behind its letter in the reference's dims
 
 

@@ -1,0 +1,166 @@
+"""``mula bench codec``: HeartCodec's streaming decode against its full decode, over a grid.
+
+For each setting: the log-mel distance to a full decode of the same codes, how fast it is (compute
+seconds per audio second), and how long the first sound takes. A full decode with another seed is
+measured too: no stream can be expected to come closer than two full decodes are to each other.
+
+Codes should be a clip's own (--codes, or --clip with its id). Random ones give the right speed, but
+their sound is noise, so their distances say little. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from mula_bridge.errors import BadInput
+from mula_daemon.bench.figures import print_json
+from mula_daemon.bench.log_mel import WINDOW, log_mel_distance_db
+from mula_daemon.engine.base import Samples
+from mula_daemon.engine.heartmula.codec.codec import GeneratorNoise, HeartCodec
+from mula_daemon.engine.heartmula.streaming import StreamingDecoder, StreamSettings
+from mula_daemon.releases import CODEC
+
+FRAME_S: Final = 0.08
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure the grid, print a line for each setting and one JSON line."""
+    made = argparse.ArgumentParser(
+        prog="mula bench codec",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--checkpoint", required=True, type=Path, metavar="DIR")
+    made.add_argument("--codes", type=Path, metavar="FILE", help="a clip's .npz of codes")
+    made.add_argument("--clip", metavar="ID", help="a clip of the library, by its id")
+    made.add_argument(
+        "--folder", type=Path, metavar="DIR", help="the library, if not the usual one"
+    )
+    made.add_argument("--seconds", type=float, default=29.76, help="of random codes")
+    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    made.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    made.add_argument("--first", type=int, default=StreamSettings.first, metavar="FRAMES")
+    made.add_argument("--context", type=_whole, default=[25, 52], metavar="N,...")
+    made.add_argument("--hop", type=_whole, default=[12, 25, 50], metavar="N,...")
+    made.add_argument("--steps", type=_whole, default=[10, 5, 3], metavar="N,...")
+    made.add_argument("--guidance", type=_numbers, default=[1.25, 1.0], metavar="X,...")
+    parsed = made.parse_args(argv)
+    dtype = getattr(torch, parsed.dtype)
+    codec = HeartCodec.load(parsed.checkpoint.expanduser() / CODEC, parsed.device, dtype)
+    codes, what = _codes(parsed, codec)
+    grid = [
+        StreamSettings(parsed.first, context, hop, steps, guidance)
+        for context, hop, steps, guidance in product(
+            parsed.context, parsed.hop, parsed.steps, parsed.guidance
+        )
+    ]
+    figures = measure(codec, codes, grid)
+    for row in figures["grid"]:
+        print(
+            f"context {row['context']:>3}  hop {row['hop']:>3}  steps {row['steps']:>2}  "
+            f"guidance {row['guidance']:<5g} {row['log_mel_db']:6.2f} dB  RTF {row['rtf']:.3f}"
+        )
+    print_json(
+        {
+            "bench": "codec",
+            "checkpoint": parsed.checkpoint.name,
+            "device": parsed.device,
+            "dtype": parsed.dtype,
+            "codes": what,
+            **figures,
+        }
+    )
+    return 0
+
+
+def measure(codec: HeartCodec, codes: np.ndarray, grid: Sequence[StreamSettings]) -> dict[str, Any]:
+    """The figures for ``codes`` [codebooks, frames]; distances in dB, RTF in compute seconds per
+    audio second. Raises BadInput for a clip too short to compare."""
+    audio_s = codes.shape[1] * codec.config.samples_per_frame / codec.sample_rate
+    if codes.shape[1] * codec.config.samples_per_frame < WINDOW:
+        raise BadInput(f"{codes.shape[1]} frames are too short to compare")
+    warm = codec.device.type != "cpu"  # a CPU has no kernels to load, and no time to waste
+    full, full_s = _timed(lambda: codec.decode(codes, torch.Generator().manual_seed(0)), warm)
+    other = codec.decode(codes, torch.Generator().manual_seed(1))
+    rows = []
+    for settings in grid:
+        sound, seconds = _timed(lambda settings=settings: stream(codec, codes, settings), warm)
+        rows.append(
+            {
+                "first": settings.first,
+                "context": settings.context,
+                "hop": settings.hop,
+                "steps": settings.steps,
+                "guidance": settings.guidance,
+                "log_mel_db": round(log_mel_distance_db(full, sound, codec.sample_rate), 3),
+                "rtf": round(seconds / audio_s, 4),
+            }
+        )
+    return {
+        "audio_s": round(audio_s, 2),
+        "full_rtf": round(full_s / audio_s, 4),
+        "floor_db": round(log_mel_distance_db(full, other, codec.sample_rate), 3),
+        "limit": "two full decodes with different seeds are floor_db apart",
+        "grid": rows,
+    }
+
+
+def stream(codec: HeartCodec, codes: np.ndarray, settings: StreamSettings) -> Samples:
+    """A streaming decode from beginning to end, frame by frame."""
+    noise = GeneratorNoise(torch.Generator().manual_seed(0))
+    decoder = StreamingDecoder(codec, noise, settings)
+
+    def pieces() -> Iterator[torch.Tensor]:
+        for frame in codes.T:
+            yield decoder.push(frame[:, None])
+        yield decoder.finish()
+
+    samples: Samples = torch.cat([piece.cpu() for piece in pieces()]).numpy()
+    return samples
+
+
+def _timed(work: Any, warm: bool) -> tuple[Samples, float]:
+    """What ``work`` makes, and how long it takes; with ``warm`` the second time."""
+    if warm:
+        work()
+    start = perf_counter()
+    made: Samples = work()  # it ends with a copy to the host, so nothing is left running
+    return made, perf_counter() - start
+
+
+def _codes(parsed: argparse.Namespace, codec: HeartCodec) -> tuple[np.ndarray, str]:
+    """[codebooks, frames], and what they are."""
+    if parsed.clip is not None:
+        from mula_daemon.clips import Library
+        from mula_daemon.default_folder import default_folder
+
+        clip = Library(parsed.folder or default_folder().folder).find(parsed.clip)
+        return _known(clip.codes(), codec), f"clip {parsed.clip}"
+    if parsed.codes is not None:
+        with np.load(parsed.codes) as stored:
+            return _known(stored["codes"], codec), parsed.codes.name
+    frames = max(1, round(parsed.seconds / FRAME_S))
+    size = (codec.config.quantisers, frames)
+    return np.random.default_rng(0).integers(0, codec.config.codebook_size, size), "random"
+
+
+def _known(codes: np.ndarray, codec: HeartCodec) -> np.ndarray:
+    """[frames, codebooks] as they are stored -> [codebooks, frames], up to where a take ended."""
+    ends = (codes >= codec.config.codebook_size).any(axis=1)
+    return codes[: int(ends.argmax()) if ends.any() else len(codes)].T
+
+
+def _whole(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]

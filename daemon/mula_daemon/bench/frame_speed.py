@@ -1,0 +1,251 @@
+"""How long a frame of HeartMuLa's language model takes, on random weights of the true size.
+
+Every precision asked for is timed, and a plain eager implementation (`eager_step`), in one run: on
+a CPU in turns of a few frames each, so that whatever else the machine does falls on all of them.
+On a GPU one after another, so that each has its own peak memory. RTF is compute seconds per audio
+second of the language model alone, warm; a frame lasts 80 ms.
+
+The limit is memory bandwidth: a frame cannot be quicker than reading its weights, and the keys and
+values of all positions, once per use. The floor is measured here and now.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from mula_daemon.bench.eager_step import EagerStep
+from mula_daemon.bench.figures import percentile, spread
+from mula_daemon.bench.random_model import SIZES, random_model
+from mula_daemon.engine.frame_loop import FrameLoop, PromptTokens
+from mula_daemon.engine.lm import LMConfig
+from mula_daemon.engine.precision import Precision
+from mula_daemon.engine.sampling import KnobTensors
+from mula_daemon.engine.static_model import StaticModel
+
+FRAME_MS: Final = 80.0
+TURN: Final = 4
+"""Frames that one of them makes before it is the next one's turn."""
+
+WARM_UP: Final = 4
+"""Frames made before the clock counts."""
+
+COMPARED: Final = 12
+"""Frames on which the logits of the precisions are compared."""
+
+CFG, TEMPERATURE, TOP_K = 1.5, 1.0, 50
+PROMPT: Final = PromptTokens([1] * 60, [1] * 60)
+GOALS: Final = {"3b": "language model under 8 ms a frame on an H100, in bfloat16"}
+
+
+@dataclass
+class Contender:
+    """Something that makes frames. ``frame`` makes one, to its end."""
+
+    name: str
+    frame: Callable[[], object]
+    nbytes: int = 0  # read for each frame
+    times: list[float] = field(default_factory=list)  # ms
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, frames: int, counted: bool = True) -> None:
+        for _ in range(frames):
+            start = perf_counter()
+            self.frame()
+            if counted:
+                self.times.append((perf_counter() - start) * 1e3)
+
+
+def run(
+    size: str,
+    precisions: Sequence[Precision],
+    *,
+    frames: int = 40,
+    takes: int = 1,
+    eager: bool = True,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The figures of the JSON line. The eager implementation makes one take only."""
+    config = SIZES[size]
+    against: list[tuple[Tensor, Tensor]] = []  # codes and logits of the first precision's frames
+    finest = precisions[0].storage(device)
+    makers: list[Callable[[], Contender]] = [
+        lambda precision=precision: _ours(  # type: ignore[misc]
+            config, precision, finest, frames, takes, device, against
+        )
+        for precision in precisions
+    ]
+    if eager and takes == 1:
+        makers.append(lambda: _eager(config, device))
+    groups = [makers] if device.type == "cpu" else [[maker] for maker in makers]
+    done: list[Contender] = []
+    for group in groups:
+        done += _race([make() for make in group], frames, device)
+    return _figures(size, done, takes, device)
+
+
+def _ours(
+    config: LMConfig,
+    precision: Precision,
+    storage: torch.dtype,
+    frames: int,
+    takes: int,
+    device: torch.device,
+    against: list[tuple[Tensor, Tensor]],
+) -> Contender:
+    _say(f"packing {precision} weights")
+    model = StaticModel(random_model(config, device, storage), device, precision, release=True)
+    knobs = KnobTensors.create(CFG, TEMPERATURE, TOP_K, device=device)
+    facts = _compare(model, knobs, against)
+    loop = FrameLoop(model, [PROMPT], list(range(takes)), frames + WARM_UP)
+    loop.prefill()
+    cache = config.backbone.layers * 2 * config.backbone.kv_heads * config.backbone.head_dim
+    positions = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids) + frames // 2
+    width = torch.finfo(model.dtype).bits // 8
+    made = Contender(
+        precision.value,
+        lambda: loop.step(knobs),
+        model.frame_nbytes + 2 * takes * cache * positions * width,
+    )
+    made.facts = {"weights": sorted(_kinds(model)), **facts}
+    return made
+
+
+def _kinds(model: StaticModel) -> set[str]:
+    layers = (*model.backbone.layers, *model.decoder.layers)
+    return {product.kind for layer in layers for product in layer}
+
+
+def _compare(
+    model: StaticModel, knobs: KnobTensors, against: list[tuple[Tensor, Tensor]]
+) -> dict[str, Any]:
+    """Logits on the same codes as the first precision's: relative L2, and equal best codes."""
+    first = not against
+    loop = FrameLoop(model, [PROMPT], [0], COMPARED, keep_logits=True)
+    loop.prefill()
+    distances, agreed = [], []
+    for frame in range(COMPARED):
+        if first:
+            codes = torch.from_numpy(loop.step(knobs))
+            assert loop.logits is not None
+            against.append((codes, loop.logits.float().cpu()))
+            continue
+        codes, wanted = against[frame]
+        loop.force(codes.numpy())
+        assert loop.logits is not None
+        ours = loop.logits.float().cpu()  # [C, R, V]
+        distances.append(float((ours - wanted).norm() / wanted.norm()))
+        agreed.append((ours.argmax(-1) == wanted.argmax(-1)).float().mean())
+    if first:
+        return {}
+    return {
+        "logit_error": round(sum(distances) / len(distances), 5),
+        "top1_agreement": round(float(torch.stack(agreed).mean()), 4),
+    }
+
+
+def _eager(config: LMConfig, device: torch.device) -> Contender:
+    _say("setting the eager implementation up")
+    step = EagerStep(random_model(config, device, torch.float32))
+    length = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids)
+    ids = torch.ones(2, length, dtype=torch.int64, device=device)
+    hidden = step.prefill(step.model.embed_prompt(ids))
+    top_k = min(TOP_K, config.audio_vocab)
+    position = length - 1
+
+    def frame() -> None:
+        nonlocal hidden, position
+        codes = step.frame(hidden, CFG, TEMPERATURE, top_k)
+        position += 1
+        hidden = step.advance(codes, position)
+        codes.cpu()
+
+    return Contender("eager", frame)
+
+
+def _race(contenders: list[Contender], frames: int, device: torch.device) -> list[Contender]:
+    """Let them make ``frames`` frames each, in turns."""
+    for contender in contenders:
+        contender.run(WARM_UP, counted=False)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    _say(f"timing {', '.join(contender.name for contender in contenders)}")
+    for start in range(0, frames, TURN):
+        for contender in contenders:
+            contender.run(min(TURN, frames - start))
+    for contender in contenders:
+        if device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(device)
+            contender.facts["peak_memory_mb"] = round(peak / 1e6)
+        contender.frame = lambda: None  # lets its memory go
+    return contenders
+
+
+def _figures(size: str, done: list[Contender], takes: int, device: torch.device) -> dict[str, Any]:
+    bandwidth = read_bandwidth(device)
+    modes: dict[str, Any] = {}
+    middles = {one.name: percentile(one.times, 50) for one in done}
+    eager = middles.pop("eager", None)
+    for one in done:
+        if one.name == "eager":
+            continue
+        middle = middles[one.name]
+        floor = one.nbytes / bandwidth * 1e3
+        modes[one.name] = {
+            "frame_ms": spread(one.times, 0, 50, 95),
+            "rtf": round(middle / FRAME_MS, 4),
+            "bytes_per_frame": one.nbytes,
+            "floor_ms": round(floor, 3),
+            "share_of_floor": round(floor / middle, 3),
+            **({"speedup_vs_eager": round(eager / middle, 2)} if eager else {}),
+            **one.facts,
+        }
+    best = min(middles, key=lambda name: middles[name])
+    figures: dict[str, Any] = {
+        "bench": "engine",
+        "engine": "heartmula",
+        "weights": "random",
+        "size": size,
+        "device": _name(device),
+        "threads": torch.get_num_threads(),
+        "takes": takes,
+        "frames": len(done[0].times),
+        "limit": "reading the weights and the cache from memory",
+        "read_gb_per_s": round(bandwidth / 1e9, 2),
+        "modes": modes,
+        "best": best,
+    }
+    if eager is not None:
+        slow = next(one for one in done if one.name == "eager")
+        figures["eager_ms"] = spread(slow.times, 0, 50, 95)
+        if Precision.FLOAT32 in middles:
+            figures["speedup_vs_eager_fp32"] = round(eager / middles[Precision.FLOAT32], 2)
+        figures["speedup_vs_eager"] = round(eager / middles[best], 2)
+    if size in GOALS:
+        figures["goal"] = GOALS[size]
+    return figures
+
+
+def read_bandwidth(device: torch.device) -> float:
+    """Bytes a second that this device reads from memory, at best of a few tries."""
+    block = torch.ones(2**26, device=device)  # 256 MiB: no cache holds it
+    quickest = float("inf")
+    for _ in range(12):
+        start = perf_counter()
+        block.sum().item()
+        quickest = min(quickest, perf_counter() - start)
+    return block.nbytes / quickest
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
