@@ -33,6 +33,7 @@ from mula_bridge.messages import (
     SetTags,
 )
 from mula_daemon.app import App, running
+from mula_daemon.bench import latency_audio
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.config import load_config
 from mula_daemon.trace import FrameTrace
@@ -46,7 +47,22 @@ def main(argv: Sequence[str]) -> int:
     made = argparse.ArgumentParser(prog="mula bench latency", description=__doc__)
     made.add_argument("--engine", default="mini")
     made.add_argument("--seconds", type=float, default=10.0)
+    made.add_argument(
+        "--audio",
+        action="store_true",
+        help="from the OSC packet to the changed sample at a JACK port",
+    )
+    made.add_argument("--changes", type=int, default=200, help="with --audio: how many")
+    made.add_argument("--period", type=int, default=512, help="with --audio: the JACK server's")
+    made.add_argument("--buffer", default="30", help="with --audio: --audio-buffer, ms")
+    made.add_argument("--lead", default="125", help="with --audio: --live-lead, ms")
+    made.add_argument("--figure", default="", metavar="PNG", help="with --audio: a histogram")
     parsed = made.parse_args(argv)
+    if parsed.audio:
+        settings = {"audio_buffer": parsed.buffer, "live_lead": parsed.lead}
+        return latency_audio.run(
+            parsed.engine, parsed.changes, settings, parsed.period, parsed.figure
+        )
     trace, busy = FrameTrace(), KeepBusy()
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(

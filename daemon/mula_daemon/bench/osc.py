@@ -3,20 +3,26 @@
 A child process sends, unpaced and then at 20,000 messages a second. Every server
 has the same receive buffer, knows the same addresses, and does the same with a
 message: clamp and store. ``acknowledging`` is ours once more, sending every effective
-value back, as the daemon does. CPU is that of this whole process, per message received.
+value back, as the daemon does. CPU is that of this whole process, per message received;
+of those, ours handles only the last of each knob that waited (``handled``), as it must.
 ``handling`` leaves sockets and threads out: packet in, knob set, by our Dispatch and by
-python-osc's Dispatcher, in turn in one thread.
+python-osc's Dispatcher, in turn in one thread. ``ping_while_flooded`` are the round trips
+of a third process while the child sends as fast as it can.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
+import random
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing.synchronize import Barrier
 from time import perf_counter, process_time, sleep, thread_time
 from typing import Any
@@ -30,7 +36,7 @@ from mula_bridge.osc_dispatch import Dispatch
 from mula_bridge.osc_ports import RECEIVE_BUFFER
 from mula_bridge.osc_readers import Request
 from mula_bridge.osc_server import OscServer
-from mula_daemon.bench.figures import print_json
+from mula_daemon.bench.figures import print_json, spread
 
 BURST = 40_000
 RATE = 20_000
@@ -45,7 +51,9 @@ class StandInSession:
 
     def __init__(self, server: OscServer | None = None) -> None:
         self.knobs = {name: knob.default for name, knob in KNOBS.items()}
-        self.received = 0
+        self.handled = 0
+        self.came: Callable[[], int] = lambda: self.handled
+        """How many messages came in; ours knows of those that the next one replaced."""
         self._server = server
 
     def emit(self, command: Command, origin: Origin) -> None:
@@ -60,7 +68,7 @@ class StandInSession:
     def set(self, name: str, value: object) -> None:
         """One knob."""
         self.knobs[name] = KNOBS[name].coerce(value)
-        self.received += 1
+        self.handled += 1
 
 
 Running = tuple[StandInSession, int]
@@ -73,6 +81,7 @@ def mulabridge(*, acknowledging: bool = False) -> Iterator[Running]:
     """Our server."""
     server = OscServer(port=0)
     session = StandInSession(server if acknowledging else None)
+    session.came = lambda: server.counters.datagrams
     server.start(session.emit)
     try:
         yield session, server.port
@@ -142,6 +151,10 @@ def main(argv: Sequence[str]) -> int:
             "handling": handling(),
             "burst": burst,
             "paced": {"messages_per_second": RATE, **paced},
+            "ping_while_flooded": {
+                "knobs": pinged(parsed.seconds, garbage=False),
+                "garbage": pinged(parsed.seconds, garbage=True),
+            },
             "times_our_cpu": {"burst": ratios(burst), "paced": ratios(paced)},
         }
     )
@@ -160,14 +173,57 @@ def measure(contender: Contender, count: int, rate: int) -> dict[str, Any]:
         sender.join()
         _until_quiet(session)
         cpu = process_time() - cpu
-    received = session.received
+    received = session.came()
     return {
         "sent": count,
         "received": received,
+        "handled": session.handled,
         "lost": count - received,
         "last_value_right": session.knobs["cfg"] == LAST,
         "cpu_us_per_message": round(cpu / max(1, received) * 1e6, 2),
     }
+
+
+def pinged(seconds: float, *, garbage: bool) -> dict[str, Any]:
+    """Round trips of pings while another process floods unpaced, and acknowledgements go out."""
+    spawn = multiprocessing.get_context("spawn")
+    with mulabridge(acknowledging=True) as (session, port):
+        sender = spawn.Process(target=flood, args=(port, seconds + 2, garbage))
+        sender.start()
+        sleep(1.0)
+        client = [sys.executable, "-m", "mula_daemon.bench.osc_ping_client"]
+        done = subprocess.run(
+            [*client, "127.0.0.1", str(port), str(seconds)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        sender.join()
+        _until_quiet(session)
+    notes = json.loads(done.stdout)
+    times = notes["round_trips_ms"]
+    return {
+        "messages_per_second": round(session.came() / (seconds + 2)),
+        "lost": notes["lost"],
+        "round_trip_ms": spread(times, 50, 99, 99.9, 100) if times else {},
+        "over_10_ms": sum(time > 10 for time in times),
+        "of": len(times),
+    }
+
+
+def flood(port: int, seconds: float, garbage: bool) -> None:
+    """The child process: as many as one sender manages."""
+    rng = random.Random(0)
+    packets = [encode(ADDRESS, (1.0 + index / 1000,)) for index in range(4000)]
+    if garbage:
+        packets = [rng.randbytes(rng.randrange(200)) for _ in packets]
+    end = perf_counter() + seconds
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", port))
+        while perf_counter() < end:
+            for packet in packets:
+                with suppress(OSError):  # the kernel has no room for more
+                    peer.send(packet)
 
 
 def handling(packets: int = 20_000, turns: int = 5) -> dict[str, Any]:
@@ -191,7 +247,7 @@ def handling(packets: int = 20_000, turns: int = 5) -> dict[str, Any]:
         )
         for _ in range(turns)
     ]
-    assert ours.received == theirs.received == packets * turns
+    assert ours.handled == theirs.handled == packets * turns
     mine, other = (min(column) for column in zip(*pairs, strict=True))
     return {
         "mulabridge_us": round(mine, 2),
@@ -242,8 +298,8 @@ def send(port: int, count: int, rate: int, start: Barrier) -> None:
 
 def _until_quiet(session: StandInSession) -> None:
     seen = -1
-    while session.received != seen:
-        seen = session.received
+    while session.came() != seen:
+        seen = session.came()
         sleep(QUIET_S)
 
 

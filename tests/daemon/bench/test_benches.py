@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mula_daemon.bench.figures import percentile, spread
 from mula_daemon.cli import main
+from support.jack_server import why_no_jack
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -32,6 +33,25 @@ def test_latency(capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["knobs_lost"] == 0
     assert figures["pings_lost"] == 0
     assert set(figures) >= {"round_trip_ms", "knob_to_frame_ms", "frames_to_apply"}
+
+
+@pytest.mark.slow
+@pytest.mark.jack
+@pytest.mark.skipif(bool(why_no_jack()), reason=why_no_jack() or "jack")
+def test_audition(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "audition", "--rounds", "2"]) == 0
+    figures = last_line(capsys)
+    assert figures["rounds"] == 2
+    assert set(figures) >= {"first_sound_ms", "goal_p95_ms", "underruns", "limit"}
+
+
+@pytest.mark.slow
+def test_sound(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "sound", "--clips", "2", "--takes", "2", "--bars", "1"]) == 0
+    figures = last_line(capsys)
+    assert figures["clips"] == figures["exact"] == figures["in_key"] == figures["seamless"] == 2
+    assert isinstance(figures["stems_error"], float) and figures["stems_error"] < 1e-5
+    assert isinstance(figures["dbtp_max"], float) and figures["dbtp_max"] <= -0.9
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 100))

@@ -1,0 +1,138 @@
+"""What is heard at the JACK port that the daemon plays to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mula_bridge.errors import MulaError, Unavailable
+from mula_daemon.bench.jack_dummy import RATE
+from mula_daemon.engine.base import Samples
+
+_WINDOW: Final = 64
+_PATIENCE_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What was heard: float32 [n, 2], and perf_counter_ns of every frame at the port."""
+
+    sound: Samples
+    times: NDArray[np.int64]
+    """[buffers, 2]: first frame, and when it was handed over."""
+
+    def ns_at(self, frame: int) -> int:
+        """When ``frame`` was at the port: from the earliest of the buffers near it, because a
+        callback may be late and never early."""
+        place = int(np.searchsorted(self.times[:, 0], frame, "right")) - 1
+        near = self.times[max(0, place - _WINDOW) : place + _WINDOW]
+        offset = int((near[:, 1] - near[:, 0] * 1_000_000_000 // RATE).min())
+        return offset + frame * 1_000_000_000 // RATE
+
+    def frame_at(self, ns: int) -> int:
+        """The frame that was at the port at ``ns``."""
+        place = int(np.searchsorted(self.times[:, 1], ns)) - 1
+        first = int(self.times[max(0, place), 0])
+        return first + (ns - self.ns_at(first)) * RATE // 1_000_000_000
+
+
+class Ear:
+    """Listens in a process of its own, from ``connect`` to ``stop``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "heard.f32"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mula_daemon.bench.ear", str(self._path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdout is not None
+        if self._process.stdout.readline().strip() != b"listening":
+            raise Unavailable("no JACK client could be made to listen with")
+
+    def connect(self) -> None:
+        """Plug the daemon's output into it. Raises Unavailable when there is none."""
+        for side in ("0", "1"):
+            player, ear = _port(f":out_{side}"), _port(f":in_{side}")
+            subprocess.run(["jack_connect", player, ear], check=True, capture_output=True)
+
+    def stop(self) -> Capture:
+        """What it heard."""
+        with self._process:  # closes its input, at which it ends
+            pass
+        times = np.fromfile(self._path.with_name(self._path.name + ".times"), np.int64)
+        sound = np.memmap(self._path, np.float32, "r")
+        return Capture(sound.reshape(-1, 2), times.reshape(-1, 2))
+
+
+class Tape:
+    """JACK's own recorder at the daemon's port, for ``seconds``: plain C, and yet it may be late
+    for a period on a busy machine, so use two and see whether they agree."""
+
+    def __init__(self, folder: Path, seconds: int, number: int = 0) -> None:
+        self._path = folder / f"tape{number}.wav"
+        ports = [port for port in _ports() if port.endswith((":out_0", ":out_1"))]
+        before = _recorders()
+        options = ("-d", str(seconds), "-b", "32", "-B", "262144")
+        self._process = subprocess.Popen(
+            ["jack_rec", "-f", str(self._path), *options, *ports],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        _wait_for(lambda: _recorders() > before, "jack_rec did not start")
+
+    def stop(self) -> Samples:
+        """All of it, float32 [n, 2], once its seconds are over. Raises MulaError when it had to
+        leave something out."""
+        import soundfile
+
+        _, said = self._process.communicate(timeout=60)
+        if b"overrun" in said:
+            raise MulaError("jack_rec could not keep up: try a longer --period")
+        with soundfile.SoundFile(self._path) as file:
+            sound = np.lib.format.open_memmap(
+                self._path.with_suffix(".npy"), "w+", np.float32, (file.frames, 2)
+            )
+            for start in range(0, file.frames, 1 << 20):
+                part = file.read(1 << 20, dtype="float32", always_2d=True)
+                sound[start : start + len(part)] = part
+        return sound
+
+
+def _ports() -> list[str]:
+    done = subprocess.run(["jack_lsp"], capture_output=True, text=True, check=False)
+    return done.stdout.split("\n")[:-1] if done.returncode == 0 else []
+
+
+def _port(ending: str) -> str:
+    """The port of that ending, once there is one. Raises Unavailable."""
+    found: list[str] = []
+
+    def look() -> bool:
+        # A busy server may refuse to answer now and then.
+        found[:] = [port for port in _ports() if port.endswith(ending)]
+        return bool(found)
+
+    _wait_for(look, f"no JACK port ends in {ending}: nothing plays, or nothing listens")
+    return found[0]
+
+
+def _recorders() -> int:
+    return sum("jackrec" in port for port in _ports())
+
+
+def _wait_for(holds: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + _PATIENCE_S
+    while not holds():
+        if time.monotonic() > end:
+            raise Unavailable(otherwise)
+        time.sleep(0.1)
