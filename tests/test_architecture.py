@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -56,8 +56,14 @@ def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == ""
     times = []
-    for _ in range(5):
-        start = perf_counter()
+    for _ in range(5):  # in processor time, which a busy machine does not stretch
+        start = children_seconds()
         subprocess.run([MULA, "--help"], capture_output=True, check=True)
-        times.append(perf_counter() - start)
+        times.append(children_seconds() - start)
     assert min(times) < 0.3
+
+
+def children_seconds() -> float:
+    """Processor time of the child processes that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system

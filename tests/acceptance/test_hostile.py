@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
-import threading
+import subprocess
+import sys
 from pathlib import Path
-from time import monotonic, perf_counter, sleep
+from time import monotonic, sleep
 
 import psutil
 import pytest
 
 from mula_bridge.osc import encode
 from mula_bridge.osc_client import OscClient
+from mula_daemon.bench.figures import percentile
 from mula_daemon.clips import Library
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
@@ -64,8 +67,7 @@ def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> No
             client.send("/mula/knob/pace", 1.0)
             client.send("/mula/generate", "flooded")
             daemon.wait_for("job flooded running")
-            over = threading.Event()
-            answered = ping_until(over, port)
+            pings = pings_in_a_process(port, SECONDS - 2)
             end = monotonic() + SECONDS
             settled = 0  # what the daemon takes once its bounded buffers are full
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
@@ -82,34 +84,40 @@ def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> No
                 # What the kernel's buffer drops is the newest: let it drain before the last one.
                 sleep(0.5)
                 flood.send(encode("/mula/knob/cfg", (LAST,)))
-            over.set()
+            said, _ = pings.communicate(timeout=30)
             grown = process.memory_info().rss - settled
             daemon.wait_for("clip techno_120bpm", timeout=60)
             client.send("/mula/knob/cfg")
             values = [args for address, args in client.replies(1.0) if address == "/mula/knob/cfg"]
+            dropped = dropped_by_the_kernel(port) / sent
     assert sent > 100_000
     assert values[-1] == (LAST,)
     (clip,) = Library(tmp_path).clips()
     assert clip.codes().shape == (16 * 16, 8)
     assert settled
-    assert grown < 10e6
-    assert answered  # most pings drown in the kernel's buffer, but the daemon is there
+    # The allocator wanders by some 20 MB; ten bytes kept of each packet would be more than this.
+    assert grown < 32e6
+    answered = json.loads(said)
+    # A sender with a core to itself outruns any receiver: what the kernel drops, pings among it,
+    # the daemon never sees. What it does see it answers.
+    pinged = answered["lost"] + len(answered["round_trips_ms"])
+    assert answered["lost"] / pinged <= 0.05 + 1.5 * dropped
+    assert dropped < 0.6
+    assert percentile(answered["round_trips_ms"], 50) < 10
 
 
-def ping_until(over: threading.Event, port: int) -> list[float]:
-    """Round trips in seconds, in a thread, until ``over``; the list fills as it goes."""
-    times: list[float] = []
+def dropped_by_the_kernel(port: int) -> int:
+    """Datagrams for ``port`` that found no room in its buffer, on Linux; 0 elsewhere."""
+    try:
+        sockets = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return 0
+    columns = [line.split() for line in sockets]
+    return sum(int(one[-1]) for one in columns if int(one[1].split(":")[1], 16) == port)
 
-    def run() -> None:
-        with OscClient("127.0.0.1", port) as client:
-            while not over.is_set():
-                start = perf_counter()
-                client.send("/mula/ping", start)
-                for address, _ in client.replies(1.0):
-                    if address == "/mula/pong":
-                        times.append(perf_counter() - start)
-                        break
-                sleep(0.05)
 
-    threading.Thread(target=run, daemon=True).start()
-    return times
+def pings_in_a_process(port: int, seconds: float) -> subprocess.Popen[str]:
+    """A client in a process of its own: sharing the flood's interpreter would delay its clock."""
+    client = "mula_daemon.bench.osc_ping_client"
+    command = [sys.executable, "-m", client, "127.0.0.1", str(port), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
