@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mula_bridge.errors import BadInput, Unavailable, UnknownName
+from mula_bridge.jack_leaving import JackLeaving
 from mula_bridge.midi_reader import Heard, MidiReader
 
 CLIENT: Final = "mulabridge"
@@ -74,6 +75,7 @@ class RtMidi:
             self._in = self._new_input()
             self._out = self._new_output()
         self._reader = MidiReader()
+        self._leaving = JackLeaving() if api == "jack" else None
 
     def inputs(self) -> list[str]:
         """Names of the ports one can listen to; a second one of a name gets ``#2``."""
@@ -88,18 +90,26 @@ class RtMidi:
     def listen(self, name: str, heard: Heard) -> Input:
         """Open an input port, always with a new client: a reopened one hears nothing."""
         with _unavailable():
-            return _Input(_Port(self._new_input(), name, "in"), self._reader, heard)
+            return _Input(self._open(self._new_input(), name, "in"), self._reader, heard)
 
     def speak(self, name: str) -> Output:
         """Open an output port."""
         with _unavailable():
-            return _Port(self._new_output(), name, "out")
+            return self._open(self._new_output(), name, "out")
 
     def close(self) -> None:
         """Leave the MIDI system; ports opened here are closed one by one, before."""
         self._reader.close()
+        if self._leaving is not None:
+            self._leaving.finish()
         self._in.delete()
         self._out.delete()
+
+    def _open(self, client: Any, name: str, port: str) -> _Port:
+        if self._leaving is None:
+            return _Port(client, name, port)
+        self._leaving.changed()
+        return _JackPort(client, name, port, self._leaving)
 
     def _new_input(self) -> Any:
         client = _rtmidi().MidiIn(rtapi=self._api, name=CLIENT)
@@ -133,6 +143,17 @@ class _Port:
     def close(self) -> None:
         self.client.close_port()
         self.client.delete()
+
+
+class _JackPort(_Port):
+    """One on JACK: it is left alone at once, and closed when that is safe."""
+
+    def __init__(self, client: Any, name: str, port: str, leaving: JackLeaving) -> None:
+        super().__init__(client, name, port)
+        self._leaving = leaving
+
+    def close(self) -> None:
+        self._leaving.add(self.client)
 
 
 class _Input:

@@ -17,6 +17,7 @@ from mula_bridge.osc_client import OscClient
 from mula_daemon.clips import Library
 from support.daemon_process import daemon_process
 from support.jack_server import JackServer, jack_server, why_no_jack
+from support.midi_box import leave_jack
 from support.ports import free_udp_port
 
 pytestmark = [
@@ -63,8 +64,7 @@ def test_a_turned_controller_is_in_the_frames_of_the_running_clip(
                 knob_box.send_message([0xB0, CFG_CC, value])
             process.wait_for("clip clip_120bpm")
     finally:
-        knob_box.close_port()
-        knob_box.delete()
+        leave_jack(knob_box)
     (clip,) = Library(tmp_path).clips()
     moves = [(frame, value) for frame, name, value in clip.recipe.knobs.timeline if name == "cfg"]
     assert [round(value, 3) for _, value in moves] == [
@@ -96,8 +96,7 @@ def test_a_touched_control_is_learnt_and_moves_its_knob_from_then_on(
             heard = dict(client.replies(1.0))
             assert heard["/mula/knob/temperature"] == (2.0,)
     finally:
-        box.close_port()
-        box.delete()
+        leave_jack(box)
 
 
 def test_what_is_heard_is_the_clip_without_an_underrun(jack: JackServer, tmp_path: Path) -> None:

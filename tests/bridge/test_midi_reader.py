@@ -131,6 +131,7 @@ import sys, threading, time
 sys.path[:0] = sys.argv[1:]
 import rtmidi
 from support.jack_server import jack_server
+from support.midi_box import leave_jack
 from mula_bridge.midi_backend import RtMidi
 
 with jack_server(256) as server:
@@ -153,8 +154,7 @@ with jack_server(256) as server:
     backend.close()
     done.set()
     thread.join()
-    clock.close_port()
-    clock.delete()
+    leave_jack(clock)
 print("still alive")
 """
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Self
+from typing import Any, Self
 
+from mula_bridge.jack_leaving import REST_SECONDS
 from mula_bridge.messages import Command, Origin, QueryDump
 
 
@@ -34,6 +35,13 @@ class Commands:
     @property
     def commands(self) -> list[Command]:
         return [command for command, _ in self.taken]
+
+
+def leave_jack(client: Any) -> None:
+    """Close an rtmidi port when JACK has nothing to tell any more (see JackLeaving)."""
+    sleep(REST_SECONDS)
+    client.close_port()
+    client.delete()
 
 
 class MidiBox:
@@ -70,8 +78,7 @@ class MidiBox:
 
     def unplug(self) -> None:
         for port in (self._knobs, self._lights):
-            port.close_port()
-            port.delete()
+            leave_jack(port)
 
     def __enter__(self) -> Self:
         return self
