@@ -1,6 +1,7 @@
 # make run    set up, then start the daemon
 # make demo   set up, then prove the main job without a DAW
-# make test   set up, then run the suite in two processes (ARGS="-n 0 tests/..." for one)
+# make test   set up, then run the suite in two processes (ARGS="-n 0 tests/..." for one); one that
+#             dies ends the run: pytest-xdist 3.8 can wait for ever for what replaces it
 # make lint   ruff and mypy
 # make docs   write the generated reference again
 
@@ -21,7 +22,7 @@ demo: $(VENV)/installed
 	$(BIN)/mula demo --folder demo-clips $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --max-worker-restart 0 $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
