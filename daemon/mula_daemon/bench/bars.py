@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
     add_settings(made)
     parsed = made.parse_args(argv)
     settings = {"audio_buffer": parsed.buffer, "live_lead": parsed.lead}
-    with live_player(parsed.engine, parsed.period, **settings) as player:
+    with live_player(parsed.engine, parsed.period, settings) as player:
+        ear = player.listen()
         player.app.emit(StartTransport(), by_bench())
         sleep(_SETTLE_S)
         player.begin()
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         underruns = player.app.speaker.stats().underruns
         player.collect()
         bars = len(player.made) // per_bar
-        found = _bars(player, player.ear.stop(), lines, per_bar)
+        found = _bars(player, ear.stop(), lines, per_bar)
         asked = {line.bpm for line in lines}
         bent = sum(
             not set(player.tempi[bar * per_bar : (bar + 1) * per_bar]) <= asked

@@ -17,6 +17,9 @@ PROBE: Final = 2048
 _CHUNK: Final = 1 << 16
 _NEAR: Final = 1 << 14
 _SHIFT: Final = 1 << 13
+_LOUD: Final = 1e-4
+_STRETCH: Final = 1 << 18
+_TRIES: Final = 10
 _AGAIN: Final = 512
 """So many frames alike in a row, and a fault is over."""
 
@@ -37,18 +40,35 @@ class Fault:
 def place(heard: Samples, played: Samples) -> int:
     """The frame of ``heard`` [n, 2] at which ``played`` [m, 2] begins.
 
-    Raises MulaError when it is not there, sample for sample.
+    Found by the first sound in it; if that was not heard as it was played, by the first sound of
+    a later stretch. Raises MulaError when none is there, sample for sample.
     """
-    loud = np.flatnonzero(np.abs(played[:, 0]) > 1e-4)
-    if not len(loud):
+    starts = _sounds(played)
+    if not starts:
         raise MulaError("nothing but silence was played")
-    first = int(loud[0])
-    probe = np.asarray(played[first : first + PROBE])
-    for start in range(0, len(heard), _CHUNK):
-        at = find(probe, np.asarray(heard[start : start + _CHUNK + PROBE]))
-        if at is not None:
-            return start + at - first
-    raise MulaError("what was played is not in what was heard")
+    for first in starts:
+        probe = np.asarray(played[first : first + PROBE])
+        for start in range(0, len(heard), _CHUNK):
+            at = find(probe, np.asarray(heard[start : start + _CHUNK + PROBE]))
+            if at is not None:
+                return start + at - first
+    loud = sum(np.abs(heard[at : at + _CHUNK]).max() > _LOUD for at in range(0, len(heard), _CHUNK))
+    raise MulaError(
+        "what was played is not in what was heard: "
+        f"of {len(heard) // _CHUNK + 1} blocks of {_CHUNK} frames {loud} had sound in them"
+    )
+
+
+def _sounds(played: Samples) -> list[int]:
+    """Where the first sound is in each of the first stretches of ``played`` that have one."""
+    starts: list[int] = []
+    for begin in range(0, len(played), _STRETCH):
+        loud = np.flatnonzero(np.abs(played[begin : begin + _STRETCH, 0]) > _LOUD)
+        if len(loud):
+            starts.append(begin + int(loud[0]))
+        if len(starts) == _TRIES:
+            break
+    return starts
 
 
 def faults(heard: Samples, played: Samples, offset: int) -> list[Fault]:

@@ -29,7 +29,8 @@ class JackDummy:
     _log: BinaryIO = field(repr=False)
 
     def lost_ms(self) -> float:
-        """How long its clock has stood still so far because the machine was busy."""
+        """How long its clock has stood still so far because the machine was busy, or, if it
+        waits for its clients, because one of them was."""
         return sum(map(int, re.findall(r"XRun = (\d+) usec", _said(self._log)))) / 1e3
 
     def late(self) -> dict[str, int]:
@@ -56,8 +57,12 @@ def jackd(name: str, *options: str) -> list[str]:
 
 
 @contextmanager
-def jack_dummy(period: int) -> Iterator[JackDummy]:
+def jack_dummy(period: int, *, waits: bool = False) -> Iterator[JackDummy]:
     """Run one with ``period`` samples a cycle; this process's own clients find it, too.
+
+    One that ``waits`` ends no cycle before its clients have (JACK's synchronous mode), so that a
+    recorder hears every sample that a player handed over. One that does not, as JACK by itself,
+    skips the cycles of whoever is late.
 
     Raises Unavailable where jackd is not installed or does not start.
     """
@@ -65,7 +70,9 @@ def jack_dummy(period: int) -> Iterator[JackDummy]:
         if shutil.which(tool) is None:
             raise Unavailable(f"there is no {tool} on this machine (install jackd2)")
     with jack_name() as name, tempfile.TemporaryFile() as log, default_server(name) as env:
-        command = jackd(name, "-t", "5000", "-d", "dummy", "-r", str(RATE), "-p", str(period))
+        mode = ("-S",) if waits else ()
+        driver = ("-d", "dummy", "-r", str(RATE), "-p", str(period))
+        command = jackd(name, "-t", "5000", *mode, *driver)
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             end = monotonic() + _START_S

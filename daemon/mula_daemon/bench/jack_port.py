@@ -80,7 +80,7 @@ class Tape:
 
     def __init__(self, folder: Path, seconds: int, number: int = 0) -> None:
         self._path = folder / f"tape{number}.wav"
-        ports = [port for port in _ports() if port.endswith((":out_0", ":out_1"))]
+        ports = [_port(f":out_{side}") for side in "01"]
         before = _recorders()
         options = ("-d", str(seconds), "-b", "32", "-B", "262144")
         self._process = subprocess.Popen(
@@ -95,7 +95,11 @@ class Tape:
         leave something out."""
         import soundfile
 
-        _, said = self._process.communicate(timeout=60)
+        try:
+            _, said = self._process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:  # the server holds it; what it heard is on the disk
+            self._process.kill()
+            _, said = self._process.communicate()
         if b"overrun" in said:
             raise MulaError("jack_rec could not keep up: try a longer --period")
         with soundfile.SoundFile(self._path) as file:

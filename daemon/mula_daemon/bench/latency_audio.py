@@ -49,7 +49,8 @@ class Measured:
 
 def run(engine: str, changes: int, settings: dict[str, str], period: int, figure: str) -> int:
     """Measure and print one JSON line; 1 when a change was not found."""
-    with live_player(engine, period, keep_frames=True, **settings) as player:
+    with live_player(engine, period, settings, keep_frames=True) as player:
+        ear = player.listen()
         player.begin()
         sleep(_SETTLE_S)
         sent = _send(player, changes)
@@ -59,7 +60,7 @@ def run(engine: str, changes: int, settings: dict[str, str], period: int, figure
         recording = player.app.live.recording
         lead_ms = recording.lead_ns / 1e6 if recording is not None else math.nan
         underruns = player.app.speaker.stats().underruns
-        measured = _measured(player, player.ear.stop(), sent)
+        measured = _measured(player, ear.stop(), sent)
     whole = [one.whole for one in measured]
     pitched = [one.by_pitch for one in measured if one.by_pitch is not None]
     result: dict[str, Any] = {

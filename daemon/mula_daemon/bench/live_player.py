@@ -6,7 +6,7 @@ import argparse
 import tempfile
 import threading
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -81,12 +81,11 @@ class Notes:
 
 
 class LivePlayer:
-    """The daemon, the ear, and the frames made so far."""
+    """The daemon, and the frames made so far."""
 
-    def __init__(self, app: App, notes: Notes, ear: Ear, folder: Path, server: JackDummy) -> None:
+    def __init__(self, app: App, notes: Notes, folder: Path, server: JackDummy) -> None:
         self.app = app
         self.notes = notes
-        self.ear = ear
         self.folder = folder
         self.server = server
         self.made: list[tuple[int, int, int]] = []
@@ -96,6 +95,12 @@ class LivePlayer:
         self._path = folder / "played.f32"
         self._file = self._path.open("wb")
         self._next = 0
+
+    def listen(self) -> Ear:
+        """An ear at the daemon's port, from now on."""
+        ear = Ear(self.folder)
+        ear.connect()
+        return ear
 
     def begin(self, tags: tuple[str, ...] = ("techno",)) -> None:
         """Play live."""
@@ -121,11 +126,16 @@ class LivePlayer:
 
 @contextmanager
 def live_player(
-    engine: str, period: int, *, keep_frames: bool = False, **settings: str
+    engine: str,
+    period: int,
+    settings: Mapping[str, str],
+    *,
+    keep_frames: bool = False,
+    waits: bool = False,
 ) -> Iterator[LivePlayer]:
-    """A warm daemon on a dummy JACK server, heard by an ear, for the body."""
+    """A warm daemon with these ``settings`` on a dummy JACK server; see ``jack_dummy``."""
     notes = Notes(keep_frames=keep_frames)
-    with jack_dummy(period) as server, tempfile.TemporaryDirectory() as name:
+    with jack_dummy(period, waits=waits) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         options = {"osc": "127.0.0.1:0", "midi": "off", "http": "off", "audio": "jack"}
         config = load_config(
@@ -134,8 +144,6 @@ def live_player(
         with running(config, [notes]) as app:
             if not notes.ready.wait(_WARM_S):
                 raise TimeoutError("the engine did not become ready")
-            ear = Ear(folder)
-            ear.connect()
-            player = LivePlayer(app, notes, ear, folder, server)
+            player = LivePlayer(app, notes, folder, server)
             yield player
             player._file.close()

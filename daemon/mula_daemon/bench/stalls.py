@@ -1,8 +1,9 @@
-"""When the machine itself stood still: a program that only sleeps, before all others, and is late.
+"""When the machine itself stood still: who only sleeps, before all others, and is late.
 
-On a virtual machine that shares its processors nothing that runs inside can help it. Run as a
-program it says "watching", and when its standard input ends prints a JSON list of pairs: when it
-woke (perf_counter_ns), and how many ms late.
+On a virtual machine that shares its processors nothing that runs inside can help it. Each processor
+is watched by a thread of its own, because one of them may stand still alone. Run as a program it
+says "watching", and when its standard input ends prints a JSON list of pairs: when a watcher woke
+(perf_counter_ns), and how many ms late.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter_ns, sleep
 from typing import Final
 
@@ -31,6 +33,8 @@ class Stalls:
 
     seen: list[tuple[int, float]] = field(default_factory=list)
     """When each was over (perf_counter_ns), and its length in ms."""
+    stolen_ms: float = 0.0
+    """What a virtual machine's host took of its processors' time, as Linux counts it."""
 
     def near(self, ns: int, within_ns: int = 60_000_000) -> float:
         """The longest, in ms, within so long of a moment; 0 when there was none."""
@@ -38,8 +42,9 @@ class Stalls:
 
     @property
     def figures(self) -> dict[str, float]:
-        """How many there were, and the longest in ms."""
-        return {"count": len(self.seen), "worst_ms": max((ms for _, ms in self.seen), default=0.0)}
+        """How many there were on all processors together, the longest, and the time stolen."""
+        worst_ms = max((ms for _, ms in self.seen), default=0.0)
+        return {"count": len(self.seen), "worst_ms": worst_ms, "stolen_ms": self.stolen_ms}
 
 
 @contextmanager
@@ -52,27 +57,55 @@ def stalls() -> Iterator[Stalls]:
         assert watch.stdin is not None
         assert watch.stdout is not None
         watch.stdout.readline()
+        stolen_ms = _stolen_ms()
         try:
             yield found
         finally:
+            found.stolen_ms = round(_stolen_ms() - stolen_ms, 1)
             watch.stdin.close()
             found.seen += [(at_ns, ms) for at_ns, ms in json.loads(watch.stdout.read())]
+
+
+def _stolen_ms() -> float:
+    """Since the start of the machine, of all processors; 0 where nobody counts it (proc(5))."""
+    try:
+        of_all = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+    except OSError:
+        return 0.0
+    return int(of_all[8]) * 1e3 / os.sysconf("SC_CLK_TCK")
 
 
 def main(_argv: Sequence[str] = ()) -> int:
     """Watch until standard input ends."""
     ended = threading.Event()
+    seen: list[tuple[int, float]] = []
+    watchers = [
+        threading.Thread(target=_watch, args=(number, seen, ended)) for number in _processors()
+    ]
+    for watcher in watchers:
+        watcher.start()
+    print("watching", flush=True)
+    sys.stdin.read()
+    ended.set()
+    for watcher in watchers:
+        watcher.join()
+    print(json.dumps(sorted(seen)), flush=True)
+    return 0
 
-    def wait() -> None:
-        sys.stdin.read()
-        ended.set()
 
-    threading.Thread(target=wait, daemon=True).start()
+def _processors() -> list[int | None]:
+    """Those that may be used; None where a thread cannot choose its own."""
+    numbers: list[int | None] = [None]
     if sys.platform == "linux":
+        numbers = [*sorted(os.sched_getaffinity(0))]
+    return numbers
+
+
+def _watch(processor: int | None, seen: list[tuple[int, float]], ended: threading.Event) -> None:
+    if sys.platform == "linux" and processor is not None:
+        os.sched_setaffinity(0, {processor})  # this thread's
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
-    print("watching", flush=True)
-    seen: list[tuple[int, float]] = []
     last = perf_counter_ns()
     while not ended.is_set():
         sleep(_NAP_S)
@@ -81,8 +114,6 @@ def main(_argv: Sequence[str] = ()) -> int:
         if late_ms > WORTH_MS:
             seen.append((now, round(late_ms, 2)))
         last = now
-    print(json.dumps(seen), flush=True)
-    return 0
 
 
 if __name__ == "__main__":

@@ -73,3 +73,17 @@ def test_something_else_altogether_is_said_so() -> None:
         place(noise(100_000, seed=5), PLAYED)
     with pytest.raises(MulaError, match="nothing but silence"):
         place(PLAYED, SILENCE)
+
+
+def test_a_beginning_that_was_left_out_does_not_hide_the_rest() -> None:
+    played = noise(600_000)
+    heard = joined(SILENCE, played[512:])
+    offset = place(heard, played)
+    assert offset == 5000 - 512
+    (fault,) = faults(heard, played, offset)
+    assert fault.at == 0
+
+
+def test_what_was_heard_instead_is_told() -> None:
+    with pytest.raises(MulaError, match="of 2 blocks of 65536 frames 1 had sound"):
+        place(joined(noise(1000, seed=7), flat(100_000, 0.0)), PLAYED)
