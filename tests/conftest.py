@@ -20,15 +20,17 @@ os.environ["NUMBA_CACHE_DIR"] = _compiled.name
 _BY_THE_CLOCK = ("jack", "puredata", "ardour", "liblo", "slow")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     """Split the suite between processes: what keeps time never runs beside more of its kind.
 
-    All else stays with its file, whose fixtures are made once. What keeps time is tried once
-    more when it fails, and pytest's closing lines tell: a shared machine may stand still for
-    longer than any music does.
+    All else stays with its file, whose fixtures are made once, or with the group it names. What
+    keeps time is tried once more when it fails, and pytest's closing lines tell: a shared machine
+    may stand still for longer than any music does.
     """
     for item in items:
         timed = any(item.get_closest_marker(name) for name in _BY_THE_CLOCK)
-        item.add_marker(pytest.mark.xdist_group("clock" if timed else item.path.stem))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("clock" if timed else item.path.stem))
         if timed:
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

@@ -9,6 +9,8 @@ from mula_daemon.beats import grid, tracker
 from mula_daemon.beats.grid import Grid
 from support.drums import RATE, drums, steady
 
+pytestmark = pytest.mark.xdist_group("librosa")  # which is compiled once a process
+
 SECONDS = 16.0
 
 

@@ -23,6 +23,8 @@ from mula_daemon.takes import Takes
 from support.decks import Quiet, turning
 from support.drums import RATE, drums, steady
 
+pytestmark = pytest.mark.xdist_group("librosa")  # which is compiled once a process
+
 ENGINE = EngineInfo("free", "1", RATE, 2, "cpu", {})
 BARS = 4
 
