@@ -3,8 +3,9 @@
 JACK tells every client of every change in its graph, a period later and on a thread of the
 client's own, which then walks the client's list of ports. Taking a port off that list at
 that moment, as rtmidi does before it leaves, frees what is being walked: the process dies
-(jackaudio/jack2#216, in 1.9.21 still). A client that goes is itself a change, so the ports
-of one controller, closed one right after the other, are enough.
+(jackaudio/jack2#216; seen in the libjack that python-rtmidi 1.5.8 brings along). A client that
+goes is itself a change, so the ports of one controller, closed one right after the other, are
+enough.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ def garbage(rng: random.Random) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.clock
 @pytest.mark.timeout(180)
 def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> None:
     port = free_udp_port()

@@ -16,8 +16,7 @@ from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 
 PERIOD_MS = 5.0
-"""A machine that stands still for longer makes JACK drop a period of the benchmark's, and a tick of
-the foreign clock with it: 21 ms at 120 BPM, for good."""
+"""A machine that stands still for longer makes JACK drop a period of the benchmark's."""
 
 
 def heard_until(client: OscClient, wanted: str, *args: object) -> list[tuple[str, Sequence[Any]]]:
@@ -50,6 +49,7 @@ def test_triggers_and_knobs_wait_for_the_beat(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.clock
 @pytest.mark.parametrize(("part", "limit_ms"), [("link", 3.0), ("midi_clock", 10.0)])
 def test_two_daemons_begin_their_bars_with_a_foreign_clock(
     part: str, limit_ms: float, capsys: pytest.CaptureFixture[str]
@@ -60,9 +60,26 @@ def test_two_daemons_begin_their_bars_with_a_foreign_clock(
     found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])[part]
     if "skipped" in found:
         pytest.skip(found["skipped"])
-    for figures in [found] if part == "link" else [found[bpm] for bpm in ("90", "120", "174")]:
+    if part == "link":
+        assert found["bars"] >= 2
+        assert found["off_ms"]["p50"] < limit_ms, found
+        return
+    for bpm in (90, 120, 174):
+        figures = found[str(bpm)]
         assert figures["bars"] >= 2
         worst_ms = stood_still.figures["worst_ms"]
-        if figures["off_ms"]["p50"] >= limit_ms and worst_ms > PERIOD_MS:
-            pytest.skip(f"the machine itself stood still for {worst_ms} ms")
+        if worst_ms > PERIOD_MS and lost_a_tick(figures, bpm):
+            pytest.skip(f"JACK lost a tick: the machine stood still for {worst_ms} ms")
         assert figures["off_ms"]["p50"] < limit_ms, found
+
+
+def lost_a_tick(figures: dict[str, Any], bpm: int) -> bool:
+    """Whether both daemons are off alike, by whole ticks of the clock: 21 ms at 120 BPM."""
+    tick_ms = 60_000 / bpm / 24
+    off_ms = figures["off_ms"]["p50"]
+    ticks = round(off_ms / tick_ms)
+    return (
+        ticks >= 1
+        and abs(off_ms - ticks * tick_ms) < 3.0
+        and figures["between_daemons_ms"]["p50"] < 1.0
+    )

@@ -19,6 +19,7 @@ _NEAR: Final = 1 << 14
 _SHIFT: Final = 1 << 13
 _LOUD: Final = 1e-4
 _STRETCH: Final = 1 << 18
+"""Frames, some 5 s: a fault at the first sound of one is none at the next one's."""
 _TRIES: Final = 10
 _AGAIN: Final = 512
 """So many frames alike in a row, and a fault is over."""

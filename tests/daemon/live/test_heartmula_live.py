@@ -25,6 +25,7 @@ LEAD_NS = 1_500_000_000
 
 
 @pytest.mark.slow
+@pytest.mark.clock
 def test_frames_are_paced_by_the_ear_and_each_is_heard_a_lead_after_its_knobs() -> None:
     torch.set_num_threads(1)
     engine = HeartMulaEngine(REFERENCE, precision="float32", stream=STREAM, flavours=TOY)

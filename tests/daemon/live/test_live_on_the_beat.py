@@ -15,6 +15,7 @@ BARS = 6
 
 
 @pytest.mark.slow
+@pytest.mark.clock
 def test_a_beat_that_moves_while_it_plays_is_found_again_within_two_bars() -> None:
     engine = ToneEngine()
     engine.warm_up()
