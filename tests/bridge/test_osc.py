@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -146,10 +146,10 @@ def test_broken_packets_are_refused(packet: bytes) -> None:
 def test_the_bundle_that_hangs_others_is_refused_at_once() -> None:
     packet = bundle() + struct.pack(">i", -4)
     assert len(packet) == 20
-    begun = perf_counter()
+    begun = thread_time()
     with pytest.raises(OscError, match="-4 bytes"):
         decode(packet)
-    assert perf_counter() - begun < 0.1
+    assert thread_time() - begun < 0.1
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,9 @@ def test_the_largest_datagram_fits_and_one_more_does_not() -> None:
 
 def test_a_datagram_full_of_messages_is_taken_apart_quickly() -> None:
     packet = bundle(*[CFG] * (65_000 // (len(CFG) + 4)))
-    begun = perf_counter()
+    begun = thread_time()
     assert len(decode(packet)) > 2000
-    assert perf_counter() - begun < 1.0
+    assert thread_time() - begun < 1.0
 
 
 def test_ever_new_addresses_do_not_grow_the_cache() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -87,10 +87,10 @@ def test_at_most_256_characters() -> None:
 )
 def test_no_pattern_takes_long(pattern: str) -> None:
     address = "/" + "a" * (MAX_LENGTH - 2) + "b"
-    begun = perf_counter()
+    begun = thread_time()
     for _ in range(10):
         Pattern(pattern + "c" if len(pattern) < MAX_LENGTH else pattern).matches(address)
-    assert (perf_counter() - begun) / 10 < 0.05
+    assert (thread_time() - begun) / 10 < 0.05
 
 
 @given(st.text("ab*?", max_size=12), st.text("ab", max_size=12))
