@@ -130,6 +130,7 @@ def running(
             rerolls=config.rerolls,
             beats=config.beats_mode,
             recut=turntable.renew,
+            complete=lambda recipe: audition.complete(recipe),
         )
         session = Session(
             controls,
@@ -169,7 +170,6 @@ def running(
         )
         stack.callback(audition.shutdown)
         session.add_handler(audition)
-        session.listen(audition)
         session.every_tick(audition.tick)
         session.add_handler(
             Relatives(

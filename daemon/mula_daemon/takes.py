@@ -39,13 +39,15 @@ class Takes:
         rerolls: int = 0,
         beats: BeatsMode = BeatsMode.OFF,
         recut: Callable[[str], None] = lambda clip: None,
+        complete: Callable[[Recipe], None] = lambda recipe: None,
     ) -> None:
         """``deck`` gives the sink that lets a take be heard while it is written.
 
         ``announce`` is called, on any thread, with each clip that is in the folder, and what
         there is to remark on it. ``rerolls``: how often a silent take is made again.
         ``beats``: what is done with the clips of an engine without a tempo of its own; ``recut``
-        is called with each whose file is another than what was written.
+        is called with each whose file is another than what was written. ``complete`` hears of
+        each clip in the folder before ``announce`` does.
         """
         self._library = library
         self._layout = layout
@@ -55,6 +57,7 @@ class Takes:
         self._rerolls = rerolls
         self._beats = beats
         self._recut = recut
+        self._complete = complete
         self._loading = False
 
     def record(self, job: Job, engine: EngineInfo) -> Recording:
@@ -94,6 +97,7 @@ class Takes:
 
     def published(self, recipe: Recipe, path: Path) -> None:
         """Say that a clip is in the folder. Any thread."""
+        self._complete(recipe)
         self._announce(
             ClipReady(
                 id=recipe.id,

@@ -30,18 +30,17 @@ from mula_bridge.deck_messages import (
 from mula_bridge.errors import MulaError
 from mula_bridge.messages import (
     DAEMON,
-    ClipReady,
     Command,
     Failed,
     Origin,
     Panic,
-    Report,
     Stop,
 )
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.turntable import Start, Turntable
 from mula_daemon.clips import Clip, Library
 from mula_daemon.handler import Publish
+from mula_daemon.recipe import Recipe
 from mula_daemon.shelves import Shelves
 from mula_daemon.sinks.base import Take
 
@@ -52,8 +51,8 @@ Later = Callable[[Callable[[], None]], None]
 
 
 class Audition:
-    """Handler and listener. Session thread only, but for ``opened``, ``audible``, ``gone`` and
-    ``unplayable``.
+    """A handler. Session thread only, but for ``opened``, ``complete``, ``audible``, ``gone``
+    and ``unplayable``.
 
     Files are moved by a thread of its own, in the order of the commands. ``bpm`` tells the
     session's tempo, ``can_be_heard`` whether anybody
@@ -142,16 +141,15 @@ class Audition:
             self._told = state
             self._publish(state)
 
-    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
-        """Take note of clips that are complete."""
-        if isinstance(report, ClipReady) and to is None:
-            self._files.submit(self._look_up, report.id)
-
     # --- what is being written; any thread ----------------------------------------------------
 
     def opened(self, take: Take) -> None:
         """A take begins."""
         self._later(lambda: self._written(Card.of_take(take)))
+
+    def complete(self, recipe: Recipe) -> None:
+        """A clip is in the folder; to be called before anybody is told, who might judge it."""
+        self._later(lambda: self._written(Card.of_recipe(recipe)))
 
     def audible(self, take: Take) -> None:
         """A take can be heard from now on."""
@@ -247,14 +245,6 @@ class Audition:
         failed = Failed(origin.address, code, text)
         self._publish(failed, to=None if origin == DAEMON else origin)
         self._show()
-
-    def _look_up(self, clip: str) -> None:
-        try:
-            card = Card.of_recipe(self._library.find(clip).recipe)
-        except MulaError as error:
-            self.unplayable(clip, str(error))
-        else:
-            self._later(lambda: self._written(card))
 
     def _written(self, card: Card) -> None:
         self.deck.add(card)

@@ -73,6 +73,8 @@ class SocketDevice extends Device {
   }
 }
 
+const all = []; // so that a failure can tell what they showed
+
 async function until(what, seconds, true_) {
   const end = Date.now() + seconds * 1000;
   while (!true_()) {
@@ -85,6 +87,7 @@ async function main(script, port) {
   const lives = [0, 1].map(() => new LiveSet({ tracks: [{ slots: [] }], tempo: 120 }));
   const [one, two] = lives.map((live) => new SocketDevice(script, port, { live }));
   const devices = [one, two];
+  all.push(one, two);
   // Both want the same port, as two that were saved in one set may.
   devices.forEach((device, number) => {
     const dice = [0.1 + number / 10]; // the word it sends to itself is its own
@@ -130,6 +133,6 @@ async function main(script, port) {
 }
 
 main(process.argv[2], Number(process.argv[3])).catch((error) => {
-  console.error(error);
+  console.error(error, all.map((device) => device.out[1].slice(-20)));
   process.exit(1);
 });

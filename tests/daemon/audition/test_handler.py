@@ -34,7 +34,6 @@ from mula_bridge.deck_messages import (
 from mula_bridge.errors import BadInput, UnknownName
 from mula_bridge.messages import (
     DAEMON,
-    ClipReady,
     Command,
     Failed,
     Generate,
@@ -306,10 +305,13 @@ def test_takes_of_queued_jobs_are_heard_one_after_another(rig: Rig) -> None:
 def test_a_complete_clip_takes_the_place_of_what_was_written(rig: Rig) -> None:
     begin(rig, "take00")
     put_clip(rig.library, "take00", loudness_lufs=-12.0)
-    rig.audition.report(ClipReady("take00", "job1", "", 120, 1, 1, 2.0), to=None, but=None)
+    rig.audition.complete(rig.library.find("take00").recipe)
     rig.settle()
     card = rig.audition.deck.card("take00")
     assert not card.writing and card.loudness_lufs == -12.0
+    rig.send(Judge(Status.KEPT))
+    rig.settle()
+    assert rig.library.find("take00").recipe.status is Status.KEPT
 
 
 def test_a_take_that_is_given_up_leaves_the_deck(rig: Rig) -> None:
