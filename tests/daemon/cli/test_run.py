@@ -93,7 +93,6 @@ def test_three_takes_are_three_clips_with_seeds_of_their_own(daemon: Daemon) -> 
 def test_takes_are_auditioned_kept_and_rejected_over_osc(daemon: Daemon) -> None:
     generate(daemon, bars=1, takes=3, seed=10, bpm=120)
     clips = [str(daemon.until("/mula/clip")[0]) for _ in range(3)]
-    daemon.until("/mula/audition/clip", lambda args: args[2] == 3 and not args[10])
     daemon.client.send("/mula/audition/loop", 1)
     daemon.client.send("/mula/audition/play", clips[0])
     daemon.until("/mula/audition/state", lambda args: args[:2] == (clips[0], "playing"))
