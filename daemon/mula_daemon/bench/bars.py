@@ -5,7 +5,8 @@ sample of each bar is found in what another JACK client heard, and its time is c
 bar line of the session's beat. What all have in common is the way from the daemon's reckoning to
 the port, so the median is told apart and the rest counts from it. Limit: a change of tempo is
 heard a lead after it holds, so the bar that was begun by then ends early or late. Where the
-machine stands still, JACK's clock does too (``jack_lost_ms``), and all that sounds comes later.
+machine stands still, JACK's clock does too (``jack_lost_ms``), or it goes on without a client
+(``late_for_jack``), whose sound then comes a period later; live play needs a bar to be back.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def main(argv: Sequence[str]) -> int:
         bars = len(player.made) // per_bar
         found = _bars(player, ear.stop(), lines, per_bar)
         jack_lost_ms = player.server.lost_ms()
+        late_for_jack = player.server.late()
         asked = {line.bpm for line in lines}
         bent = sum(
             not set(player.tempi[bar * per_bar : (bar + 1) * per_bar]) <= asked
@@ -80,6 +82,7 @@ def main(argv: Sequence[str]) -> int:
             "bent_bars": bent,
             "underruns": underruns,
             "jack_lost_ms": round(jack_lost_ms, 1),
+            "late_for_jack": late_for_jack,
             "settings": {**settings, "period": parsed.period},
             "limit": "a new tempo is heard a lead after it holds",
         }

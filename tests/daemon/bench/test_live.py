@@ -64,5 +64,6 @@ def test_bars_are_found_at_the_port_and_compared_with_the_sessions(
         pytest.skip("the machine was too busy to listen to")
     assert figures["found"] >= figures["bars"] >= 6
     assert figures["tempo_changes"] == 2
-    # What a busy machine takes from JACK's clock comes on top.
-    assert figures["settled_off_ms"]["p50"] < 5 + figures["jack_lost_ms"]
+    # On top comes what a busy machine costs: time on JACK's clock, and periods it left out.
+    slipped_ms = sum(figures["late_for_jack"].values()) * 1024 / 48
+    assert figures["settled_off_ms"]["p50"] < 5 + figures["jack_lost_ms"] + slipped_ms
