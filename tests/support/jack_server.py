@@ -60,9 +60,11 @@ class JackServer:
             time.sleep(0.05)
 
     def lost_seconds(self) -> float:
-        """How much time it has lost so far because the machine was busy: its clock stands still."""
+        """How much time it has lost so far because the machine was busy: its clock stood still,
+        or it went on without a client that was late, a period each time."""
         said = os.pread(self.log.fileno(), 1 << 24, 0).decode(errors="replace")
-        return sum(map(int, re.findall(r"XRun = (\d+) usec", said))) / 1e6
+        stood_still = sum(map(int, re.findall(r"XRun = (\d+) usec", said))) / 1e6
+        return stood_still + said.count("was not finished") * self.period / self.rate
 
     def ports(self) -> list[str]:
         """Every port's full name, as in ``client:port``."""
