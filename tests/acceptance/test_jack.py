@@ -9,7 +9,6 @@ from time import sleep
 
 import numpy as np
 import pytest
-import rtmidi
 import soundfile
 
 from mula_bridge.midi_ports import POLL_SECONDS
@@ -17,7 +16,7 @@ from mula_bridge.osc_client import OscClient
 from mula_daemon.clips import Library
 from support.daemon_process import daemon_process
 from support.jack_server import JackServer, jack_server, why_no_jack
-from support.midi_box import leave_jack
+from support.midi_box import MidiBox
 from support.ports import free_udp_port
 
 pytestmark = [
@@ -46,25 +45,20 @@ def start(folder: Path, *options: str) -> tuple[int, tuple[str, ...]]:
 def test_a_turned_controller_is_in_the_frames_of_the_running_clip(
     jack: JackServer, tmp_path: Path
 ) -> None:
-    knob_box = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="knob-box")
-    knob_box.open_virtual_port("out")
     port, options = start(tmp_path, "--audio", "off", "--midi", "jack:*knob-box*")
-    try:
-        with daemon_process(tmp_path, *options) as process:
-            process.wait_for("ready engine=mini")
-            jack.find("mulabridge")
-            with OscClient("127.0.0.1", port) as client:
-                client.send("/mula/knob/pace", 2.0)
-            sleep(2 * POLL_SECONDS)  # the daemon looks for ports as often as that
-            knob_box.send_message([0x90, GENERATE_NOTE, 100])
-            process.wait_for("job job1 running")
-            # The first value lies below where cfg stands; the second picks it up on its way.
-            for value in (8, 32, 64, 96, 127):
-                sleep(0.25)
-                knob_box.send_message([0xB0, CFG_CC, value])
-            process.wait_for("clip clip_120bpm")
-    finally:
-        leave_jack(knob_box)
+    with MidiBox("knob-box") as box, daemon_process(tmp_path, *options) as process:
+        process.wait_for("ready engine=mini")
+        jack.find("mulabridge")
+        with OscClient("127.0.0.1", port) as client:
+            client.send("/mula/knob/pace", 2.0)
+        sleep(2 * POLL_SECONDS)  # the daemon looks for ports as often as that
+        box.turn(0x90, GENERATE_NOTE, 100)
+        process.wait_for("job job1 running")
+        # The first value lies below where cfg stands; the second picks it up on its way.
+        for value in (8, 32, 64, 96, 127):
+            sleep(0.25)
+            box.turn(0xB0, CFG_CC, value)
+        process.wait_for("clip clip_120bpm")
     (clip,) = Library(tmp_path).clips()
     moves = [(frame, value) for frame, name, value in clip.recipe.knobs.timeline if name == "cfg"]
     assert [round(value, 3) for _, value in moves] == [
@@ -76,27 +70,26 @@ def test_a_turned_controller_is_in_the_frames_of_the_running_clip(
 def test_a_touched_control_is_learnt_and_moves_its_knob_from_then_on(
     jack: JackServer, tmp_path: Path
 ) -> None:
-    box = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="knob-box")
-    box.open_virtual_port("out")
     port, options = start(tmp_path, "--audio", "off", "--midi", "jack:*", "--engine", "tone")
-    try:
-        with daemon_process(tmp_path, *options) as process, OscClient("127.0.0.1", port) as client:
-            process.wait_for("ready engine=tone")
-            sleep(1.2)
-            client.send("/mula/subscribe")
-            client.send("/mula/learn/start", "temperature")
-            for value in range(40, 60):
-                box.send_message([0xB0, 77, value])
-                sleep(0.02)
-            heard = dict(client.replies(2.0))
-            assert heard["/mula/learn/done"][0] == "temperature"
-            assert "cc 77" in str(heard["/mula/learn/done"][1])
-            sleep(0.2)
-            box.send_message([0xB0, 77, 127])
-            heard = dict(client.replies(1.0))
-            assert heard["/mula/knob/temperature"] == (2.0,)
-    finally:
-        leave_jack(box)
+    with (
+        MidiBox("knob-box") as box,
+        daemon_process(tmp_path, *options) as process,
+        OscClient("127.0.0.1", port) as client,
+    ):
+        process.wait_for("ready engine=tone")
+        sleep(1.2)
+        client.send("/mula/subscribe")
+        client.send("/mula/learn/start", "temperature")
+        for value in range(40, 60):
+            box.turn(0xB0, 77, value)
+            sleep(0.02)
+        heard = dict(client.replies(2.0))
+        assert heard["/mula/learn/done"][0] == "temperature"
+        assert "cc 77" in str(heard["/mula/learn/done"][1])
+        sleep(0.2)
+        box.turn(0xB0, 77, 127)
+        heard = dict(client.replies(1.0))
+        assert heard["/mula/knob/temperature"] == (2.0,)
 
 
 def test_what_is_heard_is_the_clip_without_an_underrun(jack: JackServer, tmp_path: Path) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import select
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any, Self
@@ -45,26 +50,27 @@ def leave_jack(client: Any) -> None:
 
 
 class MidiBox:
-    """A controller with knobs and lights, as a JACK client of its own: ``Box:knobs``."""
+    """A controller with knobs and lights, as a JACK client of its own: ``Box:knobs``.
 
-    def __init__(self) -> None:
-        import rtmidi
+    In a process of its own too, as a foreign one is: JACK 1.9 can hang for ever when a client
+    leaves while the machine is busy, and with it whoever shares its interpreter.
+    """
 
-        self._knobs = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="Box")
-        self._knobs.open_virtual_port("knobs")
-        self._lights = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name="Box lights")
-        self._lights.open_virtual_port("lights")
-        self._seen: list[bytes] = []
-
-    @property
-    def seen(self) -> list[bytes]:
+    def __init__(self, name: str = "Box") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._knobs, self._lights = self._process.stdin, self._process.stdout
+        assert self._lights.readline() == READY, "the controller did not start"
+        self.seen: list[bytes] = []
         """What the lights were sent so far."""
-        while message := self._lights.get_message():
-            self._seen.append(bytes(message[0]))
-        return self._seen
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def turn(self, *data: int) -> None:
-        self._knobs.send_message(data)
+        self._knobs.write(f"{bytes(data).hex()}\n".encode())
+        self._knobs.flush()
 
     def turn_until(self, test: Callable[[], object], *data: int) -> None:
         """Say it until it is heard: a connection made just now may not carry the first ones."""
@@ -77,11 +83,54 @@ class MidiBox:
         eventually(turned, timeout=15)
 
     def unplug(self) -> None:
-        for port in (self._knobs, self._lights):
-            leave_jack(port)
+        self._knobs.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:  # JACK lets go of a client that is gone
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        self._lights.close()
+
+    def _read(self) -> None:
+        for line in self._lights:
+            self.seen.append(bytes.fromhex(line.decode()))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.unplug()
+
+
+READY = b"ready\n"
+
+
+def main(name: str) -> None:
+    """The controller's process: sends what it reads, and writes down what its lights are sent."""
+    import rtmidi
+
+    knobs = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name=name)
+    knobs.open_virtual_port("knobs")
+    lights = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=f"{name} lights")
+    lights.open_virtual_port("lights")
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
+    rest = b""
+    while True:
+        if select.select([sys.stdin], [], [], 0.002)[0]:
+            read = os.read(sys.stdin.fileno(), 1 << 16)
+            if not read:
+                break
+            *whole, rest = (rest + read).split(b"\n")
+            for line in whole:
+                knobs.send_message(list(bytes.fromhex(line.decode())))
+        while message := lights.get_message():
+            sys.stdout.buffer.write(f"{bytes(message[0]).hex()}\n".encode())
+            sys.stdout.buffer.flush()
+    leave_jack(knobs)
+    leave_jack(lights)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
