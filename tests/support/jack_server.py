@@ -8,7 +8,6 @@ server runs. Nothing else on the machine is touched: the name is ours.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +19,7 @@ from typing import BinaryIO
 
 import pytest
 
-from mula_daemon.bench.jack_dummy import default_server, jackd
+from mula_daemon.bench.jack_dummy import JackDummy, default_server, jackd
 from mula_daemon.bench.jack_name import jack_name
 
 _TOOLS = ("jackd", "jack_lsp", "jack_connect", "jack_disconnect")
@@ -62,9 +61,9 @@ class JackServer:
     def lost_seconds(self) -> float:
         """How much time it has lost so far because the machine was busy: its clock stood still,
         or it went on without a client that was late, a period each time."""
-        said = os.pread(self.log.fileno(), 1 << 24, 0).decode(errors="replace")
-        stood_still = sum(map(int, re.findall(r"XRun = (\d+) usec", said))) / 1e6
-        return stood_still + said.count("was not finished") * self.period / self.rate
+        said = JackDummy(self.env, self.log)
+        periods = sum(said.late().values())
+        return said.lost_ms() / 1e3 + periods * self.period / self.rate
 
     def ports(self) -> list[str]:
         """Every port's full name, as in ``client:port``."""

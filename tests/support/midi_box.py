@@ -14,6 +14,9 @@ from typing import Any, Self
 from mula_bridge.jack_leaving import REST_SECONDS
 from mula_bridge.messages import Command, Origin, QueryDump
 
+READY = b"ready\n"
+"""The first line of a controller's process."""
+
 
 def eventually(test: Callable[[], object], timeout: float = 5.0) -> None:
     """Wait for it; fail when it does not come true."""
@@ -62,7 +65,8 @@ class MidiBox:
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._knobs, self._lights = self._process.stdin, self._process.stdout
-        assert self._lights.readline() == READY, "the controller did not start"
+        if self._lights.readline() != READY:
+            raise RuntimeError(f"the controller did not start: status {self._process.wait()}")
         self.seen: list[bytes] = []
         """What the lights were sent so far."""
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -83,17 +87,18 @@ class MidiBox:
         eventually(turned, timeout=15)
 
     def unplug(self) -> None:
+        """Leave JACK, or be killed: how JACK takes a controller's leave is not what is tested."""
         self._knobs.close()
         try:
             self._process.wait(10)
-        except subprocess.TimeoutExpired:  # JACK lets go of a client that is gone
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._reader.join()
         self._lights.close()
 
     def _read(self) -> None:
-        for line in self._lights:
+        while (line := self._lights.readline()).endswith(b"\n"):  # not so if it was killed
             self.seen.append(bytes.fromhex(line.decode()))
 
     def __enter__(self) -> Self:
@@ -101,9 +106,6 @@ class MidiBox:
 
     def __exit__(self, *_: object) -> None:
         self.unplug()
-
-
-READY = b"ready\n"
 
 
 def main(name: str) -> None:
