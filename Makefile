@@ -30,12 +30,12 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 docs: $(VENV)/installed-dev
-	$(BIN)/python -m mula_bridge.osc_reference --write bridge/OSC.md
-	$(BIN)/python -m mula_bridge.mapping_schema --write mappings/schema.json
-	$(BIN)/python -m mula_daemon.request_file > bridge/reaper/request.schema.json
-	$(BIN)/python -m mula_bridge.reaper_index --write bridge/reaper/index.xml
+	$(BIN)/python -m mula_bridge.api.reference --write bridge/OSC.md
+	$(BIN)/python -m mula_bridge.mapping.schema --write mappings/schema.json
+	$(BIN)/python -m mula_daemon.requests.file > bridge/reaper/request.schema.json
+	$(BIN)/python -m mula_bridge.surfaces.reaper_index --write bridge/reaper/index.xml
 	$(BIN)/mula max max_for_live
-	$(BIN)/python -m mula_bridge.pure_data --write bridge/pd/mula.pd
+	$(BIN)/python -m mula_bridge.surfaces.pure_data --write bridge/pd/mula.pd
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" \

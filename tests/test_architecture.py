@@ -39,7 +39,7 @@ def test_no_package_init_lies_in_the_source_roots() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["mula_bridge", "mula_daemon", "mula_daemon.app", "mula_daemon.cli.run"]
+    "module", ["mula_bridge", "mula_daemon", "mula_daemon.app.running", "mula_daemon.cli.run"]
 )
 def test_importing_the_control_side_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*(n for n in {HEAVY!r} if n in sys.modules))"

@@ -16,10 +16,8 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from mula_bridge.audio_messages import AudioDevice
-from mula_bridge.errors import BadInput, MulaError, Unavailable
-from mula_bridge.live_messages import Heard
-from mula_bridge.messages import (
+from mula_bridge.control.messages.audio import AudioDevice
+from mula_bridge.control.messages.commands import (
     DAEMON,
     AudioReport,
     Cancel,
@@ -46,22 +44,24 @@ from mula_bridge.messages import (
     Stop,
     StopLearning,
 )
-from mula_bridge.notice import Notice
-from mula_bridge.tempo_messages import Beat, ClockChanged
-from mula_daemon.controls import Controls, checked_lyrics
-from mula_daemon.desk import Desk
-from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame
+from mula_bridge.control.messages.live import Heard
+from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.tempo import Beat, ClockChanged
+from mula_bridge.control.seams import Handler
+from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.process import EngineHost
-from mula_daemon.events import Act, EngineNews, Event, Remapped, Shutdown
-from mula_daemon.guards import Reroll
-from mula_daemon.handler import Handler
-from mula_daemon.inbox import Inbox
-from mula_daemon.jobs import MAX_SEED, Job, JobQueue
-from mula_daemon.preset_store import PresetStore
-from mula_daemon.recorder import Recorder
-from mula_daemon.recording import frame_values
-from mula_daemon.scheduler import Scheduler, StartRecording
+from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame
+from mula_daemon.jobs.events import Act, EngineNews, Event, Remapped, Shutdown
+from mula_daemon.jobs.guards import Reroll
+from mula_daemon.jobs.inbox import Inbox
+from mula_daemon.jobs.queue import MAX_SEED, Job, JobQueue
+from mula_daemon.jobs.recorder import Recorder
+from mula_daemon.jobs.recording import frame_values
+from mula_daemon.jobs.scheduler import Scheduler, StartRecording
+from mula_daemon.steering.controls import Controls, checked_lyrics
+from mula_daemon.steering.handler import Desk
+from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 
 log = logging.getLogger(__name__)

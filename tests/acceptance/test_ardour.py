@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from mula_bridge.osc_client import OscClient
-from mula_daemon.clips import Library
+from mula_bridge.api.client import OscClient
+from mula_daemon.clips.library import Library
 from support.ardour import OSC_PORT, Session, why_no_ardour
 from support.daemon_process import daemon_process
 from support.jack_server import JackServer, jack_server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mula_bridge.osc_client import OscClient
+from mula_bridge.api.client import OscClient
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 

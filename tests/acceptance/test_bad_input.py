@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mula_bridge.osc import decode
-from mula_bridge.osc_client import OscClient
+from mula_bridge.api.client import OscClient
+from mula_bridge.osc.wire import decode
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 

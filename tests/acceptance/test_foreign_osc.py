@@ -14,8 +14,8 @@ from typing import IO
 
 import pytest
 
-from mula_bridge.osc_client import OscClient
-from mula_daemon.clips import Clip, Library
+from mula_bridge.api.client import OscClient
+from mula_daemon.clips.library import Clip, Library
 from support.daemon_process import DaemonProcess, daemon_process
 from support.pd_patch import PD, performance, running_patch
 from support.ports import free_udp_port

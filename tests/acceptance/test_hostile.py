@@ -13,10 +13,10 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from mula_bridge.osc import encode
-from mula_bridge.osc_client import OscClient
+from mula_bridge.api.client import OscClient
+from mula_bridge.osc.wire import encode
 from mula_daemon.bench.figures import percentile
-from mula_daemon.clips import Library
+from mula_daemon.clips.library import Library
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 

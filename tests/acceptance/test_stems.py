@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from mula_daemon.cli import main
-from mula_daemon.clips import Library
+from mula_daemon.clips.library import Library
 
 
 @pytest.fixture(autouse=True)

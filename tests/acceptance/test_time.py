@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mula_bridge.osc_client import OscClient
+from mula_bridge.api.client import OscClient
 from mula_daemon.bench import time
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port

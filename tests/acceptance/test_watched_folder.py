@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from mula_bridge.osc_client import OscClient
-from mula_daemon.clip_files import ClipFiles
+from mula_bridge.api.client import OscClient
+from mula_daemon.clips.files import ClipFiles
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mula_bridge.audio_messages import AudioDevice, DeviceState
-from mula_bridge.errors import Unavailable
-from mula_bridge.knobs import KNOBS
-from mula_bridge.messages import (
+from mula_bridge.control.knobs import KNOBS
+from mula_bridge.control.messages.audio import AudioDevice, DeviceState
+from mula_bridge.control.messages.commands import (
     AudioReport,
     Cancel,
     Command,
@@ -48,17 +47,18 @@ from mula_bridge.messages import (
     TagsChanged,
     ToggleTag,
 )
-from mula_bridge.notice import Notice
-from mula_bridge.presets import Preset
-from mula_daemon.controls import Controls
-from mula_daemon.engine.base import ClipRequest, EngineInfo, Frame, FrameKnobs, Texts
+from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.presets import Preset
+from mula_bridge.errors import Unavailable
 from mula_daemon.engine.messages import Ended
-from mula_daemon.events import EngineNews, Remapped
-from mula_daemon.guards import Reroll
-from mula_daemon.jobs import Job
-from mula_daemon.preset_store import PresetStore
-from mula_daemon.recording import Recording
+from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame, FrameKnobs, Texts
+from mula_daemon.jobs.events import EngineNews, Remapped
+from mula_daemon.jobs.guards import Reroll
+from mula_daemon.jobs.queue import Job
+from mula_daemon.jobs.recording import Recording
 from mula_daemon.session import Session
+from mula_daemon.steering.controls import Controls
+from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo.conductor import Conductor
 from support.fakes import Ear, FakeHost
 

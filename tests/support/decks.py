@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 
-from mula_bridge.deck_messages import Playing
+from mula_bridge.control.messages.deck import Playing
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition.turntable import Start, Turntable
-from mula_daemon.clips import Library
-from mula_daemon.sinks.base import Take
+from mula_daemon.clips.library import Library
+from mula_daemon.clips.take import Take
 from mula_daemon.tempo.timeline import Timeline
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeVar
 
-from mula_bridge.messages import Origin, Report
-from mula_daemon.engine.base import ClipRequest, FrameKnobs
+from mula_bridge.control.messages.commands import Origin, Report
 from mula_daemon.engine.messages import Pace
 from mula_daemon.engine.process import HostListener
+from mula_daemon.engine.seam import ClipRequest, FrameKnobs
 
 R = TypeVar("R")
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from time import perf_counter_ns
 
-from mula_bridge.live_messages import Live
-from mula_bridge.messages import ClipReady, EngineState, JobChanged, JobState, Origin
+from mula_bridge.control.messages.commands import (
+    ClipReady,
+    EngineState,
+    JobChanged,
+    JobState,
+    Origin,
+)
+from mula_bridge.control.messages.live import Live
+from mula_daemon.app.takes import Takes
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.audition.turntable import Turntable
-from mula_daemon.clips import Library
-from mula_daemon.controls import Controls
-from mula_daemon.engine.base import AudioBlock, EngineInfo, Frame, FrameKnobs, Samples
-from mula_daemon.events import EngineNews
-from mula_daemon.layout import Layout
+from mula_daemon.clips.layout import Layout
+from mula_daemon.clips.library import Library
+from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs, Samples
+from mula_daemon.jobs.events import EngineNews
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.handler import LivePlay
 from mula_daemon.live.trace import KnobTrace, Punctual
-from mula_daemon.preset_store import PresetStore
 from mula_daemon.session import Session
-from mula_daemon.takes import Takes
+from mula_daemon.steering.controls import Controls
+from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo.conductor import Conductor
 from support.decks import Quiet
 from support.fakes import Ear, FakeHost

@@ -9,10 +9,10 @@ from time import perf_counter_ns
 
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
-from mula_daemon.engine.base import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
 from mula_daemon.engine.messages import Abort, Ended, Quit, Run, Turn
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
 from mula_daemon.engine.worker import Inbox, _serve
-from mula_daemon.jobs import Job
+from mula_daemon.jobs.queue import Job
 from mula_daemon.live.recording import LiveRecording
 from mula_daemon.tempo.timeline import Timeline
 

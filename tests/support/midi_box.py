@@ -11,8 +11,8 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any, Self
 
-from mula_bridge.jack_leaving import REST_SECONDS
-from mula_bridge.messages import Command, Origin, QueryDump
+from mula_bridge.control.messages.commands import Command, Origin, QueryDump
+from mula_bridge.midi.jack_leaving import REST_SECONDS
 
 READY = b"ready\n"
 """The first line of a controller's process."""

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from mula_daemon.clip_files import HIDDEN, SHELVES, ClipFiles
-from mula_daemon.clips import Library
-from mula_daemon.recipe import MadeBy, Performance, Recipe, to_json
+from mula_daemon.clips.files import HIDDEN, SHELVES, ClipFiles
+from mula_daemon.clips.library import Library
+from mula_daemon.clips.recipe import MadeBy, Performance, Recipe, to_json
 
 RECIPE = Recipe(
     id="",

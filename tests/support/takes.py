@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mula_bridge.knobs import Knobs
-from mula_daemon.engine.base import ClipRequest, EngineInfo, Samples
-from mula_daemon.sinks.base import Finished, Take
+from mula_bridge.control.knobs import Knobs
+from mula_daemon.clips.take import Finished, Take
+from mula_daemon.engine.seam import ClipRequest, EngineInfo, Samples
 
 
 def make_take(

@@ -9,7 +9,7 @@ import numpy as np
 
 from mula_daemon.audio.converter import Converter
 from mula_daemon.audio.voice import Voice
-from mula_daemon.engine.base import Samples
+from mula_daemon.engine.seam import Samples
 
 FADE_SECONDS: Final = 0.005
 

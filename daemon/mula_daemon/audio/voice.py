@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mula_daemon.engine.base import Samples
+from mula_daemon.engine.seam import Samples
 
 
 class Voice(Protocol):

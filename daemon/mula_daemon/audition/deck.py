@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mula_bridge.deck_messages import AuditionSettings, DeckChanged, Status
+from mula_bridge.control.messages.deck import AuditionSettings, DeckChanged, Status
 from mula_bridge.errors import BadInput, UnknownName
-from mula_daemon.engine.base import ClipRequest
-from mula_daemon.recipe import Recipe
-from mula_daemon.sinks.base import Take
+from mula_daemon.clips.recipe import Recipe
+from mula_daemon.clips.take import Take
+from mula_daemon.engine.seam import ClipRequest
 
 MOST_UNDOS: Final = 200
 TEMPO_TOLERANCE: Final = 0.005

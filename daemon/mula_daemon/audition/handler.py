@@ -8,7 +8,15 @@ from dataclasses import replace
 from time import perf_counter_ns
 from typing import Final
 
-from mula_bridge.deck_messages import (
+from mula_bridge.control.messages.commands import (
+    DAEMON,
+    Command,
+    Failed,
+    Origin,
+    Panic,
+    Stop,
+)
+from mula_bridge.control.messages.deck import (
     AuditionAdvance,
     AuditionCompare,
     AuditionFollow,
@@ -27,22 +35,14 @@ from mula_bridge.deck_messages import (
     Status,
     UndoJudgement,
 )
+from mula_bridge.control.seams import Publish
 from mula_bridge.errors import MulaError
-from mula_bridge.messages import (
-    DAEMON,
-    Command,
-    Failed,
-    Origin,
-    Panic,
-    Stop,
-)
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.turntable import Start, Turntable
-from mula_daemon.clips import Clip, Library
-from mula_daemon.handler import Publish
-from mula_daemon.recipe import Recipe
-from mula_daemon.shelves import Shelves
-from mula_daemon.sinks.base import Take
+from mula_daemon.clips.library import Clip, Library
+from mula_daemon.clips.recipe import Recipe
+from mula_daemon.clips.shelves import Shelves
+from mula_daemon.clips.take import Take
 
 GAIN_DB: Final = (-60.0, 12.0)
 

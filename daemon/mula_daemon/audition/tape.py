@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mula_daemon.engine.base import Samples
+from mula_daemon.engine.seam import Samples
 
 
 class Tape:

@@ -18,10 +18,10 @@ from statistics import median
 from time import monotonic, sleep
 from typing import Final
 
+from mula_bridge.control.messages.commands import SetKnob
+from mula_bridge.control.messages.tempo import StartTransport
+from mula_bridge.control.quantum import BEATS_PER_BAR
 from mula_bridge.errors import MulaError
-from mula_bridge.messages import SetKnob
-from mula_bridge.quantum import BEATS_PER_BAR
-from mula_bridge.tempo_messages import StartTransport
 from mula_daemon.bench.faults import find_near, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_port import Capture

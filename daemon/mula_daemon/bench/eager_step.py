@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mula_daemon.engine.lm import LanguageModel
-from mula_daemon.engine.rope import rotate, rotations
-from mula_daemon.engine.transformer import Block, Stack
+from mula_daemon.engine.lm.language_model import LanguageModel
+from mula_daemon.engine.lm.rope import rotate, rotations
+from mula_daemon.engine.lm.transformer import Block, Stack
 
 SLOTS = 8192
 

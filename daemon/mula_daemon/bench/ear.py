@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter_ns, sleep
 from typing import Any
 
-from mula_bridge.priority import hurry
+from mula_bridge.net.priority import hurry
 from mula_daemon.audio.devices import acquire
 
 

@@ -21,7 +21,7 @@ from itertools import pairwise
 from time import sleep
 from typing import Any
 
-from mula_bridge.messages import (
+from mula_bridge.control.messages.commands import (
     EngineChanged,
     EngineState,
     Generate,
@@ -32,11 +32,11 @@ from mula_bridge.messages import (
     SetKnob,
     SetTags,
 )
-from mula_daemon.app import App, running
+from mula_daemon.app.running import App, running
 from mula_daemon.bench import latency_audio
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.config import load_config
-from mula_daemon.trace import FrameTrace
+from mula_daemon.jobs.frame_trace import FrameTrace
+from mula_daemon.settings.config import load_config
 
 BENCH = Origin("bench")
 BARS = 64

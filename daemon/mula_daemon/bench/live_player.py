@@ -13,8 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from mula_bridge.live_messages import Heard, Live, LiveChanged
-from mula_bridge.messages import (
+from mula_bridge.control.messages.commands import (
     EngineChanged,
     EngineState,
     FrameReport,
@@ -24,12 +23,13 @@ from mula_bridge.messages import (
     Report,
     SetTags,
 )
-from mula_daemon.app import App, running
+from mula_bridge.control.messages.live import Heard, Live, LiveChanged
+from mula_daemon.app.running import App, running
 from mula_daemon.bench.jack_dummy import JackDummy, jack_dummy
 from mula_daemon.bench.jack_port import Ear
-from mula_daemon.config import load_config
-from mula_daemon.engine.base import Samples
+from mula_daemon.engine.seam import Samples
 from mula_daemon.live.played import PlayedFrame
+from mula_daemon.settings.config import load_config
 
 _WARM_S: Final = 180.0
 

@@ -27,15 +27,15 @@ from multiprocessing.synchronize import Barrier
 from time import perf_counter, process_time, sleep, thread_time
 from typing import Any
 
-from mula_bridge.addresses import concrete
+from mula_bridge.api.addresses import concrete
+from mula_bridge.api.dispatch import Dispatch
+from mula_bridge.api.readers import Request
+from mula_bridge.control.knobs import KNOBS
+from mula_bridge.control.messages.commands import Command, KnobChanged, Origin, SetKnob
 from mula_bridge.errors import MulaError
-from mula_bridge.knobs import KNOBS
-from mula_bridge.messages import Command, KnobChanged, Origin, SetKnob
-from mula_bridge.osc import Message, encode
-from mula_bridge.osc_dispatch import Dispatch
-from mula_bridge.osc_ports import RECEIVE_BUFFER
-from mula_bridge.osc_readers import Request
-from mula_bridge.osc_server import OscServer
+from mula_bridge.net.udp import RECEIVE_BUFFER
+from mula_bridge.osc.wire import Message, encode
+from mula_bridge.servers.udp import OscServer
 from mula_daemon.bench.figures import print_json, spread
 
 BURST = 40_000

@@ -20,8 +20,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mula_daemon.engine.code_policy import CodePolicy
-from mula_daemon.engine.frame_loop import Codes, FrameLoop
 from mula_daemon.engine.heartmula.checkpoint import (
     CheckpointError,
     SpecialIds,
@@ -29,11 +27,13 @@ from mula_daemon.engine.heartmula.checkpoint import (
     read_special_ids,
 )
 from mula_daemon.engine.heartmula.codec.codec import HeartCodec, Noise
-from mula_daemon.engine.heartmula.prompt import PromptEncoder
-from mula_daemon.engine.lm import Flavour, LMConfig
-from mula_daemon.engine.sampling import KnobTensors
-from mula_daemon.engine.static_model import StaticModel
-from mula_daemon.releases import CODEC, MODEL
+from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
+from mula_daemon.engine.lm.code_policy import CodePolicy
+from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop
+from mula_daemon.engine.lm.language_model import Flavour, LMConfig
+from mula_daemon.engine.lm.sampling import KnobTensors
+from mula_daemon.engine.lm.static_model import StaticModel
+from mula_daemon.weights.releases import CODEC, MODEL
 
 BAR = 1e-4  # largest absolute difference of a logit that passes
 CODEC_BAR = 1e-3  # largest relative L2 distance of a waveform that passes

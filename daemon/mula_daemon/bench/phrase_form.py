@@ -7,9 +7,9 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from mula_daemon.engine.history import Codes
+from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.material import compose
+from mula_daemon.engine.mini.train.material import compose
 
 Matrix = NDArray[np.float64]
 

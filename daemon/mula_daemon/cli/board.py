@@ -10,9 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mula_bridge.audio_messages import AudioDevice, DeviceState
-from mula_bridge.live_messages import Heard, LiveChanged
-from mula_bridge.messages import (
+from mula_bridge.control.messages.audio import AudioDevice, DeviceState
+from mula_bridge.control.messages.commands import (
     AudioReport,
     ClipReady,
     EngineChanged,
@@ -29,7 +28,8 @@ from mula_bridge.messages import (
     Report,
     TagsChanged,
 )
-from mula_bridge.notice import Notice
+from mula_bridge.control.messages.live import Heard, LiveChanged
+from mula_bridge.control.messages.notice import Notice
 
 
 @dataclass(slots=True)

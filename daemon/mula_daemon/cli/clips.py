@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mula_bridge.deck_messages import Status
+from mula_bridge.control.messages.deck import Status
 from mula_bridge.errors import BadInput
 from mula_daemon.cli.options import config_of, parser
-from mula_daemon.clips import Clip, Library
-from mula_daemon.shelves import Shelves
+from mula_daemon.clips.library import Clip, Library
+from mula_daemon.clips.shelves import Shelves
 
 _MOVES: Final = {"keep": Status.KEPT, "reject": Status.REJECTED, "restore": Status.NEW}
 _MARKS: Final = {"favourite": True, "unfavourite": False}

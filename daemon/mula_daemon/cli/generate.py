@@ -9,9 +9,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from mula_bridge.errors import MulaError
-from mula_bridge.knobs import KNOBS, KnobValue
-from mula_bridge.messages import (
+from mula_bridge.control.knobs import KNOBS, KnobValue
+from mula_bridge.control.messages.commands import (
     ClipReady,
     EngineChanged,
     EngineState,
@@ -27,7 +26,8 @@ from mula_bridge.messages import (
     SetLyrics,
     SetTags,
 )
-from mula_daemon.app import App, running
+from mula_bridge.errors import MulaError
+from mula_daemon.app.running import App, running
 from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
 
 CLI = Origin("cli")

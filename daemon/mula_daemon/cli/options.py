@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from mula_daemon.cli import PRECEDENCE
-from mula_daemon.config import DEFAULT_HTTP, DEFAULT_OSC, NAMES, ON, Config, load_config
-from mula_daemon.default_folder import DAWS
+from mula_daemon.settings.config import DEFAULT_HTTP, DEFAULT_OSC, NAMES, ON, Config, load_config
+from mula_daemon.settings.default_folder import DAWS
 
 ENGINE_NAMES: Final = ("auto", "mini", "heartmula", "tone")
 

@@ -19,10 +19,10 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("file", type=Path, metavar="FILE", help="such as mula.tosc")
     parsed = made.parse_args(argv)
 
-    from mula_bridge.bundled import mapping_paths
     from mula_bridge.errors import Unavailable
-    from mula_bridge.mapping_file import load_mapping
-    from mula_bridge.touchosc import write_layout
+    from mula_bridge.mapping.bundled import mapping_paths
+    from mula_bridge.mapping.file import load_mapping
+    from mula_bridge.surfaces.touchosc import write_layout
 
     try:
         write_layout(parsed.file, tuple(load_mapping(mapping_paths()).presets))

@@ -19,9 +19,9 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from mula_daemon.hub import Hub
-from mula_daemon.pull import GB, Progress, pull, read_record, write_record
-from mula_daemon.releases import RELEASES, Release, default_place, release
+from mula_daemon.weights.hub import Hub
+from mula_daemon.weights.pull import GB, Progress, pull, read_record, write_record
+from mula_daemon.weights.releases import RELEASES, Release, default_place, release
 
 CASTS: Final = ("fp32", "bf16", "fp16")
 

@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Final
 
 from mula_bridge.errors import Unavailable, UnknownName
-from mula_daemon.engine.base import Engine
 from mula_daemon.engine.messages import EngineSpec
-from mula_daemon.releases import default_place
+from mula_daemon.engine.seam import Engine
+from mula_daemon.weights.releases import default_place
 
 
 def _mini(spec: EngineSpec) -> Engine:
-    from mula_daemon.engine.mini.engine import MiniEngine
+    from mula_daemon.engine.mini.model.engine import MiniEngine
 
     return MiniEngine(Path(spec.kit) if spec.kit else None, stems=spec.stems)
 
@@ -36,8 +36,8 @@ def _heartmula(spec: EngineSpec) -> Engine:
             "HeartMuLa needs its weights: mula pull heartmula fetches them, --checkpoint DIR names "
             "a folder that has them, and --engine mini needs none"
         )
-    from mula_daemon.engine.heartmula.engine import HeartMulaEngine
-    from mula_daemon.engine.heartmula.streaming import StreamSettings
+    from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
+    from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 
     return HeartMulaEngine(
         place,

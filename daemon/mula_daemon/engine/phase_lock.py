@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mula_bridge.knobs import KNOBS
-from mula_bridge.quantum import BEATS_PER_BAR
+from mula_bridge.control.knobs import KNOBS
+from mula_bridge.control.quantum import BEATS_PER_BAR
 from mula_daemon.tempo.timeline import Timeline
 
 TOLERANCE_MS: Final = 2.0

@@ -17,9 +17,8 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, Protocol
 
-from mula_bridge.messages import EngineState
-from mula_bridge.notice import Notice
-from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_bridge.control.messages.commands import EngineState
+from mula_bridge.control.messages.notice import Notice
 from mula_daemon.engine.messages import (
     Abort,
     Broken,
@@ -33,6 +32,7 @@ from mula_daemon.engine.messages import (
     ToEngine,
     Turn,
 )
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.worker import main as worker_main
 
 RESTARTS: Final = 3

@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 
 from mula_bridge import __version__
-from mula_bridge.knobs import Effect
-from mula_daemon.engine.base import (
+from mula_bridge.control.knobs import Effect
+from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,
     EngineInfo,

@@ -16,11 +16,10 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from time import perf_counter, perf_counter_ns
 
+from mula_bridge.control.messages.commands import JobState
+from mula_bridge.control.messages.notice import Notice
 from mula_bridge.errors import MulaError
-from mula_bridge.messages import JobState
-from mula_bridge.notice import Notice
-from mula_bridge.priority import hurry, relax
-from mula_daemon.engine.base import AudioBlock, ClipRequest, Engine, EngineInfo, Frame, FrameKnobs
+from mula_bridge.net.priority import hurry, relax
 from mula_daemon.engine.engines import build
 from mula_daemon.engine.messages import (
     Abort,
@@ -34,6 +33,7 @@ from mula_daemon.engine.messages import (
     Turn,
 )
 from mula_daemon.engine.phase_lock import PhaseLock
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, EngineInfo, Frame, FrameKnobs
 
 Item = Frame | AudioBlock | Notice
 """What an engine yields."""

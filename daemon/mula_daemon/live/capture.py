@@ -11,17 +11,17 @@ from typing import Final
 
 import numpy as np
 
+from mula_bridge.control.knobs import KnobValue
+from mula_bridge.control.messages.commands import Failed
 from mula_bridge.errors import MulaError
-from mula_bridge.knobs import KnobValue
-from mula_bridge.messages import Failed
-from mula_daemon.clips import Library
-from mula_daemon.engine.base import EngineInfo, Samples, Texts
-from mula_daemon.jobs import Job
+from mula_daemon.clips.folder_sink import FolderSink
+from mula_daemon.clips.library import Library
+from mula_daemon.clips.recipe import Parent, Recipe
+from mula_daemon.clips.take import Finished, Take
+from mula_daemon.engine.seam import EngineInfo, Samples, Texts
+from mula_daemon.jobs.queue import Job
+from mula_daemon.jobs.recording import Timeline, frame_values
 from mula_daemon.live.played import Stretch
-from mula_daemon.recipe import Parent, Recipe
-from mula_daemon.recording import Timeline, frame_values
-from mula_daemon.sinks.base import Finished, Take
-from mula_daemon.sinks.folder import FolderSink
 
 BEND_SECONDS: Final = 0.005
 

@@ -6,9 +6,7 @@ import secrets
 from time import perf_counter_ns
 from typing import Final, Protocol
 
-from mula_bridge.errors import BadInput, Unavailable
-from mula_bridge.live_messages import Capture, Live, LiveChanged
-from mula_bridge.messages import (
+from mula_bridge.control.messages.commands import (
     DAEMON,
     Command,
     Generate,
@@ -18,15 +16,17 @@ from mula_bridge.messages import (
     Prompt,
     Report,
 )
-from mula_bridge.quantum import BEATS_PER_BAR
+from mula_bridge.control.messages.live import Capture, Live, LiveChanged
+from mula_bridge.control.quantum import BEATS_PER_BAR
+from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.audio.speaker import Speaker
-from mula_daemon.controls import Controls
-from mula_daemon.engine.base import ClipRequest, EngineInfo
 from mula_daemon.engine.process import EngineHost
-from mula_daemon.jobs import Job
+from mula_daemon.engine.seam import ClipRequest, EngineInfo
+from mula_daemon.jobs.queue import Job
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.played import MOST_BARS, Stretch
 from mula_daemon.live.recording import LiveRecording, TooSlow
+from mula_daemon.steering.controls import Controls
 from mula_daemon.tempo.conductor import Conductor
 
 HEAD_START_NS: Final = 150_000_000

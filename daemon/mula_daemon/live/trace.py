@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import count
 from time import perf_counter_ns
 
-from mula_bridge.knobs import FRAME_KNOBS
-from mula_bridge.live_messages import Heard
-from mula_bridge.messages import FrameReport, KnobChanged, Origin, Report
+from mula_bridge.control.knobs import FRAME_KNOBS
+from mula_bridge.control.messages.commands import FrameReport, KnobChanged, Origin, Report
+from mula_bridge.control.messages.live import Heard
 
 HeardAt = Callable[[str, int], int | None]
 """Job and number of a frame -> perf_counter_ns when it is heard, if that is known."""

@@ -13,10 +13,10 @@ from dataclasses import replace
 from time import perf_counter_ns
 from typing import Final, Protocol, cast
 
+from mula_bridge.control.knobs import KNOBS
+from mula_bridge.control.messages.commands import Origin
+from mula_bridge.control.messages.tempo import AUTO, Clock, ClockChanged
 from mula_bridge.errors import BadInput, Unavailable
-from mula_bridge.knobs import KNOBS
-from mula_bridge.messages import Origin
-from mula_bridge.tempo_messages import AUTO, Clock, ClockChanged
 from mula_daemon.tempo.timeline import Timeline
 
 SOURCES: Final = (AUTO, *Clock)

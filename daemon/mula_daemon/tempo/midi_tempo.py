@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mula_bridge.midi_clock import ClockNews
-from mula_bridge.tempo_messages import Clock
+from mula_bridge.control.messages.tempo import Clock
+from mula_bridge.midi.clock import ClockNews
 from mula_daemon.tempo.conductor import Conductor
 from mula_daemon.tempo.timeline import Timeline
 

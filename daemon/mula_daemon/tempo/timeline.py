@@ -17,7 +17,7 @@ _NS_PER_MINUTE: Final = 60e9
 class Timeline:
     """``beat`` sounds at ``at_ns``, and ``bpm`` (above 0) quarters follow in a minute.
 
-    Bars begin where the beat is a multiple of ``BEATS_PER_BAR`` (mula_bridge.quantum). The
+    Bars begin where the beat is a multiple of ``BEATS_PER_BAR`` (mula_bridge.control.quantum). The
     line goes on in both directions, and also while nothing is ``playing``, so that there
     always is a next bar to wait for.
     """

@@ -12,11 +12,8 @@ from collections.abc import Callable
 from math import floor
 from time import perf_counter_ns
 
-from mula_bridge.errors import MulaError
-from mula_bridge.messages import Command, Emit, Failed, Origin, Panic, SetKnob
-from mula_bridge.priority import hurry
-from mula_bridge.quantum import BEATS_PER_BAR
-from mula_bridge.tempo_messages import (
+from mula_bridge.control.messages.commands import Command, Emit, Failed, Origin, Panic, SetKnob
+from mula_bridge.control.messages.tempo import (
     Beat,
     ChooseClock,
     Clock,
@@ -25,7 +22,10 @@ from mula_bridge.tempo_messages import (
     StartTransport,
     StopTransport,
 )
-from mula_daemon.handler import Publish
+from mula_bridge.control.quantum import BEATS_PER_BAR
+from mula_bridge.control.seams import Publish
+from mula_bridge.errors import MulaError
+from mula_bridge.net.priority import hurry
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.waiting import JUMP, Waiting

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from mula_bridge.control.messages.commands import Command, Origin, SetKnob
+from mula_bridge.control.messages.tempo import Quantised
 from mula_bridge.errors import Busy
-from mula_bridge.messages import Command, Origin, SetKnob
-from mula_bridge.tempo_messages import Quantised
 from mula_daemon.tempo.timeline import Timeline
 
 LIMIT: Final = 256

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mula_daemon.request_file import read_request
-from mula_daemon.sinks.base import Take
-from mula_daemon.sinks.folder import FolderSink
+from mula_daemon.clips.folder_sink import FolderSink
+from mula_daemon.clips.take import Take
+from mula_daemon.requests.file import read_request
 from support.reaper import Item, Reaper
 from support.takes import FINISHED, make_take, noise
 

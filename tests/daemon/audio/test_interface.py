@@ -14,8 +14,8 @@ import soxr
 
 from mula_daemon.audio.interface import Interface, InterfaceState
 from mula_daemon.audio.outlet import Nowhere
-from mula_daemon.audio.output_settings import OutputSettings
 from mula_daemon.audio.speaker import Speaker
+from mula_daemon.settings.output_settings import OutputSettings
 from support.jack_server import JackServer, jack_server
 from support.sound_card import captured, sounding, trimmed
 from support.takes import noise

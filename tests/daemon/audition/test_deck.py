@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mula_bridge.deck_messages import DeckChanged, Status
+from mula_bridge.control.messages.deck import DeckChanged, Status
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.audition.deck import Card, Deck
 

@@ -11,7 +11,17 @@ from time import monotonic, sleep
 
 import pytest
 
-from mula_bridge.deck_messages import (
+from mula_bridge.control.messages.commands import (
+    DAEMON,
+    Command,
+    Failed,
+    Generate,
+    Origin,
+    Panic,
+    Report,
+    Stop,
+)
+from mula_bridge.control.messages.deck import (
     AuditionAdvance,
     AuditionCompare,
     AuditionFollow,
@@ -32,20 +42,10 @@ from mula_bridge.deck_messages import (
     UndoJudgement,
 )
 from mula_bridge.errors import BadInput, UnknownName
-from mula_bridge.messages import (
-    DAEMON,
-    Command,
-    Failed,
-    Generate,
-    Origin,
-    Panic,
-    Report,
-    Stop,
-)
 from mula_daemon.audition.handler import Audition
 from mula_daemon.audition.turntable import Start
-from mula_daemon.clips import Library
-from mula_daemon.sinks.base import Take
+from mula_daemon.clips.library import Library
+from mula_daemon.clips.take import Take
 from support.crashing_disk import Crash, CrashingDisk
 from support.shelved_clips import check_findable, check_whole, put_clip
 from support.takes import make_take
@@ -345,7 +345,7 @@ def test_500_clips_auditioned_and_judged_at_random_with_crashes_are_all_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the deck's own buttons, and with the crashes anywhere between two file operations."""
-    monkeypatch.setattr("mula_daemon.shelves.may_be_in_use", lambda _: False)
+    monkeypatch.setattr("mula_daemon.clips.shelves.may_be_in_use", lambda _: False)
     chance = random.Random(2)
     rig = Rig(tmp_path, clips=0)
     ids = [f"c{number:05}" for number in range(500)]

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.deck_messages import MakeMore, Reroll
+from mula_bridge.control.messages.commands import DAEMON, Generate, Origin
+from mula_bridge.control.messages.deck import MakeMore, Reroll
 from mula_bridge.errors import BadInput, UnknownName
-from mula_bridge.messages import DAEMON, Generate, Origin
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.relatives import MOST_TAKES, Relatives, neighbours
-from mula_daemon.clips import Library
-from mula_daemon.jobs import MAX_SEED, Job
-from mula_daemon.recipe import Performance
+from mula_daemon.clips.library import Library
+from mula_daemon.clips.recipe import Performance
+from mula_daemon.jobs.queue import MAX_SEED, Job
 from support.shelved_clips import RECIPE, put_clip
 from support.takes import make_take
 

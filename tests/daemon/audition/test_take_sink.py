@@ -10,11 +10,11 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from mula_bridge.deck_messages import Playing
+from mula_bridge.control.messages.deck import Playing
 from mula_daemon.audition import turntable as turntable_module
 from mula_daemon.audition.take_sink import TakeSink
-from mula_daemon.engine.base import AudioBlock
-from mula_daemon.sinks.base import Abandoned
+from mula_daemon.clips.take import Abandoned
+from mula_daemon.engine.seam import AudioBlock
 from support.decks import Following, Quiet, turning, until
 from support.takes import FINISHED, blocks, make_take, noise
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from mula_bridge.deck_messages import Playing
+from mula_bridge.control.messages.deck import Playing
 from mula_daemon.audio.levels import to_gain
 from mula_daemon.audio.voice import Voice
 from mula_daemon.audition.clip_voice import ClipVoice
 from mula_daemon.audition.turntable import Start, Turntable
-from mula_daemon.clips import Library
-from mula_daemon.engine.base import Samples
+from mula_daemon.clips.library import Library
+from mula_daemon.engine.seam import Samples
 from mula_daemon.tempo.timeline import Timeline
 from support.decks import turning, until
 from support.shelved_clips import put_clip

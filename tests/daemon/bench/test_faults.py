@@ -5,7 +5,7 @@ import pytest
 
 from mula_bridge.errors import MulaError
 from mula_daemon.bench.faults import Fault, common, faults, place
-from mula_daemon.engine.base import Samples
+from mula_daemon.engine.seam import Samples
 from support.takes import noise
 from support.voices import flat
 

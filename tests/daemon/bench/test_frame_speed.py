@@ -11,9 +11,9 @@ from mula_daemon.bench.eager_step import EagerStep
 from mula_daemon.bench.frame_speed import PROMPT
 from mula_daemon.bench.random_model import SIZES, random_model
 from mula_daemon.cli import main
-from mula_daemon.engine.frame_loop import FrameLoop
-from mula_daemon.engine.sampling import KnobTensors
-from mula_daemon.engine.static_model import StaticModel
+from mula_daemon.engine.lm.frame_loop import FrameLoop
+from mula_daemon.engine.lm.sampling import KnobTensors
+from mula_daemon.engine.lm.static_model import StaticModel
 
 CPU = torch.device("cpu")
 TOY = SIZES["toy"]

@@ -24,7 +24,7 @@ from mula_daemon.bench.knobs import (
 )
 from mula_daemon.bench.loops import click, measure_loops
 from mula_daemon.bench.phrase_form import bar_similarity, grammar_clips
-from mula_daemon.engine.history import Codes
+from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.mini import tags
 
 FIGURES = {

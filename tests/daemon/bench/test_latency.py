@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mula_bridge.messages import FrameReport
+from mula_bridge.control.messages.commands import FrameReport
 from mula_daemon.bench.latency import overtaken
-from mula_daemon.trace import FrameTrace
+from mula_daemon.jobs.frame_trace import FrameTrace
 
 MS = 1_000_000
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from mula_daemon.bench.parity import main, run
 from mula_daemon.engine.heartmula.checkpoint import read_special_ids
-from mula_daemon.engine.heartmula.prompt import PromptEncoder
-from mula_daemon.engine.lm import Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
+from mula_daemon.engine.lm.language_model import Flavour, LanguageModel, LMConfig
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
 OTHER = LMConfig(

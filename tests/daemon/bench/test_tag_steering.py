@@ -8,7 +8,7 @@ import numpy as np
 
 from mula_daemon.bench.tag_steering import homes, onsets, share_with
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.material import compose
+from mula_daemon.engine.mini.train.material import compose
 
 
 def test_every_instrument_has_a_genre_that_plays_it_at_times() -> None:

@@ -4,8 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from mula_bridge.live_messages import Heard, LiveChanged
-from mula_bridge.messages import (
+from mula_bridge.control.messages.commands import (
     AudioReport,
     ClipReady,
     EngineChanged,
@@ -20,6 +19,7 @@ from mula_bridge.messages import (
     Report,
     TagsChanged,
 )
+from mula_bridge.control.messages.live import Heard, LiveChanged
 from mula_daemon.cli.board import Board
 from mula_daemon.cli.panel import panel
 

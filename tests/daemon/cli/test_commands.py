@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from mula_daemon.cli import COMMANDS, main
-from mula_daemon.clips import Library
-from mula_daemon.config import DEFAULT_OSC
+from mula_daemon.clips.library import Library
+from mula_daemon.settings.config import DEFAULT_OSC
 from support.shelved_clips import put_clip
 
 TONE = ("--engine", "tone")

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import soundfile
 
-from mula_bridge.osc_client import OscClient
-from mula_daemon.clips import Library
+from mula_bridge.api.client import OscClient
+from mula_daemon.clips.library import Library
 from support.daemon_process import DaemonProcess, daemon_process
 from support.ports import free_udp_port
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mula_daemon.engine.lm import Flavour, LanguageModel, LMConfig
-from mula_daemon.engine.static_model import StaticModel
+from mula_daemon.engine.lm.language_model import Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.lm.static_model import StaticModel
 
 WEIGHTS = Path(__file__).parents[2] / "data/heartmula_reference/HeartMuLa-oss-3B/model.safetensors"
 TOY = LMConfig(Flavour(3, 4, 2, 64, 160, 8192), Flavour(2, 2, 1, 48, 96, 2048), 512, 67)

@@ -14,12 +14,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mula_daemon.engine.base import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs, Texts
 from mula_daemon.engine.engines import build
-from mula_daemon.engine.heartmula.engine import HeartMulaEngine
-from mula_daemon.engine.heartmula.streaming import StreamSettings
-from mula_daemon.engine.lm import Flavour
+from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
+from mula_daemon.engine.heartmula.model.streaming import StreamSettings
+from mula_daemon.engine.lm.language_model import Flavour
 from mula_daemon.engine.messages import EngineSpec
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs, Texts
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
 TOY_FLAVOURS = {

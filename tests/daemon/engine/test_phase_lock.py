@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.quantum import BEATS_PER_BAR
+from mula_bridge.control.quantum import BEATS_PER_BAR
 from mula_daemon.engine.phase_lock import MOST, TOLERANCE_MS, PhaseLock
 from mula_daemon.tempo.timeline import Timeline
 

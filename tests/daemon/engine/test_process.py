@@ -13,12 +13,12 @@ from time import monotonic, perf_counter_ns, sleep
 import numpy as np
 import pytest
 
-from mula_bridge.messages import EngineState, JobState
-from mula_bridge.notice import Notice
-from mula_daemon.engine.base import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_bridge.control.messages.commands import EngineState, JobState
+from mula_bridge.control.messages.notice import Notice
+from mula_daemon.clips.replay import performance
 from mula_daemon.engine.messages import Ended, EngineSpec
 from mula_daemon.engine.process import EngineProcess
-from mula_daemon.replay import performance
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 
 
 class Log:

@@ -7,8 +7,8 @@ from time import perf_counter_ns
 
 import pytest
 
-from mula_daemon.engine.base import EngineInfo, FrameKnobs
 from mula_daemon.engine.messages import Abort, Pace, Turn
+from mula_daemon.engine.seam import EngineInfo, FrameKnobs
 from mula_daemon.engine.worker import Inbox, LivePacer
 
 RATE = 48_000

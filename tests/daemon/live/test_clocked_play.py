@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from mula_bridge.live_messages import Capture, Heard, Live, LiveChanged
-from mula_bridge.messages import ClipReady, Failed, JobChanged, JobState, SetKnob
-from mula_daemon.engine.base import AudioBlock, EngineInfo, Frame, FrameKnobs
+from mula_bridge.control.messages.commands import ClipReady, Failed, JobChanged, JobState, SetKnob
+from mula_bridge.control.messages.live import Capture, Heard, Live, LiveChanged
 from mula_daemon.engine.messages import Ended
+from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs
 from mula_daemon.live.capture import BEND_SECONDS
 from mula_daemon.live.handler import SPARE_NS
 from support.live_rig import ALICE, LEAD_NS, RATE, Rig

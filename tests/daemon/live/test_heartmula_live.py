@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mula_daemon.engine.base import ClipRequest, FrameKnobs
-from mula_daemon.engine.heartmula.engine import HeartMulaEngine
-from mula_daemon.engine.heartmula.streaming import StreamSettings
-from mula_daemon.engine.lm import Flavour
+from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
+from mula_daemon.engine.heartmula.model.streaming import StreamSettings
+from mula_daemon.engine.lm.language_model import Flavour
+from mula_daemon.engine.seam import ClipRequest, FrameKnobs
 from support.live_worker import play_live
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mula_daemon.engine.base import ClipRequest, FrameKnobs
+from mula_daemon.engine.seam import ClipRequest, FrameKnobs
 from mula_daemon.engine.tone import ToneEngine
 from mula_daemon.live.recording import LiveRecording
 from mula_daemon.tempo.timeline import Timeline

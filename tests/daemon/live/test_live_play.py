@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mula_bridge.live_messages import Capture, Heard, Live, LiveChanged
-from mula_bridge.messages import (
+from mula_bridge.control.messages.commands import (
     ClipReady,
     Failed,
     Generate,
@@ -19,8 +18,9 @@ from mula_bridge.messages import (
     JobState,
     SetKnob,
 )
-from mula_daemon.engine.base import EngineInfo, FrameKnobs
+from mula_bridge.control.messages.live import Capture, Heard, Live, LiveChanged
 from mula_daemon.engine.messages import Ended
+from mula_daemon.engine.seam import EngineInfo, FrameKnobs
 from mula_daemon.live.capture import BEND_SECONDS
 from support.live_rig import ALICE, FRAME, LEAD_NS, RATE, Rig
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from mula_bridge.control.messages.tempo import Clock
 from mula_bridge.errors import Unavailable
-from mula_bridge.tempo_messages import Clock
 from mula_daemon.tempo.conductor import Conductor
 from mula_daemon.tempo.link import LinkPeer
 from support.midi_box import eventually

@@ -8,9 +8,17 @@ from time import perf_counter_ns
 
 import pytest
 
-from mula_bridge.errors import BadInput, Busy
-from mula_bridge.messages import Command, Failed, Generate, Origin, Panic, Report, SetKnob, Stop
-from mula_bridge.tempo_messages import (
+from mula_bridge.control.messages.commands import (
+    Command,
+    Failed,
+    Generate,
+    Origin,
+    Panic,
+    Report,
+    SetKnob,
+    Stop,
+)
+from mula_bridge.control.messages.tempo import (
     Beat,
     ChooseClock,
     Clock,
@@ -19,6 +27,7 @@ from mula_bridge.tempo_messages import (
     StartTransport,
     StopTransport,
 )
+from mula_bridge.errors import BadInput, Busy
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.transport import Transport

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mula_bridge.control.messages.commands import Command, Generate, Origin, SetKnob
+from mula_bridge.control.messages.tempo import Quantised
 from mula_bridge.errors import Busy
-from mula_bridge.messages import Command, Generate, Origin, SetKnob
-from mula_bridge.tempo_messages import Quantised
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.waiting import LIMIT, Waiting
 

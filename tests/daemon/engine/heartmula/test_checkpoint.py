@@ -21,7 +21,7 @@ from mula_daemon.engine.heartmula.checkpoint import (
     read_special_ids,
     tensors,
 )
-from mula_daemon.engine.lm import FLAVOURS, Flavour, LMConfig
+from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LMConfig
 
 REFERENCE = Path(__file__).parents[3] / "data" / "heartmula_reference"
 MODEL = REFERENCE / "HeartMuLa-oss-3B"

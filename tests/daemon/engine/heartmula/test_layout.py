@@ -7,7 +7,7 @@ import pytest
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.heartmula.layout import find_layout
-from mula_daemon.releases import CODEC, MODEL
+from mula_daemon.weights.releases import CODEC, MODEL
 
 REFERENCE = Path(__file__).parents[3] / "data" / "heartmula_reference"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from mula_daemon.engine.base import ClipRequest, Frame, FrameKnobs
-from mula_daemon.engine.heartmula import engine as heartmula
-from mula_daemon.engine.heartmula.engine import HeartMulaEngine
-from mula_daemon.engine.heartmula.streaming import StreamSettings
-from mula_daemon.engine.lm import Flavour
-from mula_daemon.engine.step_pool import StepPool
+from mula_daemon.engine.heartmula.model import engine as heartmula
+from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
+from mula_daemon.engine.heartmula.model.streaming import StreamSettings
+from mula_daemon.engine.lm.language_model import Flavour
+from mula_daemon.engine.lm.step_pool import StepPool
+from mula_daemon.engine.seam import ClipRequest, Frame, FrameKnobs
 from support.fake_graph import FakeRecorder
 
 REFERENCE = Path(__file__).parents[3] / "data" / "heartmula_reference"

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from mula_daemon.engine.mini.notes.scale import hertz
 from mula_daemon.engine.mini.synth.audio import Samples
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.oscillators import Bend
-from mula_daemon.engine.mini.synth.scale import hertz
 from mula_daemon.engine.mini.synth.sound import Setting, Sound
 from mula_daemon.engine.mini.synth.struck import Body, Struck
 from mula_daemon.engine.mini.synth.sustained import Spectrum, Sustained, Wind

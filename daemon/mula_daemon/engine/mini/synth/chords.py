@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mula_daemon.engine.mini.synth.amplifier import Amplifier
-from mula_daemon.engine.mini.synth.envelopes import Envelope
-from mula_daemon.engine.mini.synth.fm import ElectricPiano, Tines
-from mula_daemon.engine.mini.synth.oscillators import Bend
-from mula_daemon.engine.mini.synth.pads import Choir, Ensemble, ensemble_loop
-from mula_daemon.engine.mini.synth.scale import (
+from mula_daemon.engine.mini.notes.scale import (
     HIGHEST_CHORD,
     LOWEST_CHORD,
     LOWEST_POWER_CHORD,
     hertz,
 )
+from mula_daemon.engine.mini.synth.amplifier import Amplifier
+from mula_daemon.engine.mini.synth.envelopes import Envelope
+from mula_daemon.engine.mini.synth.fm import ElectricPiano, Tines
+from mula_daemon.engine.mini.synth.oscillators import Bend
+from mula_daemon.engine.mini.synth.pads import Choir, Ensemble, ensemble_loop
 from mula_daemon.engine.mini.synth.sound import Setting, Sound
 from mula_daemon.engine.mini.synth.struck import Body, Struck
 from mula_daemon.engine.mini.synth.sustained import Spectrum, Sustained, Wind

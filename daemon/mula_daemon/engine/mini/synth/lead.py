@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from mula_daemon.engine.mini.notes.scale import hertz
 from mula_daemon.engine.mini.synth.amplifier import Amplifier
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.fm import ElectricPiano, Tines
 from mula_daemon.engine.mini.synth.oscillators import Bend
-from mula_daemon.engine.mini.synth.scale import hertz
 from mula_daemon.engine.mini.synth.sound import Setting, Sound
 from mula_daemon.engine.mini.synth.struck import Body, Struck
 from mula_daemon.engine.mini.synth.sustained import Formant, Spectrum, Sustained, Wind

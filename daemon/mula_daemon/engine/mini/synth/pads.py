@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 import scipy.fft
 
+from mula_daemon.engine.mini.notes.scale import hertz
 from mula_daemon.engine.mini.synth.audio import Samples, around
 from mula_daemon.engine.mini.synth.envelopes import Envelope, Gate
-from mula_daemon.engine.mini.synth.scale import hertz
 from mula_daemon.engine.mini.synth.sound import Setting
 
 LOOP: Final = 1 << 16

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mula_daemon.engine.mini.notes.scale import bass_note, lead_note, parse_key
+from mula_daemon.engine.mini.notes.voice_leading import VoiceLeading
 from mula_daemon.engine.mini.synth import bass, chords, lead, texture
 from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE, Samples
 from mula_daemon.engine.mini.synth.bus import Bus
@@ -20,11 +22,9 @@ from mula_daemon.engine.mini.synth.ducking import Ducker
 from mula_daemon.engine.mini.synth.grid import Grid
 from mula_daemon.engine.mini.synth.kit import Kit
 from mula_daemon.engine.mini.synth.part import Part
-from mula_daemon.engine.mini.synth.scale import bass_note, lead_note, parse_key
 from mula_daemon.engine.mini.synth.sound import Setting
 from mula_daemon.engine.mini.synth.space import Space, hall, room
 from mula_daemon.engine.mini.synth.sustained import breath_loop
-from mula_daemon.engine.mini.synth.voice_leading import VoiceLeading
 from mula_daemon.engine.mini.tokens import (
     BASS,
     BASS_VOICES,

@@ -9,11 +9,11 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from mula_daemon.engine.mini.notes.scale import Key
 from mula_daemon.engine.mini.synth.audio import Samples, around
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.pads import Choir, Ensemble, ensemble_loop
 from mula_daemon.engine.mini.synth.part import Part
-from mula_daemon.engine.mini.synth.scale import Key
 from mula_daemon.engine.mini.synth.sound import Setting
 from mula_daemon.engine.mini.tokens import NOISES
 

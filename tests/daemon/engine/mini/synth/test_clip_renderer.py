@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mula_daemon.engine.mini import tokens
+from mula_daemon.engine.mini.notes.scale import KEYS
 from mula_daemon.engine.mini.synth.bus import Bus
 from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer
-from mula_daemon.engine.mini.synth.scale import KEYS
 from mula_daemon.engine.mini.synth.synthesiser import Synthesiser
 from mula_daemon.engine.mini.tokens import chord_code, drum_code, note_code, texture_code
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.synth.scale import KEYS
+from mula_daemon.engine.mini.notes.scale import KEYS
 from mula_daemon.engine.mini.synth.synthesiser import Synthesiser
 from mula_daemon.engine.mini.tokens import (
     BASS,

@@ -1,0 +1,136 @@
+"""What every OSC transport does alike: obey messages, and let in only whom it may."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from mula_bridge.api import addresses
+from mula_bridge.api.addresses import UnknownAddress
+from mula_bridge.api.readers import REQUESTS, Request
+from mula_bridge.api.subscriptions import Peer
+from mula_bridge.bindings.osc import OscBindings
+from mula_bridge.control.messages.commands import Emit, Origin
+from mula_bridge.errors import BadInput, MulaError
+from mula_bridge.osc import wire
+from mula_bridge.osc.arguments import Args
+from mula_bridge.osc.pattern import is_pattern
+
+LOOPBACK: Final = ("127.0.0.1", "::1")
+"""This machine, which is always let in."""
+ERRORS_PER_SECOND: Final = 10
+"""What is said to one sender at most of what it did wrong."""
+
+log = logging.getLogger(__name__)
+
+
+class Front(Protocol):
+    """What a transport does for the messages that it hands to a Dispatch, on its thread."""
+
+    def serve(self, request: Request, message: wire.Message, origin: Origin) -> None:
+        """Do what needs no session. May raise MulaError, which is complained about."""
+
+    def moved(self, origin: Origin, confirmation: Args) -> None:
+        """A change is about to be emitted; made as asked, ``confirmation`` would confirm it."""
+
+    def complain(self, origin: Origin, error: MulaError) -> None:
+        """Tell the sender, ERRORS_PER_SECOND times at most. Never raises."""
+
+
+class Dispatch:
+    """Obeys packets: decodes them, looks addresses up, and emits. One thread.
+
+    ``bindings`` are addresses of other programs that a mapping binds; while there are any,
+    what else such programs send outside /mula/ is none of our business.
+    """
+
+    def __init__(
+        self, front: Front, emit: Emit, source: str, bindings: OscBindings | None = None
+    ) -> None:
+        # Bound once: a fader takes this way some hundred times a second.
+        self._serve, self._moved, self._complain = front.serve, front.moved, front.complain
+        self._emit = emit
+        self._source = source
+        self._bindings = bindings if bindings is not None else OscBindings()
+
+    def obey_packet(self, packet: bytes, peer: Peer) -> None:
+        """Everything that one packet asks for. Never raises."""
+        try:
+            messages = wire.decode(packet)
+        except wire.OscError as error:
+            self._complain(Origin(self._source, peer), error)
+            return
+        for message in messages:
+            self.obey(message, Origin(self._source, peer, message.address))
+
+    def obey(self, message: wire.Message, origin: Origin) -> None:
+        """One message. Never raises."""
+        try:
+            asked = addresses.decode(message.address, message.args)
+            if isinstance(asked, REQUESTS):
+                self._serve(asked, message, origin)
+            elif asked is not None:
+                confirmation = addresses.confirmation(asked)
+                if confirmation is not None:
+                    self._moved(origin, confirmation)
+                self._emit(asked, origin)
+        except UnknownAddress as unknown:
+            self._obey_foreign(message, origin, unknown)
+        except MulaError as error:
+            self._complain(origin, error)
+        except Exception:  # a bug behind one address must not take the others away
+            log.exception("could not handle %s", message.address)
+
+    def _obey_foreign(self, message: wire.Message, origin: Origin, unknown: MulaError) -> None:
+        address = message.address
+        if address not in self._bindings:
+            if address.startswith("/mula/") or is_pattern(address) or not len(self._bindings):
+                self._obey_matching(message, origin, unknown)
+            return
+        try:
+            asked = self._bindings.command(address, message.args)
+            if asked is None:
+                return
+            confirmation = self._bindings.confirmation(address, message.args, asked)
+            if confirmation is not None:
+                self._moved(origin, confirmation)
+            self._emit(asked, origin)
+        except MulaError as error:
+            self._complain(origin, error)
+
+    def _obey_matching(self, message: wire.Message, origin: Origin, unknown: MulaError) -> None:
+        address = message.address
+        try:
+            matching = addresses.matching(address) if is_pattern(address) else ()
+        except wire.OscError as error:
+            self._complain(origin, error)
+            return
+        if not matching:
+            self._complain(origin, unknown)
+        for one in matching:
+            self.obey(message._replace(address=one), replace(origin, address=one))
+
+
+class Guests:
+    """Which hosts may connect: this machine, and the addresses or networks in ``allow``."""
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        """Raises BadInput for an entry that is no address or network."""
+        try:
+            entries = dict.fromkeys((*LOOPBACK, *allow))
+            self._networks = [ipaddress.ip_network(entry, strict=False) for entry in entries]
+        except ValueError as error:
+            raise BadInput(f"only addresses or networks can be let in; {error}") from None
+
+    def admit(self, host: str) -> bool:
+        """Whether a numeric address is let in."""
+        try:
+            return any(ipaddress.ip_address(host) in network for network in self._networks)
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self._networks))

@@ -1,0 +1,130 @@
+"""Who hears what: news to subscribers and feedback targets, answers to whoever asked. Pure.
+
+An answer goes to the subscriptions of the client that asked. A client without one is
+answered at the port that it sent from; and because tools such as oscsend cannot
+listen there, also at the subscribed ports of its host, or where there are none, at
+the feedback targets on it. A change is confirmed to the client that made it, on the
+address that it used; everyone else hears of it as news. One thread at a time; time
+is ``time.monotonic`` seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from mula_bridge.api.addresses import ERROR, OPT_IN, SUBSCRIBE
+from mula_bridge.api.echo import EchoHold
+from mula_bridge.api.subscriptions import Peer, Subscriber, Subscriptions
+from mula_bridge.control.messages.commands import Origin
+from mula_bridge.osc.arguments import Args
+from mula_bridge.osc.pattern import Pattern
+
+Delivery = tuple[Peer, str, Args]
+"""Destination, address, arguments."""
+Content = Sequence[tuple[str, Args]]
+"""The messages of one report."""
+
+
+class Routing:
+    """Subscriptions, feedback targets and echo holds, as one question: to whom?
+
+    ``source`` is the transport that it routes for: peers of another one are not these, even
+    where host and port are the same.
+    """
+
+    def __init__(self, source: str, targets: Iterable[Peer] = ()) -> None:
+        self._source = source
+        self._targets = tuple(targets)
+        self._subscriptions = Subscriptions()
+        self._echo = EchoHold()
+
+    # --- what comes in ------------------------------------------------------------------------
+
+    def heard(self, peers: Iterable[Peer], now: float) -> None:
+        """Messages came from these peers: their leases begin anew."""
+        for peer in peers:
+            self._subscriptions.renew(peer, now)
+
+    def moved(self, origin: Origin, args: Args, now: float) -> None:
+        """A change is about to be made; just as it was asked for, ``args`` would confirm it."""
+        peer = cast("Peer", origin.peer)
+        own = self._subscriptions.of(peer)
+        destinations = [one.destination for one in own] if own else (peer,)
+        for key in destinations:
+            self._echo.moved(key, origin.address, args, origin.received_ns, now)
+        if self._targets and not own:
+            for target in self._targets_at(peer[0]):
+                # The fader that moved, or a display beside it: both can wait a little.
+                self._echo.moved(target, origin.address, None, origin.received_ns, now)
+
+    def subscribe(
+        self, peer: Peer, port: int | None, patterns: tuple[Pattern, ...], now: float
+    ) -> None:
+        """Raises Busy when there are too many."""
+        self._subscriptions.subscribe(peer, port, patterns, now)
+
+    def unsubscribe(self, peer: Peer, port: int | None) -> None:
+        self._subscriptions.unsubscribe(peer, port)
+
+    # --- what goes out ------------------------------------------------------------------------
+
+    def news(self, content: Content, but: Origin | None, now: float) -> list[Delivery]:
+        """For everyone, except the client ``but``, which gets it as its answer."""
+        self._subscriptions.expire(now)
+        answered: tuple[Subscriber, ...] = ()
+        if but is not None and but.source == self._source:
+            answered = self._subscriptions.of(cast("Peer", but.peer))
+        listeners = [one for one in self._subscriptions.everyone() if one not in answered]
+        return [
+            *self._feedback(listeners, content, now),
+            *(
+                (target, address, args)
+                for target in self._targets
+                for address, args in content
+                if address not in OPT_IN and self._echo.offer(target, address, args, now)
+            ),
+        ]
+
+    def answer(self, content: Content, to: Origin, now: float) -> list[Delivery]:
+        """For the client that sent what this answers."""
+        peer = cast("Peer", to.peer)
+        own = self._subscriptions.of(peer)
+        key = own[0].destination if own else peer
+        failed = content[0][0] == ERROR  # whatever it is about, its sender wants to know
+        change = not failed and self._echo.answers_move(key, to.address, to.received_ns)
+        if own and (change or (to.address == SUBSCRIBE and not failed)):
+            return self._feedback(own, content, now)
+        asked = [message for message in content if message[0] == to.address]
+        if own:
+            destinations = [one.destination for one in own]
+        elif change:
+            destinations, asked = [peer], asked or list(content[:1])
+        else:
+            destinations = list(dict.fromkeys([peer, *self._neighbours(peer[0])]))
+        return [(where, *message) for where in destinations for message in asked or content]
+
+    def due(self, now: float) -> list[Delivery]:
+        """What was held back from a hand that is still now."""
+        return list(self._echo.due(now))
+
+    def still_at(self) -> float:
+        """When ``due`` has everything that is held back now."""
+        return self._echo.still_at()
+
+    def _feedback(
+        self, listeners: Iterable[Subscriber], content: Content, now: float
+    ) -> list[Delivery]:
+        return [
+            (one.destination, address, args)
+            for one in listeners
+            for address, args in content
+            if one.wants(address) and self._echo.offer(one.destination, address, args, now)
+        ]
+
+    def _neighbours(self, host: str) -> Iterable[Peer]:
+        subscribed = [one.destination for one in self._subscriptions.at_host(host)]
+        return subscribed or self._targets_at(host)
+
+    def _targets_at(self, host: str) -> list[Peer]:
+        return [target for target in self._targets if target[0] == host]

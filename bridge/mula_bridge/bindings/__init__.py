@@ -1,0 +1,1 @@
+"""What a control in a hand does: bound MIDI controls and OSC addresses."""

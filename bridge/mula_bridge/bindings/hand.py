@@ -1,0 +1,79 @@
+"""One control in one musician's hand: what its events do to the binding it has."""
+
+from __future__ import annotations
+
+from mula_bridge.control.encoders import Acceleration, Encoding, ticks
+from mula_bridge.control.takeover import Takeover, takeover
+from mula_bridge.mapping.model import Binding, KnobTarget
+from mula_bridge.midi.decoding import Event, Kind
+
+PRESSED = 64
+"""The lowest value of a button's control change that counts as pressed."""
+
+
+class Hand:
+    """The state of one control on one port: takeover, acceleration, whether it is down.
+
+    Not thread-safe.
+    """
+
+    def __init__(self, binding: Binding) -> None:
+        self._control = binding.control
+        self._down = False
+        self._acceleration = Acceleration(binding.control.step, binding.control.max_step)
+        self._position: float | None = None  # of an encoder, finer than the knob's rounding
+        self._takeover: Takeover | None = None
+        if isinstance(binding.target, KnobTarget):
+            self._takeover = takeover(binding.target.mode)
+
+    @property
+    def relative(self) -> bool:
+        """Whether it is an endless encoder, which sends no position."""
+        return self._control.encoding is not Encoding.ABSOLUTE
+
+    def pressed(self, event: Event) -> bool:
+        """Whether the event is a press: a note that begins, a program, a button going down."""
+        if event.kind is Kind.PROGRAM_CHANGE:
+            return True
+        if event.kind is Kind.NOTE:
+            return event.value > 0
+        was, self._down = self._down, raw_value(event, self._control.bits) >= PRESSED
+        return self._down and not was
+
+    def move(self, event: Event, now_ns: int, target: float) -> float | None:
+        """Where 0..1 the event puts the knob that stands at ``target``; None: it stays."""
+        if self.relative:
+            return self._turn(event, now_ns, target)
+        position = raw_value(event, self._control.bits) / self._control.top
+        return self._takeover.move(position, target) if self._takeover else None
+
+    def displaced(self, target: float) -> None:
+        """Something else moved the knob to ``target``."""
+        self._position = None
+        if self._takeover:
+            self._takeover.displaced(target)
+
+    def rearm(self) -> None:
+        """Let go of the knob, as after a bank change."""
+        self._position = None
+        if self._takeover:
+            self._takeover.rearm()
+
+    def _turn(self, event: Event, now_ns: int, target: float) -> float | None:
+        count = ticks(self._control.encoding, event.value)
+        if not count:
+            return None
+        before = target if self._position is None else self._position
+        after = before + self._acceleration.move(count, now_ns)
+        if self._control.wrap:
+            # Only beyond the ends: 0 and 1 themselves are two values, not one.
+            after = after % 1.0 if not 0.0 <= after <= 1.0 else after
+        self._position = min(1.0, max(0.0, after))
+        return self._position
+
+
+def raw_value(event: Event, bits: int) -> int:
+    """The event's value at the control's resolution: 7-bit devices send coarse halves only."""
+    if bits == 7 and event.kind in (Kind.NRPN, Kind.RPN, Kind.PITCH_BEND):
+        return event.value >> 7
+    return event.value

@@ -1,0 +1,62 @@
+"""The file that learnt controls are written to: loaded last, never the user's own map."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+from mula_bridge.bindings.learn import Learnt
+from mula_bridge.errors import BadInput
+from mula_bridge.mapping.file import parse_mapping
+
+_HEAD: Final = """\
+# Controls learnt by touching them. Written by mulabridge, one line each; delete any line,
+# or the file. Bindings of your own belong into a file of your own.
+version: 1
+bindings:
+"""
+_LINE = re.compile(r"  - \{from: (\{.*\}), to: \w+\}")
+
+
+def add_learnt(text: str, learnt: Learnt) -> str:
+    """The overlay ``text`` ("" for none yet) with ``learnt`` in it, once.
+
+    What the same control did before is replaced. Raises BadInput when ``text`` was
+    not written here, so that nothing of the user's is lost.
+    """
+    source = _source(learnt)
+    lines = []
+    if text.strip():
+        body = text.removeprefix(_HEAD)
+        if body == text:
+            raise BadInput("the file for learnt controls holds something else; move it away")
+        for line in body.splitlines():
+            found = _LINE.fullmatch(line)
+            if found is None:
+                raise BadInput(f"not a learnt control: {line!r}; move it to a file of your own")
+            if found[1] != source:
+                lines.append(line)
+    lines.append(f"  - {{from: {source}, to: {learnt.knob}}}")
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def write_learnt(path: Path, learnt: Learnt) -> None:
+    """Add ``learnt`` to the overlay file, which may not be there yet.
+
+    The file is replaced as a whole, so that a reader never sees half of it. Raises
+    BadInput, or MappingError when the result would not load; then nothing is written.
+    """
+    text = add_learnt(path.read_text(encoding="utf-8") if path.is_file() else "", learnt)
+    parse_mapping(text, str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def _source(learnt: Learnt) -> str:
+    fields = [f"{key}: {value}" for key, value in learnt.source.items()]
+    # YAML reads JSON strings as they are, whatever is in a port's name.
+    return "{" + ", ".join([*fields, f"port: {json.dumps(learnt.port)}"]) + "}"

@@ -1,0 +1,1 @@
+"""The vocabulary: knobs, commands, reports, and the seams between who sends and who hears. Pure."""

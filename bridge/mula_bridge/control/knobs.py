@@ -1,0 +1,180 @@
+"""The knob table: every live parameter, once.
+
+OSC addresses, MIDI mappings, the command line, the panel, the page, the Max
+device and the reference docs all read this table; no range or default stands
+anywhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from mula_bridge.control.tapers import Linear, Log, Piecewise, Taper
+from mula_bridge.errors import BadInput, UnknownName
+
+KnobValue = float | int | str
+
+
+class Effect(StrEnum):
+    """When a turned knob takes effect."""
+
+    FRAME = "frame"
+    """At the next frame of the running clip."""
+    CLIP = "clip"
+    """In the next clip."""
+    NOW = "now"
+    """At once, without the engine."""
+
+
+KEYS: Final = tuple(
+    f"{tonic}{mode}"
+    for mode in ("maj", "min")
+    for tonic in ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One row of the table.
+
+    ``minimum`` and ``maximum`` bound the value in ``unit``; ``taper`` maps the
+    knob's travel 0..1, which may cover less than that range. A knob with
+    ``choices`` has one of those strings as its value and its travel steps
+    through them.
+    """
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    default: KnobValue
+    taper: Taper
+    effect: Effect
+    description: str
+    integer: bool = False
+    choices: tuple[str, ...] = ()
+
+    def coerce(self, value: object) -> KnobValue:
+        """The nearest value this knob can have.
+
+        Numbers are clamped, integers rounded; a choice is taken by name (in any
+        case) or by index. Raises BadInput for another type, NaN or infinity.
+        """
+        if self.choices:
+            return self._choice(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadInput(f"knob {self.name!r} takes a number, not {value!r}")
+        if not math.isfinite(value):
+            raise BadInput(f"knob {self.name!r} takes a finite number, not {value!r}")
+        clamped = min(self.maximum, max(self.minimum, value))
+        return round(clamped) if self.integer else float(clamped)
+
+    def from_norm(self, travel: float) -> KnobValue:
+        """The value at ``travel`` 0..1 (clamped) of this knob's way."""
+        if isinstance(travel, bool) or not isinstance(travel, int | float):
+            raise BadInput(f"knob {self.name!r} takes a travel 0..1, not {travel!r}")
+        if not math.isfinite(travel):
+            raise BadInput(f"knob {self.name!r} takes a finite travel, not {travel!r}")
+        return self.coerce(self.taper.at(min(1.0, max(0.0, travel))))
+
+    def to_norm(self, value: KnobValue) -> float:
+        """The travel 0..1 at which this knob shows ``value``."""
+        number = self.choices.index(value) if isinstance(value, str) else value
+        return self.taper.of(float(number))
+
+    def _choice(self, value: object) -> str:
+        if isinstance(value, str):
+            for choice in self.choices:
+                if choice.lower() == value.strip().lower():
+                    return choice
+            raise UnknownName(self.name, value, self.choices)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadInput(f"knob {self.name!r} takes one of {', '.join(self.choices)}")
+        if not math.isfinite(value):
+            raise BadInput(f"knob {self.name!r} takes a finite number, not {value!r}")
+        return self.choices[min(len(self.choices) - 1, max(0, round(value)))]
+
+
+_ROWS = (
+    Knob("cfg", "", 0.0, 7.0, 1.5, Linear(1.0, 5.0), Effect.FRAME,
+         "Guidance scale: how hard the tags pull. 1.5 is the paper's default; 2.5 to 4 makes a "
+         "stubborn genre obey."),
+    Knob("temperature", "", 0.0, 2.0, 1.0, Piecewise(0.0, 1.0, 2.0), Effect.FRAME,
+         "How freely codes are drawn. 0 is greedy; 0.8 keeps a strict rhythm."),
+    Knob("top_k", "codes", 1, 250, 50, Log(1, 250), Effect.FRAME,
+         "How many of the likeliest codes may be drawn at all.", integer=True),
+    Knob("genre_strength", "", 0.0, 1.0, 0.0, Linear(0.0, 1.0), Effect.FRAME,
+         "One knob for cfg, temperature and top_k along the curve of recipes."),
+    Knob("morph", "", 0.0, 1.0, 0.0, Linear(0.0, 1.0), Effect.FRAME,
+         "Crossfade from prompt A (0) to prompt B (1)."),
+    Knob("bars", "bars", 1, 64, 4, Log(1, 64), Effect.CLIP,
+         "Length of the next clip.", integer=True),
+    Knob("bpm", "BPM", 40.0, 240.0, 120.0, Linear(60.0, 200.0), Effect.CLIP,
+         "Tempo of the next clip."),
+    Knob("takes", "takes", 1, 16, 1, Linear(1, 16), Effect.CLIP,
+         "How many clips one job makes, each with its own seed.", integer=True),
+    Knob("seed", "", -1, 2**31 - 1, -1, Linear(-1, 999), Effect.CLIP,
+         "Seed of the next clip; -1 draws a fresh one, which the clip reports.", integer=True),
+    Knob("key", "", 0, len(KEYS) - 1, "Amin", Linear(0, len(KEYS) - 1), Effect.CLIP,
+         "Tonic and mode of the next clip.", choices=KEYS),
+    Knob("pace", "x real time", 0.0, 8.0, 0.0, Linear(0.0, 8.0), Effect.CLIP,
+         "How fast a clip is generated: 1 is as fast as it plays, so that there is time to turn "
+         "knobs; 0 is as fast as the machine can."),
+    Knob("gain_db", "dB", -60.0, 6.0, 0.0, Piecewise(-60.0, -12.0, 6.0), Effect.NOW,
+         "Loudness of what is played; clips in the folder keep their own."),
+)  # fmt: skip
+
+KNOBS: Final[Mapping[str, Knob]] = MappingProxyType({row.name: row for row in _ROWS})
+FRAME_KNOBS: Final = ("cfg", "temperature", "top_k", "morph")
+"""What an engine reads before each frame; genre_strength reaches it as the first three."""
+
+
+def knob(name: str) -> Knob:
+    """The row called ``name``; raises UnknownName with the nearest valid one."""
+    try:
+        return KNOBS[name]
+    except KeyError:
+        raise UnknownName("knob", name, KNOBS) from None
+
+
+class Knobs(Mapping[str, KnobValue]):
+    """An immutable snapshot of every knob's effective value.
+
+    Safe to share between threads. Values given are coerced; knobs not given
+    have their defaults. Raises UnknownName and BadInput.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, object] = MappingProxyType({})) -> None:
+        given = {name: knob(name).coerce(value) for name, value in values.items()}
+        self._values = {name: given.get(name, row.default) for name, row in KNOBS.items()}
+
+    def __getitem__(self, name: str) -> KnobValue:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Knobs({self._values})"
+
+    def __reduce__(self) -> tuple[type[Knobs], tuple[dict[str, KnobValue]]]:
+        return Knobs, (dict(self._values),)
+
+    def turned(self, **values: object) -> Knobs:
+        """A snapshot like this one with some knobs moved."""
+        return Knobs({**self._values, **values})
+
+    def number(self, name: str) -> float:
+        """The value of a numeric knob; an index for a knob with choices."""
+        value = self._values[name]
+        return KNOBS[name].choices.index(value) if isinstance(value, str) else value

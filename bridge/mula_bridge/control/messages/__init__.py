@@ -1,0 +1,1 @@
+"""What is said between sources, session and listeners: frozen plain data."""

@@ -1,0 +1,1 @@
+"""Mapping files: YAML to bindings, curve and presets."""

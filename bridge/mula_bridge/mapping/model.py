@@ -1,0 +1,164 @@
+"""A mapping: which control moves which knob, as read from mapping files. Plain data.
+
+Two halves: controllers name what a piece of hardware sends, and can be shared;
+bindings say what those controls do, and are personal.
+"""
+
+from __future__ import annotations
+
+from collections import abc
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from mula_bridge.control.actions import Action
+from mula_bridge.control.curve import Curve
+from mula_bridge.control.encoders import Encoding
+from mula_bridge.control.knobs import KnobValue
+from mula_bridge.control.presets import preset_name
+from mula_bridge.control.quantum import OFF
+from mula_bridge.control.takeover import Mode
+from mula_bridge.control.travel import Travel
+from mula_bridge.errors import BadInput
+from mula_bridge.midi.decoding import Kind
+from mula_bridge.midi.pairs import Order
+
+Preset = abc.Mapping[str, KnobValue]
+
+
+class MappingError(BadInput):
+    """A mapping file is wrong; the message begins with ``file:line:``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Where a control's LED, ring or motor listens, when not at its own address.
+
+    ``kind`` is CC or NOTE; ``channel`` 1..16, None for the control's own. A knob is
+    shown between ``off`` and ``on`` (0..127 each), a button as one of them.
+    """
+
+    kind: Kind
+    number: int
+    channel: int | None = None
+    on: int = 127
+    off: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One thing to turn or press, by what it sends.
+
+    ``number`` None is any (program changes only), ``channel`` 1..16 or None for any.
+    ``step`` and ``max_step`` (travel 0..1) and ``wrap`` are for relative encodings.
+    """
+
+    name: str
+    kind: Kind
+    number: int | None = None
+    channel: int | None = None
+    button: bool = False
+    bits: int = 7
+    order: Order = Order.MSB_FIRST
+    encoding: Encoding = Encoding.ABSOLUTE
+    step: float = 0.01
+    max_step: float | None = None
+    wrap: bool = False
+    light: Light | None = None
+    motorized: bool = False
+
+    @property
+    def top(self) -> int:
+        """The highest value it sends."""
+        return 16383 if self.bits == 14 else 127
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """A piece of hardware: patterns for its ports (see ``port_matches``) and its controls.
+
+    ``output`` None: it shows nothing.
+    """
+
+    name: str
+    input: str = "*"
+    output: str | None = None
+    controls: abc.Mapping[str, Control] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class OscControl:
+    """An OSC address of somebody else's layout that carries one number.
+
+    ``low`` and ``high`` are what it sends (and is sent) at its two ends, in either order.
+    ``button``: bound to a knob, it switches between that knob's ends.
+    """
+
+    address: str
+    low: float = 0.0
+    high: float = 1.0
+    button: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnobTarget:
+    """A knob, the part of its range that the control covers, and how it takes over."""
+
+    travel: Travel
+    mode: Mode = Mode.JUMP
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What one control does. ``feedback``: its light follows. ``quantum``: the beats it waits
+    for a multiple of, 0 for none."""
+
+    controller: Controller
+    control: Control
+    target: KnobTarget | Action
+    feedback: bool = True
+    quantum: int = OFF
+
+
+@dataclass(frozen=True, slots=True)
+class OscBinding:
+    """What one OSC address does. ``feedback``: it is told where its knob stands. ``quantum``:
+    the beats it waits for a multiple of, 0 for none."""
+
+    control: OscControl
+    target: KnobTarget | Action
+    feedback: bool = True
+    quantum: int = OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Everything mapping files say. Immutable; any thread may read it.
+
+    ``bindings`` are those of MIDI controls, ``osc`` those of OSC addresses.
+    """
+
+    controllers: abc.Mapping[str, Controller] = field(default_factory=lambda: MappingProxyType({}))
+    bindings: tuple[Binding, ...] = ()
+    osc: tuple[OscBinding, ...] = ()
+    presets: abc.Mapping[str, Preset] = field(default_factory=lambda: MappingProxyType({}))
+    genre_strength: Curve | None = None
+
+    def preset(self, which: str | int) -> tuple[str, Preset]:
+        """A preset's name and values, by name or by number from 1. Raises BadInput."""
+        name = preset_name(self.presets, which)
+        return name, self.presets[name]
+
+
+def port_matches(pattern: str, port: str) -> bool:
+    """Whether a port has the name that ``pattern`` (``*``, ``?``, ``[abc]``; any case) gives.
+
+    Systems put a client's name before the port's ("client:port"), so the part after
+    a colon counts as well. A loopback such as ALSA's "Midi Through" has to be named:
+    taking it by a bare ``*`` would feed our own output back to us.
+    """
+    wanted, name = pattern.lower(), port.lower()
+    if "midi through" in name and "through" not in wanted:
+        return False
+    _, colon, after = name.partition(":")
+    return fnmatchcase(name, wanted) or (bool(colon) and fnmatchcase(after, wanted))

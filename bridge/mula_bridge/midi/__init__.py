@@ -1,0 +1,1 @@
+"""MIDI bytes to events, and the ports that they come through."""

@@ -1,0 +1,223 @@
+"""The machine's MIDI system: names of ports, and messages in and out.
+
+rtmidi is imported when a system is opened, not with this module.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from mula_bridge.errors import BadInput, Unavailable, UnknownName
+from mula_bridge.midi.jack_leaving import JackLeaving
+from mula_bridge.midi.reader import Heard, MidiReader
+
+CLIENT: Final = "mulabridge"
+"""Our name towards the MIDI system."""
+
+_OURS = re.compile(rf"{CLIENT}(-\d+)?:")
+_APIS: Final = {
+    "alsa": "API_LINUX_ALSA",
+    "jack": "API_UNIX_JACK",
+    "core": "API_MACOSX_CORE",
+    "windows": "API_WINDOWS_MM",
+}
+_ALSA_SEQUENCER = Path("/dev/snd/seq")
+
+
+class Gone(Unavailable):
+    """The port was unplugged since its name was listed."""
+
+
+class Input(Protocol):
+    """An open input port."""
+
+    def close(self) -> None: ...
+
+
+class Output(Protocol):
+    """An open output port. ``send`` raises Unavailable."""
+
+    def send(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """A MIDI system. One thread calls it; everything raises Unavailable.
+
+    ``listen`` and ``speak`` raise Gone for a name that is not listed any more.
+    """
+
+    def inputs(self) -> list[str]: ...
+    def outputs(self) -> list[str]: ...
+    def listen(self, name: str, heard: Heard) -> Input: ...
+    def speak(self, name: str) -> Output: ...
+    def close(self) -> None: ...
+
+
+class RtMidi:
+    """The MIDI system behind rtmidi.
+
+    ``api`` is alsa, jack, core or windows; None is this system's own. Raises
+    Unavailable ("MIDI unavailable: why") or, for another word, BadInput.
+    """
+
+    def __init__(self, api: str | None = None) -> None:
+        self._api = _number(api)
+        # One client of each kind is kept for listing: there is no news of plugging, so
+        # names are polled, and a client per poll would be noticed by the whole system.
+        with _unavailable():
+            self._in = self._new_input()
+            self._out = self._new_output()
+        self._reader = MidiReader()
+        self._leaving = JackLeaving() if api == "jack" else None
+
+    def inputs(self) -> list[str]:
+        """Names of the ports one can listen to; a second one of a name gets ``#2``."""
+        with _unavailable():
+            return _names(self._in)
+
+    def outputs(self) -> list[str]:
+        """Names of the ports one can speak to."""
+        with _unavailable():
+            return _names(self._out)
+
+    def listen(self, name: str, heard: Heard) -> Input:
+        """Open an input port, always with a new client: a reopened one hears nothing."""
+        with _unavailable():
+            return _Input(self._open(self._new_input(), name, "in"), self._reader, heard)
+
+    def speak(self, name: str) -> Output:
+        """Open an output port."""
+        with _unavailable():
+            return self._open(self._new_output(), name, "out")
+
+    def close(self) -> None:
+        """Leave the MIDI system; ports opened here are closed one by one, before."""
+        self._reader.close()
+        if self._leaving is not None:
+            self._leaving.finish()
+        self._in.delete()
+        self._out.delete()
+
+    def _open(self, client: Any, name: str, port: str) -> _Port:
+        if self._leaving is None:
+            return _Port(client, name, port)
+        self._leaving.changed()
+        return _JackPort(client, name, port, self._leaving)
+
+    def _new_input(self) -> Any:
+        client = _rtmidi().MidiIn(rtapi=self._api, name=CLIENT)
+        # rtmidi drops clock unless told; we drop the rest of what no knob sends.
+        client.ignore_types(sysex=True, timing=False, active_sense=True)
+        return client
+
+    def _new_output(self) -> Any:
+        return _rtmidi().MidiOut(rtapi=self._api, name=CLIENT)
+
+
+class _Port:
+    """An open rtmidi port, either way."""
+
+    def __init__(self, client: Any, name: str, port: str) -> None:
+        self.client = client
+        try:
+            # The number is looked up now: it shifts when something else is unplugged.
+            names = _listed(client.get_ports())
+            if name not in names:
+                raise Gone(f"MIDI port {name!r} is gone")
+            client.open_port(names.index(name), port)
+        except BaseException:
+            client.delete()
+            raise
+
+    def send(self, data: bytes) -> None:
+        with _unavailable():
+            self.client.send_message(data)
+
+    def close(self) -> None:
+        self.client.close_port()
+        self.client.delete()
+
+
+class _JackPort(_Port):
+    """One on JACK: it is left alone at once, and closed when that is safe."""
+
+    def __init__(self, client: Any, name: str, port: str, leaving: JackLeaving) -> None:
+        super().__init__(client, name, port)
+        self._leaving = leaving
+
+    def close(self) -> None:
+        self._leaving.add(self.client)
+
+
+class _Input:
+    """An open input port that is being read."""
+
+    def __init__(self, port: _Port, reader: MidiReader, heard: Heard) -> None:
+        self._port = port
+        self._reader = reader
+        reader.add(port.client, heard)
+
+    def close(self) -> None:
+        self._reader.remove(self._port.client)
+        self._port.close()
+
+
+def _names(client: Any) -> list[str]:
+    return [name for name in _listed(client.get_ports()) if not _OURS.match(name)]
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    listed = []
+    for name in names:
+        seen[name] += 1
+        listed.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return listed
+
+
+def _rtmidi() -> Any:
+    try:
+        import rtmidi
+    except ImportError as error:
+        raise Unavailable(f"MIDI unavailable: {error}") from error
+    return rtmidi
+
+
+def _number(api: str | None) -> int:
+    """rtmidi's number for an API.
+
+    JACK is used only when asked for: it is talkative on stderr where no server runs,
+    and falls silent for good when its server goes.
+    """
+    rtmidi = _rtmidi()
+    if api is None:
+        if not sys.platform.startswith("linux"):
+            return int(rtmidi.API_UNSPECIFIED)
+        api = "alsa"
+    if api not in _APIS:
+        raise BadInput(f"{UnknownName('MIDI system', api, _APIS)} (there are {', '.join(_APIS)})")
+    number = int(getattr(rtmidi, _APIS[api]))
+    if number not in rtmidi.get_compiled_api():
+        raise Unavailable(f"MIDI unavailable: no {api} on this system")
+    if api == "alsa" and not _ALSA_SEQUENCER.exists():
+        raise Unavailable(
+            f"MIDI unavailable: no ALSA sequencer ({_ALSA_SEQUENCER}); "
+            "load the kernel module snd-seq, or choose jack"
+        )
+    return number
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """What rtmidi raises (its own SystemError is an OSError) becomes Unavailable."""
+    try:
+        yield
+    except (_rtmidi().RtMidiError, OSError, RuntimeError) as error:
+        raise Unavailable(f"MIDI unavailable: {error}") from error

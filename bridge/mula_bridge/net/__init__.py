@@ -1,0 +1,1 @@
+"""Sockets, event loops, and who may talk to us."""

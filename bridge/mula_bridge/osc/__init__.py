@@ -1,0 +1,1 @@
+"""The OSC wire: bytes to messages and back. Pure, but for udp."""

@@ -1,0 +1,96 @@
+"""The thread that empties a UDP socket faster than one sender fills it."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+from time import perf_counter_ns, sleep
+from typing import Final
+
+from mula_bridge.net.priority import hurry
+from mula_bridge.osc.udp.backlog import Backlog
+from mula_bridge.osc.udp.reading import Datagram, reading
+
+__all__ = ["Datagram", "Receiver", "Take"]
+
+Take = Callable[[list[Datagram]], float | None]
+"""Handles a batch on the receiver's thread. Returns the seconds after which it wants to
+be called again, with whatever came, if only nothing; None: when something comes."""
+
+BATCH: Final = 32
+"""So many are handled before the socket is looked at again; a ping waits no longer."""
+_READ_NS: Final = 4_000_000
+_CLOSE_NS: Final = 1_000_000
+_REST_S: Final = 0.0005
+
+log = logging.getLogger(__name__)
+
+
+class Receiver:
+    """Reads ``opened``, which is non-blocking, and hands over what comes, in order.
+
+    The kernel's buffer may be as small as a few hundred datagrams, and reading one
+    takes a fraction of handling it. So every turn reads all there is before it handles a
+    few; a burst waits in a Backlog instead of being lost. Pings overtake it. When there is
+    something again within a millisecond it rests for half of one, to find more at once:
+    waking up costs many times what a datagram does.
+    """
+
+    def __init__(self, opened: socket.socket, take: Take) -> None:
+        self._socket = opened
+        self._reading = reading(opened)
+        self._take = take
+        self.backlog = Backlog()
+        """Read its counters from any thread."""
+        self._stopping = False
+        self._wake, self._woken = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
+
+    def start(self) -> None:
+        """Begin reading."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """End the thread, once it is through with its batch. Any thread."""
+        self._stopping = True
+        self._wake.close()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        hurry()  # it works in short turns; while it waits for one, a burst overflows
+        with selectors.DefaultSelector() as selector, self._woken:
+            selector.register(self._socket, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            pause: float | None = None
+            done_ns = 0
+            while True:
+                if not self.backlog:
+                    selector.select(pause)
+                    if perf_counter_ns() - done_ns < _CLOSE_NS:
+                        sleep(_REST_S)
+                if self._stopping:
+                    return
+                self._read()
+                pause = self._hand_over(self.backlog.take(BATCH))
+                done_ns = perf_counter_ns()
+
+    def _read(self) -> None:
+        """Everything that waits in the socket; not for ever, should more come all the time."""
+        until = perf_counter_ns() + _READ_NS
+        while datagrams := self._reading.read():
+            pings = self.backlog.extend(datagrams)
+            if pings:
+                self._hand_over(pings)
+            if perf_counter_ns() > until:
+                return
+
+    def _hand_over(self, batch: list[Datagram]) -> float | None:
+        try:
+            return self._take(batch)
+        except Exception:  # a bug must not take OSC away in the middle of a session
+            log.exception("could not handle what came in")
+            return None

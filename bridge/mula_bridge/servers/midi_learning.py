@@ -1,0 +1,62 @@
+"""MIDI learn in the daemon: touch a control, and it is bound and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mula_bridge.bindings.learn import Learner, Learnt
+from mula_bridge.bindings.learn_overlay import write_learnt
+from mula_bridge.control.messages.commands import Failed, KnobLearnt
+from mula_bridge.errors import MulaError
+from mula_bridge.servers.midi import MidiSource
+
+
+def default_learnt_file() -> Path:
+    """Where learnt controls are kept: beside the user's own maps, never in them."""
+    from platformdirs import user_data_path
+
+    return user_data_path("mulabridge", appauthor=False) / "learnt.yaml"
+
+
+class MidiLearning:
+    """Learns one control at a time from ``midi`` into ``file``.
+
+    ``changed`` is called after each, so that the new binding is used at once; ``post``
+    tells what was learnt, or why it could not be kept. Both on the MIDI thread.
+    """
+
+    def __init__(
+        self,
+        midi: MidiSource,
+        file: Path,
+        changed: Callable[[], None],
+        post: Callable[[Failed | KnobLearnt], None],
+    ) -> None:
+        self._midi = midi
+        self._file = file
+        self._changed = changed
+        self._post = post
+
+    def learn(self, knob: str) -> None:
+        """Bind what is touched next to ``knob``. Any thread. Raises UnknownName."""
+        self._midi.learn(Learner(knob), self._keep)
+
+    def stop_learning(self) -> None:
+        """Move knobs again. Any thread."""
+        self._midi.stop_learning()
+
+    def _keep(self, learnt: Learnt) -> None:
+        try:
+            write_learnt(self._file, learnt)
+        except (MulaError, OSError) as error:
+            self._post(Failed("/mula/learn/start", "learn", f"{self._file}: {error}"))
+            return
+        self._changed()
+        self._post(KnobLearnt(learnt.knob, describe(learnt)))
+
+
+def describe(learnt: Learnt) -> str:
+    """A learnt control in words: ``cc 16, channel 1 of nanoKONTROL2*``."""
+    parts = ", ".join(f"{kind} {value}" for kind, value in learnt.source.items())
+    return f"{parts} of {learnt.port}"

@@ -1,0 +1,188 @@
+"""The OSCQuery server's one port: the tree over HTTP, websockets, and the page.
+
+A web page of somebody else must not reach the daemon through the browser of whoever runs it,
+so requests are refused that name another host (DNS rebinding) or open a websocket from another
+origin, and no other origin may read the answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from mula_bridge import __version__
+from mula_bridge.api.dispatch import Guests
+from mula_bridge.api.subscriptions import Peer
+from mula_bridge.errors import Unavailable
+from mula_bridge.net.udp import is_loopback
+from mula_bridge.osc import wire
+from mula_bridge.servers.oscquery.client import Client
+from mula_bridge.servers.oscquery.clients import Clients
+from mula_bridge.servers.oscquery.headers import host_name, is_own_name, prefers_html
+from mula_bridge.servers.oscquery.messages import host_info
+from mula_bridge.servers.oscquery.namespace import Namespace
+from mula_bridge.servers.oscquery.page import CONTENT_SECURITY_POLICY, page
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from aiohttp.typedefs import Handler
+
+NAME: Final = "mulabridge"
+MAX_CLIENTS: Final = 32
+PING_S: Final = 20.0
+"""A client that answers no websocket ping for half of this is gone."""
+_REASONS: Final = {400: "no such attribute\n", 404: "no such address\n"}
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Site:
+    """Answers requests. The loop's thread; its properties may be read on any.
+
+    ``osc`` is where OSC is taken over UDP (None: nowhere), ``guests`` who may connect.
+    """
+
+    def __init__(
+        self, where: Peer, namespace: Namespace, clients: Clients, guests: Guests, osc: Peer | None
+    ) -> None:
+        self._asked = where
+        self._bound: Peer | None = None
+        self._namespace = namespace
+        self._clients = clients
+        self._guests = guests
+        self._osc = osc
+        self._runner: web.AppRunner | None = None
+        self.refused = 0
+        """Requests of hosts, names or origins that are not let in, or without room for them."""
+
+    @property
+    def address(self) -> Peer:
+        """Host and port; while it is open, the port that it really has."""
+        return self._bound or self._asked
+
+    async def open(self) -> None:
+        """Open the port. Raises Unavailable when it is taken or aiohttp is not installed."""
+        try:
+            from aiohttp import web
+        except ImportError:
+            raise Unavailable(
+                "the page needs aiohttp: pip install aiohttp, or --http off"
+            ) from None
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._guarded(request, handler)
+
+        app = web.Application(middlewares=[guard], client_max_size=1024)
+        app.router.add_get("/page", self._page)
+        app.router.add_get("/{path:.*}", self._get)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=1.0, max_line_size=4096, max_field_size=4096
+        )
+        await self._runner.setup()
+        host, port = self._asked
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise Unavailable(
+                f"the page cannot be served on {host}:{port}: {error.strerror or error}; "
+                "choose another place with --http HOST:PORT"
+            ) from None
+        self._bound = cast("Peer", tuple(self._runner.addresses[0][:2]))
+        if not is_loopback(self._bound[0]):
+            log.warning("the page on %s:%d is open to the network; it obeys %s",
+                        *self._bound, self._guests)  # fmt: skip
+
+    async def close(self) -> None:
+        """Close the port, when the websockets have ended or after a second."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self._bound = None
+
+    # --- requests -----------------------------------------------------------------------------
+
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        from aiohttp import web
+
+        if not self._is_welcome(request):
+            self.refused += 1
+            return web.Response(status=403, text="this name or address is not let in\n")
+        response = await handler(request)
+        if not response.prepared:
+            response.headers.update(_HEADERS)
+        return response
+
+    def _is_welcome(self, request: web.Request) -> bool:
+        name = host_name(request.headers.get("Host", ""))
+        return self._guests.admit(request.remote or "") and is_own_name(name, self.address[0])
+
+    async def _page(self, request: web.Request) -> web.Response:
+        from aiohttp import web
+
+        text = page(self._namespace, NAME)
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Frame-Options": "DENY"}
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        from aiohttp import web
+
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._websocket(request)
+        query = request.query_string.partition("&")[0].partition("=")[0]
+        wants_page = request.path == "/" and prefers_html(request.headers.get("Accept", ""))
+        if query == "HTML" or (wants_page and not query):
+            return await self._page(request)
+        if query == "HOST_INFO":
+            status, body = 200, host_info(f"{NAME} {__version__}", self._osc, self.address)
+        else:
+            status, found = self._namespace.answer(request.path, query)
+            body = found if found is not None else {}
+        if status == 204:
+            return web.Response(status=204)
+        text = json.dumps(body, ensure_ascii=False) if status == 200 else _REASONS[status]
+        kind = "application/json" if status == 200 else "text/plain"
+        return web.Response(status=status, text=text, content_type=kind, headers={"Vary": "Accept"})
+
+    # --- websockets ---------------------------------------------------------------------------
+
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        from aiohttp import WSMsgType, web
+
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.lower() != f"http://{request.host}".lower():
+            self.refused += 1
+            return web.Response(status=403, text="websockets are for this server's own page\n")
+        if len(self._clients) >= MAX_CLIENTS:
+            self.refused += 1
+            return web.Response(status=503, text=f"{MAX_CLIENTS} websockets are open already\n")
+        socket = web.WebSocketResponse(
+            max_msg_size=wire.MAX_PACKET, heartbeat=PING_S, compress=False, timeout=1.0
+        )
+        await socket.prepare(request)
+        peername = request.transport.get_extra_info("peername") if request.transport else None
+        client = Client(cast("Peer", tuple((peername or ("", id(socket)))[:2])))
+        self._clients.join(client)
+        sender = asyncio.create_task(client.send_all(socket))
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.BINARY:
+                    self._clients.obey(message.data, client)
+                elif message.type is WSMsgType.TEXT:
+                    self._clients.wish(message.data, client)
+        finally:
+            self._clients.leave(client)
+            sender.cancel()
+            with suppress(asyncio.CancelledError):
+                await sender
+        return socket

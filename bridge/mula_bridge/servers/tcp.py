@@ -1,0 +1,275 @@
+"""OSC over TCP: a server for clients that want every message to arrive.
+
+A client is answered in the framing in which it writes. The server runs on a thread with an
+event loop of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final, cast
+
+from mula_bridge import __version__
+from mula_bridge.api import addresses
+from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT
+from mula_bridge.api.dispatch import ERRORS_PER_SECOND, LOOPBACK, Dispatch, Guests
+from mula_bridge.api.readers import Ping, QueryVersion, Request, Subscribe, Unsubscribe
+from mula_bridge.api.routing import Content, Delivery, Routing
+from mula_bridge.api.subscriptions import Peer
+from mula_bridge.api.tag_lamps import TagLamps
+from mula_bridge.control.messages.commands import Emit, Failed, Origin, QueryDump, Report
+from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_bridge.net.loop import LoopThread
+from mula_bridge.net.loop_timer import LoopTimer
+from mula_bridge.net.rate_limit import RateLimit
+from mula_bridge.net.udp import is_loopback
+from mula_bridge.osc import wire
+from mula_bridge.osc.arguments import Args
+from mula_bridge.osc.framing import AUTO, FRAMINGS, FramingError, detect
+
+SOURCE: Final = "osc-tcp"
+MAX_CLIENTS: Final = 32
+MAX_UNSENT: Final = 1 << 20
+"""Bytes that wait for a client before it is cut off."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class TcpCounters:
+    """What happened since ``start``."""
+
+    packets: int = 0
+    refused: int = 0
+    """Connections that were not let in, or came when there was no room."""
+    cut_off: int = 0
+    """Clients that did not read, or whose stream made no sense."""
+
+
+class OscTcpServer:
+    """A Source of commands and a Listener to reports, for up to 32 clients.
+
+    ``allow`` are the addresses or networks that may connect beside this machine, which always
+    may. ``framing`` is ``auto``, ``length`` or ``slip``. Port 0 takes any free port. The port
+    may have the number of the UDP one: they do not meet.
+    """
+
+    def __init__(
+        self,
+        host: str = DEFAULT_HOST,
+        port: int = DEFAULT_PORT,
+        *,
+        framing: str = AUTO,
+        allow: Sequence[str] = LOOPBACK,
+        max_clients: int = MAX_CLIENTS,
+    ) -> None:
+        """Raises BadInput for an unknown framing, or an entry of ``allow`` that is no address."""
+        if framing not in (AUTO, *FRAMINGS):
+            raise BadInput(f"no framing {framing!r}; there are {AUTO}, {', '.join(FRAMINGS)}")
+        self.framing = framing
+        self.guests = Guests(allow)
+        self.counters = TcpCounters()
+        self._asked = (host, port)
+        self._max_clients = max_clients
+        self._clients: dict[Peer, _Client] = {}
+        self._routing = Routing(SOURCE)
+        self._limit = RateLimit(ERRORS_PER_SECOND)
+        self._lamps = TagLamps()
+        self._thread = LoopThread("osc-tcp", self._take)
+        self._timer = LoopTimer(self._send_due)
+        self._server: asyncio.Server | None = None
+        self._emit: Emit
+        self._dispatch: Dispatch
+
+    # --- the thread that owns the daemon ------------------------------------------------------
+
+    def start(self, emit: Emit) -> None:
+        """Open the port and begin. Raises Unavailable."""
+        self._emit = emit
+        self._dispatch = Dispatch(self, emit, SOURCE)
+        self._thread.start(self._open())
+
+    def stop(self) -> None:
+        """Close the port and every connection; what is reported later goes nowhere."""
+        self._thread.stop(self._close())
+
+    @property
+    def address(self) -> Peer:
+        """Host and port; while it runs, the port that it really has."""
+        if self._server is None or not self._server.sockets:
+            return self._asked
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return host, port
+
+    @property
+    def port(self) -> int:
+        """The port of ``address``."""
+        return self.address[1]
+
+    def report(
+        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+    ) -> None:
+        """Send a report to whom it concerns. Any thread; never blocks, never raises."""
+        if to is None or to.source == SOURCE:
+            self._thread.report(report, to, but)
+
+    # --- the server's own thread --------------------------------------------------------------
+
+    async def _open(self) -> None:
+        host, port = self._asked
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: _Client(self), host, port)
+        except OSError as error:
+            raise Unavailable(
+                f"OSC over TCP cannot listen on {host}:{port}: {error.strerror or error}; "
+                "choose another port, or off"
+            ) from None
+        if not is_loopback(self.address[0]):
+            log.warning("OSC over TCP on %s:%d is open to the network; it obeys %s",
+                        *self.address, self.guests)  # fmt: skip
+
+    async def _close(self) -> None:
+        self._timer.cancel()
+        if self._server is not None:
+            self._server.close()
+        for client in list(self._clients.values()):
+            client.cut()
+        await asyncio.sleep(0)  # lets the transports close their sockets
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+
+    def joined(self, client: _Client) -> bool:
+        """Whether a new connection is let in."""
+        if len(self._clients) >= self._max_clients or not self.guests.admit(client.peer[0]):
+            self.counters.refused += 1
+            return False
+        self._clients[client.peer] = client
+        return True
+
+    def left(self, client: _Client) -> None:
+        """A connection ended."""
+        if self._clients.get(client.peer) is client:
+            del self._clients[client.peer]
+            self._routing.unsubscribe(client.peer, None)
+
+    def obey(self, packet: bytes, peer: Peer) -> None:
+        """A packet came from ``peer``."""
+        self.counters.packets += 1
+        self._dispatch.obey_packet(packet, peer)
+        self._send_due()
+
+    # --- Front --------------------------------------------------------------------------------
+
+    def serve(self, request: Request, message: wire.Message, origin: Origin) -> None:
+        """Do what needs no session. A port in a subscription means nothing here: whoever
+        subscribes over a connection is answered on it. Raises Busy."""
+        peer = cast("Peer", origin.peer)
+        match request:
+            case Ping():
+                self._send([(peer, addresses.PONG, message.args)], message.tags)
+            case QueryVersion():
+                self._send([(peer, addresses.VERSION, (__version__,))])
+            case Subscribe(_, patterns):
+                self._routing.subscribe(peer, None, patterns, monotonic())
+                self._emit(QueryDump(), origin)
+            case Unsubscribe():
+                self._routing.unsubscribe(peer, None)
+
+    def moved(self, origin: Origin, confirmation: Args) -> None:
+        """A change is about to be made."""
+        self._routing.moved(origin, confirmation, monotonic())
+
+    def complain(self, origin: Origin, error: MulaError) -> None:
+        """Tell the sender what was wrong, ten times a second at most."""
+        if self._limit.allow(origin.peer, monotonic()):
+            self._answer(addresses.encode(Failed(origin.address, error.code, str(error))), origin)
+
+    # --- reports ------------------------------------------------------------------------------
+
+    def _take(self, report: Report, to: Origin | None, but: Origin | None) -> None:
+        content = self._lamps.encode(report, to)
+        if to is not None:
+            if not isinstance(report, Failed) or self._limit.allow(to.peer, monotonic()):
+                self._answer(content, to)
+            return
+        now = monotonic()
+        self._routing.heard(self._clients, now)  # whoever is connected is there
+        self._send(self._routing.news(content, but, now))
+        self._send_due()
+
+    def _answer(self, content: Content, to: Origin) -> None:
+        # Its neighbours, whom the routing would tell too, are for tools that only send.
+        deliveries = self._routing.answer(content, to, monotonic())
+        self._send([one for one in deliveries if one[0] == to.peer])
+        self._send_due()
+
+    def _send(self, deliveries: Sequence[Delivery], tags: str | None = None) -> None:
+        for peer, address, args in deliveries:
+            client = self._clients.get(peer)
+            if client is None:
+                continue
+            try:
+                client.send(wire.encode(address, args, tags))
+            except wire.OscError as error:
+                log.debug("could not send %s: %s", address, error)
+
+    def _send_due(self) -> None:
+        now = monotonic()
+        self._send(self._routing.due(now))
+        still_at = self._routing.still_at()
+        if still_at > now:
+            self._timer.call_in(still_at - now + 0.001)
+
+
+class _Client(asyncio.Protocol):
+    """One connection. The loop's thread."""
+
+    def __init__(self, server: OscTcpServer) -> None:
+        self._server = server
+        self._framing = FRAMINGS[server.framing]() if server.framing in FRAMINGS else None
+        self._transport: asyncio.Transport
+        self.peer: Peer = ("", 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        host, port = transport.get_extra_info("peername")[:2]
+        self.peer = (host, port)
+        if not self._server.joined(self):
+            self.cut()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.left(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            if self._framing is None:
+                self._framing = detect(data)
+            packets = self._framing.feed(data)
+        except FramingError as error:
+            self._server.counters.cut_off += 1
+            log.info("OSC over TCP from %s:%d is cut off: %s", *self.peer, error)
+            self.cut()
+            return
+        for packet in packets:
+            self._server.obey(packet, self.peer)
+
+    def send(self, packet: bytes) -> None:
+        """Send a packet, or cut the client off when too much waits for it already."""
+        if self._framing is None or self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > MAX_UNSENT:
+            self._server.counters.cut_off += 1
+            log.info("OSC over TCP to %s:%d is cut off: it does not read", *self.peer)
+            self.cut()
+            return
+        self._transport.write(self._framing.frame(packet))
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()

@@ -1,0 +1,1 @@
+"""Control surfaces made from the tables: TouchOSC, Pure Data, Max for Live, ReaPack."""

@@ -1,0 +1,137 @@
+"""How a job's takes are recorded: each into the folder, and onto the deck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path, PurePath
+from threading import Thread
+
+from mula_bridge.control.messages.commands import ClipReady
+from mula_bridge.control.messages.notice import Notice
+from mula_daemon.audition.take_sink import TakeSink
+from mula_daemon.beats import tracker, words
+from mula_daemon.beats.fit import SPARE_BARS, BeatsMode, Fit
+from mula_daemon.clips.fitted_sink import FittedSink, needs_fitting
+from mula_daemon.clips.folder_sink import FolderSink
+from mula_daemon.clips.layout import Layout, place_of
+from mula_daemon.clips.library import Library
+from mula_daemon.clips.recipe import Recipe
+from mula_daemon.clips.take import Sink, Take
+from mula_daemon.engine.seam import EngineInfo
+from mula_daemon.jobs.guards import Reroll, remarks
+from mula_daemon.jobs.queue import Job
+from mula_daemon.jobs.recording import Recording
+
+
+class Takes:
+    """Makes the recording of each job that is about to run. Session thread only."""
+
+    def __init__(
+        self,
+        library: Library,
+        layout: Layout,
+        deck: Callable[[], TakeSink],
+        announce: Callable[[ClipReady | Notice | Reroll], None],
+        *,
+        rerolls: int = 0,
+        beats: BeatsMode = BeatsMode.OFF,
+        recut: Callable[[str], None] = lambda clip: None,
+        complete: Callable[[Recipe], None] = lambda recipe: None,
+    ) -> None:
+        """``deck`` gives the sink that lets a take be heard while it is written.
+
+        ``announce`` is called, on any thread, with each clip that is in the folder, and what
+        there is to remark on it. ``rerolls``: how often a silent take is made again.
+        ``beats``: what is done with the clips of an engine without a tempo of its own; ``recut``
+        is called with each whose file is another than what was written. ``complete`` hears of
+        each clip in the folder before ``announce`` does.
+        """
+        self._library = library
+        self._layout = layout
+        self._deck = deck
+        self._heard: tuple[TakeSink, ...] = ()
+        self._announce = announce
+        self._rerolls = rerolls
+        self._beats = beats
+        self._recut = recut
+        self._complete = complete
+        self._loading = False
+
+    def record(self, job: Job, engine: EngineInfo) -> Recording:
+        """Its takes and their sinks. What is to be cut to bars gets spare ones to make."""
+        beats = self._beats_of(job, engine)
+        if beats is BeatsMode.TRIM and not job.request.performance:
+            job.request = replace(job.request, spare_bars=SPARE_BARS)
+        takes = [
+            Take(self._library.new_id(), number, job.request, engine, job.knobs)
+            for number in range(len(job.request.seeds))
+        ]
+        place = self.place(job.id)
+        self._heard = tuple(self._deck() for _ in takes)
+        fits: list[Fit] = []
+        sinks: list[list[Sink]] = []
+        for heard in self._heard:
+            folder = FolderSink(
+                self._library.folder, place=place, published=partial(self._told, job)
+            )
+            found = partial(self._fitted, job, fits)
+            # One that was made with spare bars is made again with them, whatever is set now.
+            plain = beats is BeatsMode.OFF and not job.request.spare_bars
+            sinks.append([folder if plain else FittedSink(folder, beats, found), heard])
+        return Recording(takes, sinks)
+
+    def heard_ns(self, job: str, frame: int) -> int | None:
+        """perf_counter_ns at which a frame of the running job is heard first, if that is known.
+
+        Any thread.
+        """
+        known = (sink.heard_ns(job, frame) for sink in self._heard)
+        return next((at_ns for at_ns in known if at_ns is not None), None)
+
+    def place(self, job: str) -> PurePath:
+        """The subfolder for the clips of a job that begins now. Any thread."""
+        return place_of(self._layout, job, datetime.now())
+
+    def published(self, recipe: Recipe, path: Path) -> None:
+        """Say that a clip is in the folder. Any thread."""
+        self._complete(recipe)
+        self._announce(
+            ClipReady(
+                id=recipe.id,
+                job=recipe.job,
+                path=str(path),
+                bpm=recipe.bpm,
+                bars=recipe.bars,
+                seed=recipe.seed,
+                seconds=recipe.seconds,
+            )
+        )
+
+    def _beats_of(self, job: Job, engine: EngineInfo) -> BeatsMode:
+        if self._beats is BeatsMode.OFF or not needs_fitting(engine):
+            return BeatsMode.OFF
+        if not tracker.is_there():
+            self._announce(Notice(job.id, "beats", words.MISSING))
+            self._beats = BeatsMode.OFF  # said once
+        elif not self._loading:
+            self._loading = True  # the first clip should not wait for its import
+            Thread(target=tracker.load, name="beats", daemon=True).start()
+        return self._beats
+
+    def _fitted(self, job: Job, fits: list[Fit], take: Take, fit: Fit) -> None:
+        fits.append(fit)
+        said = words.sentence(take.take + 1, fit, take.request.bars)
+        self._announce(Notice(job.id, "beats", said))
+        count = len(job.request.seeds)
+        if len(fits) == count > 1:
+            self._announce(Notice(job.id, "beats", words.ranking(fits)))
+
+    def _told(self, job: Job, recipe: Recipe, path: Path) -> None:
+        if recipe.fit is not None:
+            self._recut(recipe.id)
+        self.published(recipe, path)
+        for remark in remarks(recipe, job, self._rerolls):
+            self._announce(remark)

@@ -1,0 +1,1 @@
+"""The clip folder: what lies there, and how it got there."""

@@ -1,0 +1,85 @@
+"""Where the files of a clip lie.
+
+``FOLDER/NAME.wav``                   the clip
+``FOLDER/midi/NAME.mid``              its notes, where its engine's codes are notes
+``FOLDER/stems/NAME_INSTRUMENT.wav``  its instruments, when they were asked for
+``FOLDER/.mula/NAME.json``            its sidecar
+``FOLDER/.mula/NAME.npz``             its codes
+
+Kept clips lie the same way below ``FOLDER/kept``, rejected ones below ``FOLDER/rejected``, and
+what a limit took out of the way below ``FOLDER/archive``. In each of these, days and jobs may
+have folders of their own (see ``layout``), which look the same inside.
+
+A DAW's browser shows clips in ``FOLDER`` and nothing between them; notes and stems are one
+folder away, where they can be dragged from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from types import MappingProxyType
+from typing import Final
+
+from mula_bridge.control.messages.deck import Status
+
+HIDDEN: Final = ".mula"
+MIDI_FOLDER: Final = "midi"
+STEMS_FOLDER: Final = "stems"
+
+SHELVES: Final = MappingProxyType(
+    {Status.NEW: "", Status.KEPT: "kept", Status.REJECTED: "rejected"}
+)
+"""The folder, below the library's, of the clips of each status."""
+HERE: Final = PurePath()
+"""The place of clips that lie in the folder itself."""
+ARCHIVE: Final = "archive"
+"""The folder of clips of any status that are out of the way."""
+
+WAV: Final = ".wav"
+SIDECAR: Final = ".json"
+CODES: Final = ".npz"
+MIDI: Final = ".mid"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFiles:
+    """The files of the clip ``name`` whose WAV is in ``folder``; they need not exist. Pure."""
+
+    folder: Path
+    name: str
+
+    @property
+    def wav(self) -> Path:
+        """The clip."""
+        return self.folder / f"{self.name}{WAV}"
+
+    @property
+    def sidecar(self) -> Path:
+        """Its recipe."""
+        return self.folder / HIDDEN / f"{self.name}{SIDECAR}"
+
+    @property
+    def codes(self) -> Path:
+        """The codes it was rendered from."""
+        return self.folder / HIDDEN / f"{self.name}{CODES}"
+
+    @property
+    def midi(self) -> Path:
+        """Its notes."""
+        return self.folder / MIDI_FOLDER / f"{self.name}{MIDI}"
+
+    def stem(self, instrument: str) -> Path:
+        """One instrument of it."""
+        return self.folder / STEMS_FOLDER / f"{self.name}_{instrument}{WAV}"
+
+    def relative(self, path: Path) -> str:
+        """``path`` as the sidecar names it: from the folder of the WAV, with forward slashes."""
+        return path.relative_to(self.folder).as_posix()
+
+    def leftovers(self) -> Iterator[Path]:
+        """What may lie about when the WAV never got its name. Looks at the disk for stems."""
+        yield from (self.sidecar, self.codes, self.midi)
+        # Names hold nothing that is special to a glob: see naming.stem.
+        yield from (self.folder / STEMS_FOLDER).glob(f"{self.name}_*{WAV}")

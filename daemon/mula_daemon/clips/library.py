@@ -1,0 +1,312 @@
+"""The folder of clips: WAV files for the DAW, and what we know of them, hidden beside.
+
+`clip_files` says where what lies. The WAV appears last, so a WAV that can be seen is
+complete. Kept, rejected and archived clips lie in a folder each below, as whole as the new
+ones; `shelves` moves them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mula_bridge.errors import BadInput, Unavailable, UnknownName
+from mula_daemon.clips import moves, naming
+from mula_daemon.clips.files import (
+    ARCHIVE,
+    HERE,
+    HIDDEN,
+    MIDI_FOLDER,
+    SHELVES,
+    SIDECAR,
+    STEMS_FOLDER,
+    WAV,
+    ClipFiles,
+)
+from mula_daemon.clips.layout import is_day
+from mula_daemon.clips.recipe import Recipe, from_json
+from mula_daemon.files.atomic import SUFFIX, Part, locked, sweep
+
+_SPARE_BYTES: Final = 16 << 20
+"""Room to leave on the disk; with less it counts as full."""
+_GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENODEV, errno.ENXIO)
+_FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A complete clip in the folder."""
+
+    recipe: Recipe
+    path: Path
+    sidecar: Path
+
+    @property
+    def codes_path(self) -> Path | None:
+        """Where its codes are; None when its engine made none."""
+        return self.sidecar.with_name(self.recipe.codes) if self.recipe.codes else None
+
+    @property
+    def stem_paths(self) -> dict[str, Path]:
+        """Where its stems are, by instrument; empty when it has none."""
+        return {name: self._inside(path) for name, path in self.recipe.stems.items()}
+
+    @property
+    def midi_path(self) -> Path | None:
+        """Where its notes are; None when its engine's codes are none."""
+        return self._inside(self.recipe.midi) if self.recipe.midi else None
+
+    def files(self) -> tuple[Path, ...]:
+        """Every file of it that is there, the sidecar and then the WAV last.
+
+        To move a clip is to move all of these, each to the same place below another
+        folder (``path.relative_to(clip.path.parent)``). Raises BadInput for a sidecar
+        that names a file outside.
+        """
+        named = (self.codes_path, self.midi_path, *self.stem_paths.values())
+        every = (*filter(None, named), self.sidecar, self.path)
+        return tuple(path for path in every if os.path.lexists(path))
+
+    def _inside(self, name: str) -> Path:
+        """The file that the sidecar names, below the clip's folder."""
+        parts = PurePosixPath(name)
+        if parts.is_absolute() or ".." in parts.parts or "\\" in name or ":" in name:
+            raise BadInput(f"{self.sidecar}: {name!r} is no file below the clip's folder")
+        return self.path.parent.joinpath(*parts.parts)
+
+    def codes(self) -> NDArray[np.int32]:
+        """Its codes, int32 [frames, codebooks]. Raises BadInput when they cannot be read."""
+        path = self.codes_path
+        if path is None:
+            raise BadInput(f"clip {self.recipe.id} has no codes")
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                codes: NDArray[np.int32] = archive["codes"]
+        except Exception as error:  # a damaged archive raises whatever its zip reader met
+            raise BadInput(f"{path}: cannot be read as codes: {error}") from error
+        return codes
+
+
+class Library:
+    """One folder of clips. Any thread; several daemons may share a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.expanduser().absolute()
+        self.hidden = self.folder / HIDDEN
+
+    def prepare(self) -> list[Path]:
+        """Make the folder, see that it can be written, and mend what dead processes left.
+
+        A move that was interrupted is carried out, and dead parts are swept. Once, at
+        start. Returns what was swept. Raises Unavailable with a remedy, and Busy when
+        another program holds a file that was on the move.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.make_hidden()
+            trial = Part(self.hidden / f"writable-{os.getpid()}-{naming.new_id()}")
+            trial.discard()
+            with self.moving():
+                return self._sweep()
+        except OSError as error:
+            raise self.unavailable(error) from error
+
+    @contextlib.contextmanager
+    def moving(self) -> Iterator[None]:
+        """Be the only one who moves clips, after whoever was interrupted at it.
+
+        Raises Busy when another program holds a file on the move, and OSError.
+        """
+        with locked(self.hidden):
+            moves.resume(self.folder)
+            yield
+
+    def require(self, size: int) -> None:
+        """See that ``size`` bytes fit now. Raises Unavailable with a remedy."""
+        try:
+            # Not with its parents: a drive that was pulled must not come back as a folder.
+            self.make_hidden()
+            if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise self.unavailable(error) from error
+
+    def unavailable(self, error: OSError) -> Unavailable:
+        """``error`` in plain words: what is wrong with the folder, and the remedy."""
+        return Unavailable(f"the clip folder {self.folder} {self._diagnosis(error)}")
+
+    def new_id(self) -> str:
+        """An id that no clip of this folder has."""
+        return naming.new_id({naming.id_of(name) for name in self._found(archived=True)})
+
+    def free_stems(self, stem: str, place: PurePath = HERE) -> Iterator[str]:
+        """``stem`` and then ``stem-2``, ``stem-3`` and so on, leaving out those in use there."""
+        for number in itertools.count(1):
+            name = stem if number == 1 else f"{stem}-{number}"
+            files = self.files_of(name, place)
+            if not any(os.path.lexists(path) for path in (files.wav, *files.leftovers())):
+                yield name
+
+    def files_of(self, stem: str, place: PurePath = HERE) -> ClipFiles:
+        """Where the files of a new clip named ``stem`` are, or would be, at ``place``."""
+        return ClipFiles(self.folder / place, stem)
+
+    def clips(self, report: Callable[[BadInput], None] | None = None) -> list[Clip]:
+        """Every complete clip that is not archived, oldest first.
+
+        A sidecar that cannot be read is left out and given to ``report`` (by default,
+        to the log). One whose WAV was moved or deleted is left out too.
+        """
+        found = []
+        for name, folder in self._found().items():
+            try:
+                found.append(_clip(ClipFiles(folder, name)))
+            except BadInput as error:
+                if report is None:
+                    _log.warning("%s", error)
+                else:
+                    report(error)
+        return sorted(found, key=_age)
+
+    def find(self, clip_id: str) -> Clip:
+        """The clip with that id, archived or not.
+
+        Raises UnknownName, and BadInput for a broken sidecar.
+        """
+        found = self._found(archived=True)
+        for name, folder in found.items():
+            if clip_id in name and naming.id_of(name) == clip_id:
+                return _clip(ClipFiles(folder, name))
+        raise UnknownName("clip", clip_id, [naming.id_of(name) for name in found])
+
+    def count(self) -> int:
+        """How many clips there are."""
+        return len(self._found())
+
+    def make_hidden(self, folder: Path | None = None) -> None:
+        """Make the hidden folder in ``folder`` (None: in this one). Raises OSError."""
+        hidden = (folder or self.folder) / HIDDEN
+        if hidden.is_dir():
+            return
+        hidden.mkdir()
+        if sys.platform == "win32":  # where a leading dot hides nothing
+            import ctypes
+
+            ctypes.windll.kernel32.SetFileAttributesW(str(hidden), 2)
+
+    def folders(self, *, archived: bool = False) -> Iterator[Path]:
+        """Every folder that clips may lie in: the shelves and their days, then the new ones.
+
+        The archive comes last, if ``archived``.
+        """
+        shelves = [shelf for shelf in SHELVES.values() if shelf]
+        for shelf in (*shelves, "", *([ARCHIVE] if archived else [])):
+            yield from _places(self.folder / shelf)
+
+    def archived(self) -> list[Clip]:
+        """Every clip in the archive that can be read, oldest first."""
+        found = []
+        for folder in _places(self.folder / ARCHIVE):
+            for name in self._names(folder):
+                with contextlib.suppress(BadInput):
+                    found.append(_clip(ClipFiles(folder, name)))
+        return sorted(found, key=_age)
+
+    def _found(self, *, archived: bool = False) -> dict[str, Path]:
+        """The folder of every complete clip, by name. One that is just being moved counts once."""
+        found: dict[str, Path] = {}
+        for folder in self.folders(archived=archived):
+            for name in self._names(folder):
+                found.setdefault(name, folder)
+        return found
+
+    def _names(self, folder: Path) -> set[str]:
+        try:
+            sidecars = _stems(folder / HIDDEN, SIDECAR)
+            sounds = _stems(folder, WAV)
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise self.unavailable(error) from error
+        return sidecars & sounds
+
+    def _sweep(self) -> list[Path]:
+        """Remove dead parts, and what was made for a WAV that never got its name."""
+        swept = []
+        for folder in self.folders(archived=True):
+            for inner in (HIDDEN, MIDI_FOLDER, STEMS_FOLDER):
+                swept += [part for part in (folder / inner).glob(f".*{SUFFIX}") if sweep(part)]
+            for part in folder.glob(f".*{WAV}{SUFFIX}"):
+                if sweep(part):
+                    swept.append(part)
+                    name = part.name.removesuffix(f"{WAV}{SUFFIX}").removeprefix(".")
+                    files = ClipFiles(folder, name)
+                    if not files.wav.exists():
+                        for path in files.leftovers():
+                            path.unlink(missing_ok=True)
+        return swept
+
+    def _diagnosis(self, error: OSError) -> str:
+        if error.errno in _FULL or self._is_full():
+            return "is on a full disk: make room there, or choose another folder"
+        if error.errno in _GONE or not self.folder.is_dir():
+            return "has gone: plug its drive in or create it again, or choose another folder"
+        if error.errno in _FORBIDDEN:
+            return "cannot be written to: change its permissions, or choose another folder"
+        return f"cannot be used ({error}): choose another folder"
+
+    def _is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self.folder).free < _SPARE_BYTES
+        except OSError:
+            return False
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """``root``, its days, and the jobs of each day."""
+    yield root
+    for day in _folders(root):
+        if is_day(day.name):
+            yield day
+            yield from (job for job in _folders(day) if (job / HIDDEN).is_dir())
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir())
+    except OSError:
+        return []
+
+
+def _age(clip: Clip) -> tuple[str, str]:
+    return clip.recipe.created, clip.recipe.id
+
+
+def _stems(folder: Path, ending: str) -> set[str]:
+    with os.scandir(folder) as entries:  # ten times faster than a Path for each
+        names = [entry.name for entry in entries]
+    return {name.removesuffix(ending) for name in names if name.endswith(ending)}
+
+
+def _clip(files: ClipFiles) -> Clip:
+    try:
+        text = files.sidecar.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{files.sidecar}: cannot be read: {error}") from error
+    return Clip(from_json(text, str(files.sidecar)), files.wav, files.sidecar)

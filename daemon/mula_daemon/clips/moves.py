@@ -1,0 +1,238 @@
+"""A clip's way from one folder of the library to another: whole, whatever interrupts it.
+
+A move is written down before it begins (``.mula/move.json``), and every step of it may be
+done twice. So whoever finds the note, a daemon that starts or the next move, carries it
+out to the end. Until then each file of the clip is in the old place, in the new one, or
+in both; it is never in neither.
+
+The WAV keeps its old name beside the new one when a DAW may hold it: then both name the
+same bytes (a copy, where the file system has no hard links), and no project loses it.
+"""
+
+from __future__ import annotations
+
+import errno
+import filecmp
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from mula_bridge.errors import BadInput, Busy
+from mula_daemon.clips.files import HIDDEN
+from mula_daemon.files.atomic import SUFFIX, Part, replace_text, sweep, sync_folder
+from mula_daemon.files.json_fields import Fields
+
+NOTE: Final = "move.json"
+COPY: Final = ".copy"
+_TRIES: Final = 10
+_PAUSE_S: Final = 0.05
+"""A virus scanner or an indexer lets go of a file after some ten milliseconds."""
+_OPEN_ELSEWHERE: Final = (errno.EACCES, errno.EPERM, errno.EBUSY)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move. Paths have forward slashes; ``source`` and ``target`` are below the library.
+
+    ``files`` (but for sidecar and WAV), ``sidecar`` and ``wav`` lie at the same place below
+    both folders. ``text`` is what the sidecar says once the clip is there. ``stays``: the
+    WAV keeps its old name too.
+    """
+
+    source: str
+    target: str
+    files: tuple[str, ...]
+    sidecar: str
+    wav: str
+    text: str
+    stays: bool
+
+    def to_json(self) -> str:
+        """The note's text; ``read_note`` reads it back."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+
+def resume(library: Path) -> None:
+    """Carry out the move that was interrupted, if one was.
+
+    A note that makes no sense is set aside, with a line in the log; nothing is removed.
+    Raises Busy and OSError as ``carry_out`` does.
+    """
+    hidden = library / HIDDEN
+    try:
+        move = read_note(hidden)
+    except BadInput as error:
+        aside = hidden / f"{NOTE}.bad"
+        _log.warning("%s; it is now %s", error, aside)
+        (hidden / NOTE).replace(aside)
+        return
+    if move is not None:
+        carry_out(library, move)
+
+
+def begin(library: Path, move: Move) -> None:
+    """Carry out a new move. Raises BadInput when a file is in the way, Busy and OSError.
+
+    The caller holds the library's lock, and has resumed.
+    """
+    _check(library, move)
+    write_note(library / HIDDEN, move)
+    carry_out(library, move)
+
+
+def write_note(hidden: Path, move: Move) -> None:
+    """Write ``move`` down in the library's hidden folder. Raises OSError."""
+    part = Part(hidden / NOTE)
+    try:
+        part.write(move.to_json().encode())
+        part.publish()
+    finally:
+        part.discard()
+    sync_folder(hidden)
+
+
+def read_note(hidden: Path) -> Move | None:
+    """The move that was begun and not ended, if there is one. Raises OSError and BadInput."""
+    path = hidden / NOTE
+    # A note that was being written when its writer died: that move had not begun.
+    sweep(hidden / f".{NOTE}{SUFFIX}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        fields = Fields(str(path), json.loads(text))
+    except ValueError as error:
+        raise BadInput(f"{path}: not JSON: {error}") from error
+    move = Move(
+        source=_below(fields, "source"),
+        target=_below(fields, "target"),
+        files=tuple(_checked(fields, "files", name) for name in fields.texts("files")),
+        sidecar=_below(fields, "sidecar"),
+        wav=_below(fields, "wav"),
+        text=fields.text("text"),
+        stays=fields.switch("stays", absent=False),
+    )
+    fields.done()
+    return move
+
+
+def carry_out(library: Path, move: Move) -> None:
+    """Do what is left of a move that was written down, and strike it off.
+
+    Raises Busy when another program holds a file that has to go, and OSError; the note
+    stays then, and the next ``carry_out`` goes on from here.
+    """
+    old, new = library / move.source, library / move.target
+    for name in (*move.files, move.sidecar, move.wav):
+        (new / name).parent.mkdir(parents=True, exist_ok=True)
+    for name in move.files:
+        _bring(old / name, new / name)
+    _patiently(new / move.sidecar, lambda: replace_text(new / move.sidecar, move.text))
+    _bring_wav(old / move.wav, new / move.wav, stays=move.stays)
+    for folder in {(new / name).parent for name in (*move.files, move.sidecar, move.wav)}:
+        sync_folder(folder)
+    # From here on the clip is in its new place; what follows only tidies the old one.
+    if not move.stays:
+        _let_go(old / move.wav)
+    for name in (*move.files, move.sidecar):
+        _remove(old / name)
+    _remove(library / HIDDEN / NOTE)
+
+
+def _check(library: Path, move: Move) -> None:
+    """See that no other file is in the way. Raises BadInput that names it."""
+    for name in (*move.files, move.wav):
+        old, new = library / move.source / name, library / move.target / name
+        if os.path.lexists(new) and not _is_same(old, new):
+            raise BadInput(f"{new} is another file: move it away, then try again")
+
+
+def _bring(old: Path, new: Path) -> None:
+    """Give what is at ``old`` the name ``new``: as a second one if the file system can."""
+    if os.path.lexists(new) or not os.path.lexists(old):
+        return  # done before; or the user took it away
+    if not _linked(old, new):
+        _patiently(old, lambda: old.rename(new))
+
+
+def _bring_wav(old: Path, new: Path, *, stays: bool) -> None:
+    """The same for the WAV, which a DAW may hold: where it can be neither linked nor renamed,
+    it is copied."""
+    if os.path.lexists(new) or not os.path.lexists(old) or _linked(old, new):
+        return
+    if not stays:
+        try:
+            old.rename(new)
+            return
+        except OSError as error:
+            if error.errno not in _OPEN_ELSEWHERE:
+                raise
+    copy = new.with_name(f".{new.name}{COPY}")
+    shutil.copyfile(old, copy)  # over what an interrupted move left
+    copy.rename(new)
+
+
+def _linked(old: Path, new: Path) -> bool:
+    try:
+        new.hardlink_to(old)
+    except FileExistsError:
+        return True
+    except OSError:  # no hard links here (FAT, some network shares), or worse: others will tell
+        return False
+    return True
+
+
+def _let_go(old: Path) -> None:
+    """Take the old name away, unless a program holds the file as Windows lets it do."""
+    try:
+        old.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in _OPEN_ELSEWHERE:
+            raise
+
+
+def _remove(path: Path) -> None:
+    if os.path.lexists(path):
+        _patiently(path, path.unlink)
+
+
+def _patiently(path: Path, act: Callable[[], object]) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            act()
+            return
+        except OSError as error:
+            if error.errno not in _OPEN_ELSEWHERE:
+                raise
+            if not left:
+                raise Busy(f"another program holds {path}: close it there and try again") from error
+            time.sleep(_PAUSE_S)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def _below(fields: Fields, name: str) -> str:
+    return _checked(fields, name, fields.text(name))
+
+
+def _checked(fields: Fields, name: str, path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in path or ":" in path:
+        raise fields.wrong(name, "below the library's folder")
+    return path

@@ -1,0 +1,298 @@
+"""What ``mula doctor`` checks: each check is a function from the Config to findings.
+
+A check never raises and changes nothing that stays. Slow imports (torch) happen
+inside the check that needs them.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from mula_bridge.control.messages.tempo import Clock
+from mula_bridge.errors import MulaError
+from mula_daemon.settings.config import OFF, Config
+
+GIB: Final = 2**30
+LOW_DISK_GIB: Final = 1.0
+
+
+class Grade(StrEnum):
+    """How a finding stands."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: what was looked at, how it stands, and what to do about it."""
+
+    what: str
+    grade: Grade
+    text: str
+    remedy: str = ""
+
+
+Check = Callable[[Config], Iterator[Finding]]
+
+
+def python(_config: Config) -> Iterator[Finding]:
+    """The interpreter: python-rtmidi has no wheels beyond 3.12."""
+    version = platform.python_version()
+    if sys.version_info[:2] in ((3, 11), (3, 12)):
+        yield Finding("python", Grade.OK, version)
+    else:
+        yield Finding("python", Grade.WARN, version, "use Python 3.11 or 3.12")
+
+
+def folder(config: Config) -> Iterator[Finding]:
+    """Whether clips can land, and how much room is left."""
+    from mula_daemon.clips.library import Library
+
+    chosen = config.clip_folder
+    path = chosen.folder
+    try:
+        Library(path).prepare()
+    except MulaError as error:
+        yield Finding("folder", Grade.FAIL, str(error), "choose another one with --folder")
+        return
+    free = shutil.disk_usage(path).free / GIB
+    low = free < LOW_DISK_GIB
+    yield Finding(
+        "folder",
+        Grade.WARN if low else Grade.OK,
+        f"{path} is writable, {free:.1f} GiB free; {chosen.why}",
+        "make room, or choose another one with --folder" if low else "",
+    )
+
+
+def osc(config: Config) -> Iterator[Finding]:
+    """Whether the OSC port is free, and a burst finds room."""
+    from mula_bridge.net.udp import RECEIVE_BUFFER, open_udp, receive_buffer
+
+    host, port = config.osc_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            yield Finding(
+                "osc",
+                Grade.FAIL,
+                f"{host}:{port}: {error.strerror}",
+                "stop the other mula run or program, or choose another port with --osc",
+            )
+            return
+    yield Finding("osc", Grade.OK, f"{host}:{port} is free")
+    with open_udp(host, 0) as opened:
+        room = receive_buffer(opened)
+    if room < RECEIVE_BUFFER:
+        yield Finding(
+            "osc",
+            Grade.WARN,
+            f"the system keeps {room // 1024} KiB of OSC for us, of {RECEIVE_BUFFER // 1024}: "
+            "a burst of thousands of messages loses some",
+            f"sudo sysctl -w net.core.rmem_max={RECEIVE_BUFFER} (and in /etc/sysctl.d, to last)"
+            if sys.platform == "linux"
+            else "",
+        )
+
+
+def midi(config: Config) -> Iterator[Finding]:
+    """The MIDI inputs, and which of them the pattern takes."""
+    from mula_bridge.mapping.model import port_matches
+    from mula_bridge.servers.midi import list_ports
+
+    if config.midi == OFF:
+        yield Finding("midi", Grade.OK, "off, as asked")
+        return
+    system, pattern = config.midi_ports
+    try:
+        inputs, _ = list_ports(system)
+    except MulaError as error:
+        yield Finding("midi", Grade.WARN, str(error), "OSC works without MIDI")
+        return
+    if not inputs:
+        yield Finding(
+            "midi", Grade.WARN, "no MIDI inputs", "plug in a controller; it is found while running"
+        )
+    for name in inputs:
+        taken = port_matches(pattern, name)
+        yield Finding(
+            "midi",
+            Grade.OK if taken else Grade.WARN,
+            name if taken else f"{name} does not match {pattern!r}",
+            "" if taken else "widen --midi if you want it",
+        )
+
+
+def clock(config: Config) -> Iterator[Finding]:
+    """Whom the tempo follows, and whether Ableton Link could be joined."""
+    from importlib.util import find_spec
+
+    wanted = config.clock_source == Clock.LINK or config.link != OFF
+    if find_spec("aalink") is not None:
+        state = "on" if wanted else "off (--link on joins the session)"
+        yield Finding("clock", Grade.OK, f"follows {config.clock_source}; Ableton Link is {state}")
+        return
+    yield Finding(
+        "clock",
+        Grade.FAIL if wanted else Grade.OK,
+        f"follows {config.clock_source}; Ableton Link is not installed",
+        "pip install 'mulabridge[link]'" if wanted else "",
+    )
+
+
+def mapping(config: Config) -> Iterator[Finding]:
+    """Whether the controller map can be read."""
+    from mula_daemon.app.running import read_mapping
+
+    try:
+        found = read_mapping(config)
+    except MulaError as error:
+        yield Finding("mapping", Grade.FAIL, str(error), "mend that line, or leave --mapping out")
+        return
+    yield Finding(
+        "mapping",
+        Grade.OK,
+        f"{len(found.bindings) + len(found.osc)} bindings, {len(found.presets)} presets",
+    )
+
+
+def audio(config: Config) -> Iterator[Finding]:
+    """The audio outputs, and whether the one asked for is among them."""
+    from mula_daemon.audio.devices import choose, list_outputs
+
+    if config.audio == OFF:
+        yield Finding("audio", Grade.OK, "off, as asked")
+        return
+    found = list_outputs()
+    if found.problem:
+        yield Finding("audio", Grade.WARN, found.problem, "clips land in the folder without it")
+        return
+    try:
+        chosen = choose(found.outputs, config.audio)
+    except MulaError as error:
+        yield Finding("audio", Grade.FAIL, str(error), "choose one of these with --audio")
+        return
+    for output in found.outputs:
+        mark = ", used" if output == chosen else ""
+        yield Finding("audio", Grade.OK, f"{output}{mark}")
+
+
+def graphics(_config: Config) -> Iterator[Finding]:
+    """The GPU and its memory, through torch."""
+    try:
+        import torch
+    except ImportError as error:
+        yield Finding("gpu", Grade.FAIL, f"torch cannot be imported: {error}", "reinstall torch")
+        return
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(index)
+            yield Finding(
+                "gpu",
+                Grade.OK,
+                f"{torch.cuda.get_device_name(index)}, {free / GIB:.1f} of {total / GIB:.1f} GiB "
+                f"free (torch {torch.__version__})",
+            )
+    elif torch.backends.mps.is_available():
+        yield Finding("gpu", Grade.OK, f"Apple MPS (torch {torch.__version__})")
+    else:
+        yield Finding(
+            "gpu",
+            Grade.WARN,
+            f"none that torch {torch.__version__} can use",
+            "mini runs in real time on the CPU; large models want a GPU",
+        )
+
+
+def memory(config: Config) -> Iterator[Finding]:
+    """What of HeartMuLa fits on the card that is there, and on others."""
+    import torch
+
+    from mula_daemon.engine.heartmula.memory_plan import (
+        CARDS_GB,
+        DESKTOP,
+        GB,
+        Placement,
+        make_plan,
+        report,
+    )
+
+    if torch.cuda.is_available():
+        free, _ = torch.cuda.mem_get_info()
+        named = "" if config.precision in ("", "auto") else config.precision
+        where = None if config.codec in ("", "auto") else Placement(config.codec)
+        plan = make_plan(free, precision=named, placement=where)
+        grade = Grade.OK if plan.fits else Grade.WARN
+        remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
+        yield Finding("this card", grade, report(free, plan), remedy)
+    for size in CARDS_GB:
+        plan = make_plan(size * GB - DESKTOP)
+        yield Finding(f"{size} GB card", Grade.OK, report(size * GB, plan))
+
+
+def checkpoints(config: Config) -> Iterator[Finding]:
+    """The built-in weights, and the checkpoint folder if one is named."""
+    from mula_daemon.engine.heartmula.layout import find_layout
+    from mula_daemon.engine.mini.model.weights import load_mini
+
+    try:
+        model, _ = load_mini()
+    except (OSError, ValueError) as error:
+        yield Finding("mini", Grade.FAIL, f"weights: {error}", "reinstall mulabridge")
+    else:
+        count = sum(weight.numel() for weight in model.parameters())
+        yield Finding("mini", Grade.OK, f"built-in weights, {count / 1e6:.1f} M parameters")
+    if not config.checkpoint:
+        return
+    try:
+        find_layout(Path(config.checkpoint))
+    except MulaError as error:
+        yield Finding(
+            "checkpoint", Grade.FAIL, str(error), "name a whole release with --checkpoint, or none"
+        )
+    else:
+        yield Finding("checkpoint", Grade.OK, config.checkpoint)
+
+
+def kit(config: Config) -> Iterator[Finding]:
+    """The user's own one-shots, where a folder is named."""
+    if not config.kit:
+        return
+    from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
+    from mula_daemon.engine.mini.synth.kit import Kit
+
+    path = Path(config.kit).expanduser()
+    try:
+        shots = Kit.load(path, SAMPLE_RATE).shots
+    except ValueError as error:
+        yield Finding("kit", Grade.FAIL, str(error), "mend it, or leave --kit out")
+    else:
+        count = sum(map(len, shots))
+        yield Finding("kit", Grade.OK, f"{path} plays {count} of mini's drum voices")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    python,
+    folder,
+    osc,
+    midi,
+    clock,
+    mapping,
+    audio,
+    graphics,
+    memory,
+    checkpoints,
+    kit,
+)

@@ -1,0 +1,1 @@
+"""HeartMuLa as an engine: checkpoint to network, prompts, frames to sound."""

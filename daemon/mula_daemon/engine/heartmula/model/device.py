@@ -1,0 +1,31 @@
+"""The device HeartMuLa runs on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+
+from mula_bridge.errors import Unavailable
+from mula_daemon.engine.lm.precision import AUTO
+
+NOTES: Final = {
+    "cpu": "HeartMuLa on the CPU is far from real time; mini is made for machines without a GPU",
+    "mps": "HeartMuLa on Apple's GPU is by construction, not by experience: nobody has run it yet; "
+    "--device cpu does without",
+}
+"""What to say of a device at the start; for cuda it is the memory plan."""
+
+
+def pick_device(asked: str = AUTO) -> torch.device:
+    """The device called ``asked``. Raises Unavailable when it is not there."""
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if asked in ("", AUTO):
+        asked = next(name for name, is_there in there.items() if is_there)
+    if not there.get(asked, False):
+        raise Unavailable(f"torch {torch.__version__} finds no {asked} device here; leave --device")
+    return torch.device(asked)

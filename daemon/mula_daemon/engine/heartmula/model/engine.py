@@ -1,0 +1,298 @@
+"""HeartMuLa as an Engine: the language model frame by frame, the codec as a stream.
+
+A frame is 80 ms. The model has no tempo of its own, so where its beats fall is up to it. A clip is
+as long as was asked for: it either goes on to there, or is silent from where the model ended it.
+Live play goes on for ever, with shorter windows of the codec and its work cut to the time there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from time import perf_counter, perf_counter_ns
+from typing import Final
+
+import torch
+
+from mula_bridge import __version__
+from mula_bridge.control.knobs import Effect
+from mula_bridge.control.messages.notice import Notice
+from mula_bridge.errors import BadInput, Unavailable
+from mula_daemon.engine.heartmula.checkpoint import (
+    load_language_model,
+    read_config,
+    read_special_ids,
+)
+from mula_daemon.engine.heartmula.codec.codec import GeneratorNoise, HeartCodec
+from mula_daemon.engine.heartmula.codec.config import CodecConfig, read_codec_config
+from mula_daemon.engine.heartmula.layout import Layout, find_layout
+from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
+from mula_daemon.engine.heartmula.model.clip_stream import ClipStream
+from mula_daemon.engine.heartmula.model.codec_lane import CodecLane
+from mula_daemon.engine.heartmula.model.device import NOTES, pick_device
+from mula_daemon.engine.heartmula.model.effort import Effort
+from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
+from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
+from mula_daemon.engine.heartmula.model.weight_counts import sizes_of
+from mula_daemon.engine.heartmula.tag_guide import advice
+from mula_daemon.engine.lm.code_policy import CodePolicy
+from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
+from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LMConfig
+from mula_daemon.engine.lm.precision import AUTO, precision_of
+from mula_daemon.engine.lm.prompt_follower import PromptFollower
+from mula_daemon.engine.lm.sampling import MAX_TOP_K, KnobTensors, choices
+from mula_daemon.engine.lm.static_model import StaticModel
+from mula_daemon.engine.seam import (
+    AudioBlock,
+    ClipRequest,
+    EngineInfo,
+    Frame,
+    FrameKnobs,
+    KnobRange,
+    Texts,
+)
+
+FRAME_S: Final = 0.08
+"""Seconds of sound in a frame."""
+OUT_OF_MEMORY: Final = (
+    "out of memory: take fewer takes or bars, --precision int8 or int4, or --codec after or cpu; "
+    "mula doctor says what fits"
+)
+
+Item = Frame | AudioBlock | Notice
+
+LIVE_WINDOW: Final = 750
+"""Frames between two readings of what was played, in live play: a minute."""
+LIVE_KEPT: Final = 375
+"""Frames of them that are read again, so that the music knows where it comes from."""
+
+USUAL_POSITIONS: Final = 1024
+"""Prompt and frames of most clips: up to a minute."""
+
+
+class HeartMulaEngine:
+    """Honours every frame knob, and morph between two prompts.
+
+    ``checkpoint`` is the folder of the release (tokenizer.json, gen_config.json, and the two
+    model folders). ``device`` is cuda, mps or cpu, or ``auto``: the first GPU with room enough,
+    else Apple's, else the CPU. ``precision`` is that of the language model's weights, a name of
+    `precision.NAMES`; ``codec`` a `Placement`. Both are chosen by what fits when they are
+    ``auto``. ``may_end`` lets the model end a take.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        *,
+        device: str = AUTO,
+        precision: str = AUTO,
+        codec: str = AUTO,
+        stream: StreamSettings | None = None,
+        may_end: bool = False,
+        flavours: Mapping[str, Flavour] = FLAVOURS,
+    ) -> None:
+        self._root = checkpoint.expanduser()
+        self._asked_device = device
+        self._precision = precision
+        self._placement = None if codec in ("", AUTO) else Placement(codec)
+        self._flavours = flavours
+        self._stream = stream or StreamSettings()
+        self._may_end = may_end
+        self._device = torch.device("cpu")
+        self._model: StaticModel | None = None
+        self._codec: HeartCodec | None = None
+        self._encoder: PromptEncoder | None = None
+        self._policy = CodePolicy()
+        self._busy_s = 0.0  # computing for the present clip
+        self.info = self._describe(MAX_TOP_K, 48_000)
+
+    def warm_up(self) -> None:
+        """Load language model and codec. Raises Unavailable, naming the file that is missing."""
+        layout = find_layout(self._root)
+        try:
+            self._load(layout)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise Unavailable(f"HeartMuLa does not fit: {OUT_OF_MEMORY} ({error})") from error
+
+    def _load(self, layout: Layout) -> None:
+        ids = read_special_ids(layout.root)
+        self._encoder = PromptEncoder.from_file(layout.root / "tokenizer.json", ids)
+        config = read_config(layout.model, self._flavours)
+        codec_config = read_codec_config(layout.codec)
+        flow, precision = torch.float32, self._precision
+        self._device = pick_device(self._asked_device)
+        note = NOTES.get(self._device.type, "")
+        if self._device.type == "cuda":
+            plan = self._plan(config, codec_config)
+            asked = self._placement is not None or precision not in ("", AUTO)
+            if plan.fits or asked:  # who names a precision or a placement knows better
+                self._placement, precision = plan.placement, plan.precision
+                flow = getattr(torch, plan.flow)
+            else:
+                self._device = torch.device("cpu")
+            note = report(plan.budget, plan)
+        found = precision_of(precision, self._device)
+        model = load_language_model(layout.model, config, found.storage(self._device))
+        self._model = StaticModel(model, self._device, found, release=True)
+        self._model.prepare(USUAL_POSITIONS)
+        home = self._device if self._placement in (None, Placement.GPU) else torch.device("cpu")
+        self._codec = HeartCodec.load(layout.codec, home, flow)
+        decodable = min(codec_config.codebook_size, ids.audio_eos)
+        self._policy = CodePolicy(valid=decodable, eos=ids.audio_eos, may_end=self._may_end)
+        self.info = self._describe(
+            choices(config.audio_vocab), self._codec.sample_rate, *([note] if note else [])
+        )
+
+    def _plan(self, config: LMConfig, codec: CodecConfig) -> Plan:
+        free, _ = torch.cuda.mem_get_info()
+        named = "" if self._precision in ("", AUTO) else self._precision
+        sizes = sizes_of(config, codec)
+        return make_plan(free, sizes, precision=named, placement=self._placement)
+
+    def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
+        """One frame every 80 ms of sound; audio comes in pieces, as the codec's windows fill."""
+        if self._model is None or self._codec is None:
+            raise Unavailable("HeartMuLa is not warm yet")
+        self._busy_s = 0.0
+
+        def unhurried() -> FrameKnobs:
+            start = perf_counter()
+            now = knobs()  # which in live play waits for the frame's time
+            self._busy_s -= perf_counter() - start
+            return now
+
+        items = self._clip(self._model, self._codec, clip, unhurried)
+        try:
+            while True:
+                start = perf_counter()
+                item = next(items, None)
+                self._busy_s += perf_counter() - start
+                if item is None:
+                    return
+                yield item
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self._model.steps.forget()
+            raise Unavailable(f"the clip is {OUT_OF_MEMORY}") from error
+        finally:
+            items.close()
+            self._tidy()
+
+    def _clip(
+        self,
+        model: StaticModel,
+        codec: HeartCodec,
+        clip: ClipRequest,
+        knobs: Callable[[], FrameKnobs],
+    ) -> Generator[Item, None, None]:
+        length = None if clip.endless else clip.samples(self.info.sample_rate)
+        # Frames of 2/25 s, rounded up; 0: for ever.
+        total = 0 if length is None else -(-length * 25 // (self.info.sample_rate * 2))
+        prompts = self._prompts(clip.texts, 0)
+        try:
+            loop = FrameLoop(model, prompts, clip.seeds, total or LIVE_WINDOW, policy=self._policy)
+        except ValueError as error:
+            raise BadInput(f"{clip.bars} bars at {clip.bpm:g} BPM: {error}") from error
+        for sentence in advice(clip.tags):
+            yield Notice(clip.job, "tags", sentence)
+        loop.prefill()
+        keep = LIVE_KEPT if clip.endless else None
+        follower = PromptFollower(loop, self._prompts, clip, keep=keep)
+        tensors = KnobTensors.create(device=model.device)
+        pace = 1.0 if clip.endless else clip.pace
+        settings = self._stream.for_live() if clip.endless else self._stream
+        effort = Effort(settings.steps, settings.guidance, deadline=pace > 0)
+        streams = self._streams(codec, clip, length, effort, settings)
+        weighed_s = 0.0
+        for index in range(total) if total else count():
+            started = perf_counter_ns()
+            now = follower.follow(knobs())
+            yield from follower.notices()
+            tensors.load(cfg=now.cfg, temperature=now.temperature, top_k=now.top_k, morph=now.morph)
+            codes = loop.step(tensors)  # [takes, codebooks]
+            rows = tuple(tuple(row) for row in codes.tolist())
+            yield Frame(clip.job, index, total, rows, now, started)
+            for take, stream in enumerate(streams):
+                if loop.ended[take] and not stream.ended:
+                    stream.end()
+                    yield Notice(
+                        clip.job,
+                        "ended",
+                        f"the model ended take {take + 1} after {index * FRAME_S:.1f} s; the rest "
+                        "is silent (--ending go-on makes it go on)",
+                    )
+                elif not stream.ended:
+                    stream.push(codes[take])
+                for samples in stream.ready():
+                    yield AudioBlock(clip.job, take, samples)
+            if pace > 0 and (index + 1) % settings.hop == 0:
+                window_s = settings.hop * FRAME_S / pace
+                if said := effort.weigh(self._busy_s - weighed_s, window_s):
+                    yield Notice(clip.job, "codec_steps", said)
+                weighed_s = self._busy_s
+            if loop.ended.all():
+                break
+        if self._placement is Placement.AFTER:
+            del loop, follower  # and their caches, for the codec to take their place
+            model.steps.forget()
+            self._tidy()
+            codec.to(self._device)
+        for take, stream in enumerate(streams):
+            stream.end()
+            for samples in stream.rest():
+                yield AudioBlock(clip.job, take, samples)
+
+    def _prompts(self, texts: Texts, _frame: int) -> list[PromptTokens]:
+        """One prompt, or two to morph between; this model has no clock."""
+        assert self._encoder is not None
+        both = (texts.tags, texts.tags_b) if texts.tags_b else (texts.tags,)
+        return [self._encoder.encode(", ".join(words), texts.lyrics) for words in both]
+
+    def _streams(
+        self,
+        codec: HeartCodec,
+        clip: ClipRequest,
+        length: int | None,
+        effort: Effort,
+        settings: StreamSettings,
+    ) -> list[ClipStream]:
+        hold = self._placement is Placement.AFTER
+        lane = CodecLane(self._device if hold else codec.device)
+        decoders = [
+            StreamingDecoder(
+                codec,
+                GeneratorNoise(torch.Generator().manual_seed(seed)),
+                settings,
+                effort,
+                endless=clip.endless,
+            )
+            for seed in clip.seeds
+        ]
+        return [ClipStream(decoder, lane, length, hold=hold) for decoder in decoders]
+
+    def _tidy(self) -> None:
+        """Give back what only the clip needed; the weights stay."""
+        if self._placement is Placement.AFTER and self._codec is not None:
+            self._codec.to("cpu")
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _describe(self, top_k: int, sample_rate: int, *notes: str) -> EngineInfo:
+        return EngineInfo(
+            name="heartmula",
+            version=__version__,
+            sample_rate=sample_rate,
+            channels=2,
+            device=self._device.type,
+            knobs={
+                "cfg": KnobRange(0.0, 7.0, Effect.FRAME),
+                "temperature": KnobRange(0.0, 2.0, Effect.FRAME),
+                "top_k": KnobRange(1, top_k, Effect.FRAME),
+                "morph": KnobRange(0.0, 1.0, Effect.FRAME),
+            },
+            checkpoint=self._root.name,
+            # A codec that comes after the last frame cannot be heard before it.
+            frame_seconds=0.0 if self._placement is Placement.AFTER else FRAME_S,
+            delay_seconds=self._stream.for_live().delay * FRAME_S,
+            notes=notes,
+        )

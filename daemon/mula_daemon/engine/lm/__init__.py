@@ -1,0 +1,1 @@
+"""The language model that all our engines share: its weights, its frames, its sampling."""

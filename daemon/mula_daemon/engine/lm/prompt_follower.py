@@ -1,0 +1,119 @@
+"""Keeps a running job on the texts that are set now, and within the model's positions.
+
+Both need the history read again beside the job (see `priming`). This says when: texts go over at
+the first boundary that finds them read, a full cache at the last boundary before it is full. What
+is heard then depends on the frame of the change alone, so a performance that replays its texts at
+the same frames makes the same codes. Engine process only; one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from mula_bridge.control.messages.notice import Notice
+from mula_daemon.engine.lm.frame_loop import FrameLoop
+from mula_daemon.engine.lm.priming import Priming, PromptTokens
+from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
+
+LEAD: Final = 32
+"""Frames before the caches are full at which reading for new ones begins."""
+
+Encode = Callable[[Texts, int], Sequence[PromptTokens]]
+"""Texts and the number of the frame they begin with -> prompts. May raise ValueError."""
+
+
+class PromptFollower:
+    """Call `follow` before each frame of ``loop``, which makes ``clip``.
+
+    ``every``: a boundary lies at each multiple of so many frames. ``keep``: how many frames at
+    most are kept when the caches are full, so that the job may go on for ever; the first of them
+    is a multiple of ``align``, and ``keep`` more than ``align + LEAD``. Without it the job has to
+    end where they are full.
+    """
+
+    def __init__(
+        self,
+        loop: FrameLoop,
+        encode: Encode,
+        clip: ClipRequest,
+        *,
+        every: int = 1,
+        keep: int | None = None,
+        align: int = 1,
+    ) -> None:
+        self._loop = loop
+        self._encode = encode
+        self._job = clip.job
+        self._own, self._base = clip.texts, clip.follows
+        self._at_once = bool(clip.performance)  # a replay names the very frame
+        self._every = every
+        self._keep = keep
+        self._align = align
+        self._heard = self._wanted = self._in_force = clip.texts
+        self._priming: Priming | None = None
+        self._notices: list[Notice] = []
+
+    def follow(self, asked: FrameKnobs) -> FrameKnobs:
+        """What the next frame is sampled with: ``asked``, and the texts that begin with it."""
+        self._hear(asked.texts)
+        loop = self._loop
+        ready = self._priming is not None and self._priming.read()
+        if self._keep is not None:
+            due = (loop.frame + loop.room) // self._every * self._every
+            first = -(-(due - self._keep) // self._align) * self._align
+            if loop.frame == due:
+                if self._priming is None or self._priming.first != first:
+                    self._priming = self._begin(loop.frame - first)
+                return self._go_over(asked)
+            if self._priming is None and loop.frame >= due - LEAD:
+                self._priming = self._begin(loop.frame - first)
+        if self._wanted != self._in_force and (
+            self._at_once or (ready and loop.frame % self._every == 0)
+        ):
+            return self._go_over(asked)
+        return replace(asked, texts=None)
+
+    def notices(self) -> list[Notice]:
+        """What there is to say since the last call."""
+        said, self._notices = self._notices, []
+        return said
+
+    def _hear(self, asked: Texts | None) -> None:
+        """Begin to read what is set now, if that is news."""
+        if asked is None or self._base is None:
+            return
+        texts = _taken_over(asked, self._base, self._own)
+        if texts == self._heard:
+            return
+        self._heard = texts
+        before, self._wanted = self._wanted, texts
+        try:
+            self._priming = self._begin(None) if texts != self._in_force else None
+        except ValueError as error:
+            self._wanted = before
+            self._notices.append(
+                Notice(self._job, "bad_prompt", f"{error}; the texts before stay in force")
+            )
+
+    def _begin(self, keep: int | None) -> Priming:
+        prompts = self._encode(self._wanted, self._loop.frame)
+        return self._loop.reprime(prompts, keep)
+
+    def _go_over(self, asked: FrameKnobs) -> FrameKnobs:
+        assert self._priming is not None
+        self._loop.swap(self._priming)
+        self._priming = None
+        news = None if self._wanted == self._in_force else self._wanted
+        self._in_force = self._wanted
+        return replace(asked, texts=news)
+
+
+def _taken_over(asked: Texts, base: Texts, own: Texts) -> Texts:
+    """``asked`` where it differs from ``base``, else what is the job's ``own``."""
+    return Texts(
+        own.tags if asked.tags == base.tags else asked.tags,
+        own.tags_b if asked.tags_b == base.tags_b else asked.tags_b,
+        own.lyrics if asked.lyrics == base.lyrics else asked.lyrics,
+    )

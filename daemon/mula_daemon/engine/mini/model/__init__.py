@@ -1,0 +1,1 @@
+"""mini's network: its weights, its prompts, and the engine that plays it."""

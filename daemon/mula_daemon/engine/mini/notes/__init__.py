@@ -1,0 +1,1 @@
+"""mini's codes as notes: pitches, voicings, scores and MIDI files."""

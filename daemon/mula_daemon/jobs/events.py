@@ -1,0 +1,68 @@
+"""What the engine's side posts to the session's inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mula_bridge.control.messages.audio import AudioDevice
+from mula_bridge.control.messages.commands import ClipReady, EngineState, Failed, KnobLearnt
+from mula_bridge.control.messages.live import Heard
+from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.tempo import Beat, ClockChanged
+from mula_bridge.control.presets import Preset
+from mula_daemon.engine.messages import Ended
+from mula_daemon.engine.seam import EngineInfo, Frame
+from mula_daemon.jobs.guards import Reroll
+from mula_daemon.steering.controls import Curve
+
+
+@dataclass(frozen=True, slots=True)
+class EngineNews:
+    """The engine process changed state; ``info`` comes with READY."""
+
+    state: EngineState
+    detail: str
+    info: EngineInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that another thread wants done on the session's."""
+
+    run: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """The mapping files changed: what they say besides bindings.
+
+    ``curve`` None: genre strength keeps the one it has.
+    """
+
+    presets: Mapping[str, Preset]
+    curve: Curve | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The session's thread is to end, once everything before this is handled."""
+
+
+Event = (
+    Act
+    | EngineNews
+    | Frame
+    | Remapped
+    | Ended
+    | ClipReady
+    | KnobLearnt
+    | Beat
+    | ClockChanged
+    | Notice
+    | Reroll
+    | AudioDevice
+    | Heard
+    | Failed
+    | Shutdown
+)

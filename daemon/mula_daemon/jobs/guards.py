@@ -1,0 +1,53 @@
+"""What is said of a take whose sound is wrong, and the job that makes a silent one again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from mula_bridge.control.messages.notice import Notice
+from mula_daemon.clips.recipe import Recipe, Warn
+from mula_daemon.jobs.queue import Job
+
+MOST_REROLLS: Final = 2
+SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Warn.CLIPPED: "take {take} (seed {seed}) clips: turn it down before it is mixed",
+        Warn.NEAR_SILENT: "take {take} (seed {seed}) is near-silent: another seed or other tags "
+        "may not be",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reroll:
+    """A near-silent take is to be made again, as ``job``."""
+
+    job: Job
+
+
+def remarks(recipe: Recipe, job: Job, limit: int) -> list[Notice | Reroll]:
+    """What there is to say of a clip that landed, and a job with the next seed if it is silent.
+
+    ``limit`` is how often one take is made again. A performance is not: it would be another one.
+    """
+    said: list[Notice | Reroll] = [
+        Notice(recipe.job, name, SENTENCES[name].format(take=recipe.take + 1, seed=recipe.seed))
+        for name in recipe.warnings
+    ]
+    silent = Warn.NEAR_SILENT in recipe.warnings
+    if silent and job.rerolls < limit and not job.request.performance:
+        said.append(Reroll(_again(recipe, job)))
+    return said
+
+
+def _again(recipe: Recipe, job: Job) -> Job:
+    """The same request for this take alone; its seed is none that the job's other takes have."""
+    request = job.request
+    first = request.job.removesuffix(f"~{job.rerolls}") if job.rerolls else request.job
+    name = first if len(request.seeds) == 1 else f"{first}.{recipe.take + 1}"
+    seed = (recipe.seed + len(request.seeds)) % 2**31
+    again = replace(request, job=f"{name}~{job.rerolls + 1}", seeds=(seed,))
+    return Job(again, {**job.knobs, "seed": seed, "takes": 1}, rerolls=job.rerolls + 1)

@@ -1,0 +1,114 @@
+"""Runs the jobs of the queue on the engine, one after another. Session thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mula_bridge.control.messages.commands import DAEMON, JobChanged, JobState, Origin
+from mula_bridge.control.seams import Publish
+from mula_bridge.errors import MulaError
+from mula_daemon.engine.messages import Ended
+from mula_daemon.engine.process import EngineHost
+from mula_daemon.engine.seam import EngineInfo
+from mula_daemon.jobs.queue import Job, JobQueue
+from mula_daemon.jobs.recorder import JobRecording, Recorder
+
+StartRecording = Callable[[Job, EngineInfo], JobRecording]
+"""Makes the takes and sinks of a job that is about to run. Raises MulaError."""
+
+
+class Scheduler:
+    """Moves jobs through their states and says so; a job waits while there is no engine."""
+
+    def __init__(
+        self,
+        host: EngineHost,
+        recorder: Recorder,
+        start_recording: StartRecording,
+        publish: Publish,
+        jobs: JobQueue,
+    ) -> None:
+        self._host = host
+        self._recorder = recorder
+        self._start_recording = start_recording
+        self._publish = publish
+        self._jobs = jobs
+        self._engine: EngineInfo | None = None
+
+    @property
+    def running(self) -> str:
+        """Id of the running job, or an empty string."""
+        return self._jobs.running.id if self._jobs.running is not None else ""
+
+    @property
+    def queued(self) -> int:
+        """How many jobs wait."""
+        return len(self._jobs.waiting)
+
+    def is_running(self, job_id: str) -> bool:
+        """Whether ``job_id`` is the job that runs now."""
+        return self._jobs.running is not None and self._jobs.running.id == job_id
+
+    def add(self, job: Job, origin: Origin = DAEMON) -> None:
+        """Queue a job, and run it if nothing else does. Raises Busy and BadInput.
+
+        ``origin`` hears that it is queued, and under which id, even if it listens to nothing else.
+        """
+        self._jobs.add(job)
+        queued = JobChanged(job.id, JobState.QUEUED)
+        self._publish(queued, but=origin)
+        if origin != DAEMON:
+            self._publish(queued, to=origin)
+        self._start_next()
+
+    def cancel(self, job_id: str | None) -> None:
+        """Cancel a live job, or the running one (if any). Raises UnknownName."""
+        job = self._jobs.running if job_id is None else self._jobs.find(job_id)
+        if job is None:
+            return
+        if job.state is JobState.QUEUED:
+            self._end(job, JobState.CANCELLED)
+            return
+        # The engine stops at its next frame and says Ended; a full sink must not keep it.
+        self._host.abort(job.id)
+        self._recorder.release(job.id)
+
+    def cancel_all(self) -> None:
+        """Cancel every live job, the waiting ones first so that none of them starts."""
+        for job in reversed(self._jobs.alive()):
+            self.cancel(job.id)
+
+    def ended(self, ended: Ended) -> None:
+        """Take the engine's word that a job came to its end."""
+        job = self._jobs.running
+        if job is not None and job.id == ended.job:
+            self._end(job, ended.state, ended.reason)
+
+    def engine_ready(self, engine: EngineInfo) -> None:
+        """Begin with what waits."""
+        self._engine = engine
+        self._start_next()
+
+    def engine_lost(self, reason: str, *, for_good: bool) -> None:
+        """Fail the running job; fail the waiting ones too if no engine will come back."""
+        self._engine = None
+        lost = self._jobs.alive() if for_good else self._jobs.alive()[:1]
+        for job in lost:
+            if for_good or job.state is JobState.RUNNING:
+                self._end(job, JobState.FAILED, reason)
+
+    def _start_next(self) -> None:
+        while self._engine is not None and (job := self._jobs.start_next()) is not None:
+            try:
+                recording = self._start_recording(job, self._engine)
+            except MulaError as error:
+                self._end(job, JobState.FAILED, str(error))
+                return
+            self._recorder.expect(job.id, recording)
+            self._host.run(job.request)
+            self._publish(JobChanged(job.id, JobState.RUNNING))
+
+    def _end(self, job: Job, state: JobState, reason: str = "") -> None:
+        self._jobs.end(job, state, reason)
+        self._publish(JobChanged(job.id, state, reason))
+        self._start_next()

@@ -1,0 +1,1 @@
+"""Files in the inbox folder that ask for something."""

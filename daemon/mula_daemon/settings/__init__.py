@@ -1,0 +1,1 @@
+"""What a user may set: options, environment, config file, and their defaults."""

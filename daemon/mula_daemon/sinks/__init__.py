@@ -1,1 +1,0 @@
-"""Where generated audio and reports go."""

@@ -1,0 +1,1 @@
+"""The knobs and texts as they stand, and the commands that turn them."""

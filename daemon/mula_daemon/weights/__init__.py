@@ -1,0 +1,1 @@
+"""Where weights come from: releases, the hub, and how they are pulled."""

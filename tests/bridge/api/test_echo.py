@@ -1,0 +1,90 @@
+"""A control that is being moved is left alone, and hears the truth when it is still."""
+
+from __future__ import annotations
+
+from mula_bridge.api.echo import _MAX_MOVES, HOLD_S, EchoHold, same
+
+PEER = ("127.0.0.1", 9001)
+CFG = "/mula/knob/cfg"
+
+
+def moved(hold: EchoHold, value: float, now: float) -> None:
+    hold.moved(PEER, CFG, (value,), received_ns=int(now * 1e9), now=now)
+
+
+def test_who_moved_nothing_hears_at_once() -> None:
+    hold = EchoHold()
+    assert hold.offer(PEER, CFG, (1.0,), now=0)
+    moved(hold, 1.0, now=0)
+    assert hold.offer(PEER, "/mula/norm/cfg", (1.0,), now=0)
+    assert hold.offer(("127.0.0.1", 9002), CFG, (1.0,), now=0)
+
+
+def test_its_own_value_never_comes_back() -> None:
+    hold = EchoHold()
+    moved(hold, 2.3, now=0)
+    assert not hold.offer(PEER, CFG, (2.299999952316284,), now=0.01)
+    assert list(hold.due(now=10)) == []
+
+
+def test_a_clamped_value_comes_when_the_hand_is_still() -> None:
+    hold = EchoHold()
+    moved(hold, 99.0, now=0)
+    assert not hold.offer(PEER, CFG, (7.0,), now=0.01)
+    moved(hold, 98.0, now=0.2)
+    assert list(hold.due(now=HOLD_S + 0.01)) == []
+    assert hold.still_at() == 0.2 + HOLD_S
+    assert list(hold.due(now=hold.still_at())) == [(PEER, CFG, (7.0,))]
+    assert list(hold.due(now=10)) == []
+
+
+def test_another_hand_on_the_same_knob_is_heard_last_value_first() -> None:
+    hold = EchoHold()
+    moved(hold, 1.0, now=0)
+    for value in (2.0, 3.0):
+        assert not hold.offer(PEER, CFG, (value,), now=0.1)
+    assert list(hold.due(now=HOLD_S)) == [(PEER, CFG, (3.0,))]
+
+
+def test_after_the_hold_news_comes_at_once_and_replaces_what_waited() -> None:
+    hold = EchoHold()
+    moved(hold, 1.0, now=0)
+    assert not hold.offer(PEER, CFG, (2.0,), now=0.1)
+    assert hold.offer(PEER, CFG, (3.0,), now=HOLD_S)
+    assert list(hold.due(now=10)) == []
+
+
+def test_a_move_of_unknown_value_is_echoed_in_any_case() -> None:
+    hold = EchoHold()
+    hold.moved(PEER, CFG, None, received_ns=0, now=0)
+    assert not hold.offer(PEER, CFG, (2.0,), now=0)
+    assert list(hold.due(now=HOLD_S)) == [(PEER, CFG, (2.0,))]
+
+
+def test_a_question_after_a_change_is_told_from_it() -> None:
+    hold = EchoHold()
+    hold.moved(PEER, CFG, (1.0,), received_ns=100, now=0)
+    assert hold.answers_move(PEER, CFG, received_ns=100)
+    assert hold.answers_move(PEER, CFG, received_ns=50)
+    assert not hold.answers_move(PEER, CFG, received_ns=101)
+    assert not hold.answers_move(PEER, "/mula/knob/bpm", received_ns=100)
+
+
+def test_its_memory_is_bounded() -> None:
+    hold = EchoHold()
+    for port in range(3 * _MAX_MOVES):
+        peer = ("127.0.0.1", port)
+        hold.moved(peer, CFG, (1.0,), received_ns=0, now=0)
+        hold.offer(peer, CFG, (2.0,), now=0)
+    assert len(hold._moves) == _MAX_MOVES
+    list(hold.due(now=1))
+    assert not hold._waiting
+
+
+def test_sameness_is_that_of_the_wire() -> None:
+    assert same((0.1,), (0.10000000149011612,))
+    assert same((True,), (1,))
+    assert same(("a", "b"), ("a", "b"))
+    assert not same((0.1,), (0.1001,))
+    assert not same(("a",), ("a", "b"))
+    assert not same(("Amin",), (9,))

@@ -1,0 +1,70 @@
+"""Ports on JACK are closed apart from one another, and from whatever else changes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from time import monotonic, sleep
+
+import pytest
+
+from mula_bridge.midi.jack_leaving import JackLeaving
+
+REST = 0.05
+
+
+class Client:
+    """An rtmidi client that notes when it was closed."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
+        self.closed_at: float | None = None
+        self.deleted = False
+
+    def close_port(self) -> None:
+        self.closed_at = monotonic()
+        if self.broken:
+            raise RuntimeError("the server is gone")
+
+    def delete(self) -> None:
+        self.deleted = True
+
+
+def closed_at(client: Client) -> float:
+    assert client.closed_at is not None
+    return client.closed_at
+
+
+def test_ports_are_closed_in_order_with_a_rest_before_each() -> None:
+    leaving = JackLeaving(REST)
+    clients = [Client() for _ in range(4)]
+    times = [monotonic()]
+    for client in clients:
+        leaving.add(client)
+    assert monotonic() - times[0] < REST, "whoever closes a port does not wait"
+    leaving.finish()
+    times += [closed_at(client) for client in clients]
+    assert all(later - earlier >= REST for earlier, later in pairwise(times))
+    assert all(client.deleted for client in clients)
+
+
+def test_a_port_that_opens_puts_a_closing_off() -> None:
+    leaving = JackLeaving(REST)
+    client = Client()
+    leaving.add(client)
+    sleep(REST / 2)
+    opened_at = monotonic()
+    leaving.changed()
+    leaving.finish()
+    assert closed_at(client) - opened_at >= REST
+
+
+def test_a_port_that_cannot_be_closed_keeps_none_of_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    leaving = JackLeaving(0.0)
+    broken, whole = Client(broken=True), Client()
+    leaving.add(broken)
+    leaving.add(whole)
+    leaving.finish()
+    assert whole.deleted
+    assert "the server is gone" in caplog.text

@@ -1,0 +1,102 @@
+"""A thread with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from threading import Event
+
+import pytest
+
+from mula_bridge.control.messages.commands import Failed, Origin, Report
+from mula_bridge.net.loop import MAX_WAITING, LoopThread
+
+PATIENCE_S = 5.0
+
+
+class Taker:
+    """Remembers the texts of failures, and where they were taken; "bug" is one."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.threads: set[str] = set()
+        self.last = Event()
+
+    def take(self, report: Report, to: Origin | None, but: Origin | None) -> None:
+        assert isinstance(report, Failed)
+        if report.text == "bug":
+            raise RuntimeError("a bug in a report")
+        self.texts.append(report.text)
+        self.threads.add(threading.current_thread().name)
+        if report.text == "last":
+            self.last.set()
+
+
+async def nothing() -> None: ...
+
+
+def send(thread: LoopThread, text: str) -> None:
+    thread.report(Failed("", "x", text), None, None)
+
+
+def test_reports_are_taken_in_order_on_the_thread() -> None:
+    taker = Taker()
+    thread = LoopThread("a loop", taker.take)
+    send(thread, "early")
+    thread.start(nothing())
+    for text in ("one", "last"):
+        send(thread, text)
+    assert taker.last.wait(PATIENCE_S)
+    thread.stop(nothing())
+    assert taker.texts == ["early", "one", "last"]
+    assert taker.threads == {"a loop"}
+    assert "a loop" not in {one.name for one in threading.enumerate()}
+
+
+def test_of_too_many_reports_the_newest_are_kept() -> None:
+    taker = Taker()
+    thread = LoopThread("a loop", taker.take)
+    for number in range(MAX_WAITING + 5):
+        send(thread, str(number))
+    send(thread, "last")
+    thread.start(nothing())
+    assert taker.last.wait(PATIENCE_S)
+    thread.stop(nothing())
+    assert len(taker.texts) == MAX_WAITING
+    assert taker.texts[0] == "6"
+
+
+def test_a_bug_in_one_report_does_not_take_the_others_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    taker = Taker()
+    thread = LoopThread("a loop", taker.take)
+    with caplog.at_level(logging.ERROR):
+        thread.start(nothing())
+        send(thread, "bug")
+        send(thread, "last")
+        assert taker.last.wait(PATIENCE_S)
+        thread.stop(nothing())
+    assert "a bug in a report" in caplog.text
+
+
+def test_what_opening_raises_is_raised_and_the_thread_ends() -> None:
+    async def fail() -> None:
+        raise OSError("taken")
+
+    thread = LoopThread("a loop", Taker().take)
+    with pytest.raises(OSError, match="taken"):
+        thread.start(fail())
+    assert "a loop" not in {one.name for one in threading.enumerate()}
+
+
+def test_nothing_is_called_where_nothing_runs() -> None:
+    thread = LoopThread("a loop", Taker().take)
+    called: list[int] = []
+    thread.call(called.append, 1)
+    thread.stop(nothing())
+    thread.start(nothing())
+    thread.stop(asyncio.sleep(0))
+    thread.call(called.append, 2)
+    assert called == []

@@ -1,0 +1,84 @@
+"""Who of the websockets hears what, without sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from mula_bridge.control.messages.commands import Command, KnobChanged, Origin
+from mula_bridge.osc.wire import decode
+from mula_bridge.servers.oscquery.client import MAX_QUEUE, Client
+from mula_bridge.servers.oscquery.clients import SOURCE, Clients
+from mula_bridge.servers.oscquery.namespace import Namespace
+
+CFG = "/mula/knob/cfg"
+CHANGED = KnobChanged("cfg", 3.0, 0.5)
+
+
+def refuse(command: Command, origin: Origin) -> None:
+    raise AssertionError("nothing is emitted here")
+
+
+@pytest.fixture
+def clients() -> Clients:
+    made = Clients(Namespace())
+    made.emit_to(refuse)
+    return made
+
+
+def on_a_loop(function: Callable[[], None]) -> None:
+    async def run() -> None:
+        function()
+
+    asyncio.run(run())
+
+
+def listener(clients: Clients, port: int, *paths: str) -> Client:
+    client = Client(("127.0.0.1", port))
+    clients.join(client)
+    for path in paths:
+        clients.wish(json.dumps({"COMMAND": "LISTEN", "DATA": path}), client)
+    return client
+
+
+def heard(client: Client) -> list[str]:
+    found = [decode(packet)[0].address for packet in client.waiting if isinstance(packet, bytes)]
+    client.waiting.clear()
+    return found
+
+
+def test_news_go_to_listeners_but_not_to_whoever_made_them(clients: Clients) -> None:
+    def script() -> None:
+        hand, watcher, deaf = (
+            listener(clients, 1, CFG), listener(clients, 2, CFG), listener(clients, 3)
+        )  # fmt: skip
+        clients.take(CHANGED, None, Origin(SOURCE, hand.peer, CFG))
+        assert [heard(one) for one in (hand, watcher, deaf)] == [[], [CFG], []]
+        # The same address and port at another transport are somebody else.
+        clients.take(CHANGED, None, Origin("osc", hand.peer, CFG))
+        assert heard(hand) == [CFG]
+
+    on_a_loop(script)
+
+
+def test_listening_brings_the_value_that_is_known(clients: Clients) -> None:
+    def script() -> None:
+        clients.take(CHANGED, None, None)
+        client = listener(clients, 1, CFG)
+        assert heard(client) == [CFG]
+        clients.wish(json.dumps({"COMMAND": "LISTEN", "DATA": CFG}), client)
+        assert heard(client) == []  # it listens already
+
+    on_a_loop(script)
+
+
+def test_what_clients_lost_is_counted_when_they_have_gone(clients: Clients) -> None:
+    client = listener(clients, 1)
+    for _ in range(MAX_QUEUE + 3):
+        client.put("x")
+    assert (clients.dropped, len(clients)) == (3, 1)
+    clients.leave(client)
+    assert (clients.dropped, len(clients)) == (3, 0)

@@ -1,0 +1,29 @@
+"""Who hears of a clip, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mula_bridge.control.messages.commands import ClipReady
+from mula_daemon.app.takes import Takes
+from mula_daemon.audition.take_sink import TakeSink
+from mula_daemon.clips.layout import Layout
+from mula_daemon.clips.library import Library
+from support.shelved_clips import RECIPE
+
+
+def test_the_deck_hears_of_a_clip_before_anybody_else(tmp_path: Path) -> None:
+    """Of captured ones too, of which it has not seen the beginning."""
+    heard: list[object] = []
+
+    def no_deck() -> TakeSink:
+        raise AssertionError("nothing is recorded here")
+
+    takes = Takes(Library(tmp_path), Layout.FLAT, no_deck, heard.append, complete=heard.append)
+    recipe = replace(RECIPE, id="clip00")
+    takes.published(recipe, tmp_path / "clip_clip00.wav")
+    first, second = heard
+    assert first is recipe
+    assert isinstance(second, ClipReady)
+    assert (second.id, second.path) == ("clip00", str(tmp_path / "clip_clip00.wav"))

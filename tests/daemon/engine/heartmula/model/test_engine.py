@@ -1,0 +1,193 @@
+"""What HeartMuLa's engine does besides the laws of every engine, on the reference's toy."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from time import sleep
+
+import numpy as np
+import pytest
+import torch
+
+from mula_bridge.control.messages.notice import Notice
+from mula_bridge.errors import Unavailable
+from mula_daemon.engine.heartmula.model.device import pick_device
+from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine, Item
+from mula_daemon.engine.heartmula.model.streaming import StreamSettings
+from mula_daemon.engine.lm.frame_loop import FrameLoop
+from mula_daemon.engine.lm.language_model import Flavour
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Samples, Texts
+
+REFERENCE = Path(__file__).parents[4] / "data" / "heartmula_reference"
+TOY = {
+    "llama-tiny": Flavour(3, 4, 2, 64, 160, 2048),
+    "llama-tiny-decoder": Flavour(2, 2, 1, 48, 96, 16),
+}
+QUICK = StreamSettings(first=4, context=4, hop=4, steps=1, guidance=1.0)
+CLIP = ClipRequest("j", ("techno",), (3,), bpm=240, bars=1)  # 13 frames
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def warm(*, codec: str = "auto", may_end: bool = False) -> HeartMulaEngine:
+    engine = HeartMulaEngine(
+        REFERENCE, precision="float32", codec=codec, stream=QUICK, may_end=may_end, flavours=TOY
+    )
+    engine.warm_up()
+    return engine
+
+
+@pytest.fixture(scope="module")
+def engine() -> HeartMulaEngine:
+    return warm()
+
+
+def sound(items: list[Item], take: int = 0) -> Samples:
+    blocks = [i.samples for i in items if isinstance(i, AudioBlock) and i.take == take]
+    return np.concatenate(blocks)
+
+
+def said(items: list[Item]) -> list[str]:
+    return [item.code for item in items if isinstance(item, Notice)]
+
+
+def test_a_take_that_the_model_ends_is_silent_for_the_rest() -> None:
+    wild = FrameKnobs(temperature=2.0, top_k=250)
+    clip = ClipRequest("j", ("techno",), (1, 2, 3, 4), bpm=120, bars=1)
+    items = list(warm(may_end=True).generate(clip, lambda: wild))
+    frames = [item for item in items if isinstance(item, Frame)]
+    ends = [
+        next((f.index for f in frames if f.index and max(f.codes[take]) >= 63), None)
+        for take in range(4)
+    ]
+    assert any(end is not None for end in ends)
+    assert said(items).count("ended") == sum(end is not None for end in ends)
+    for take, end in enumerate(ends):
+        samples = sound(items, take)
+        assert len(samples) == clip.samples(48_000)
+        if end is not None:
+            assert not samples[end * 3840 :].any()
+            assert samples[: end * 3840].any()
+
+
+def test_a_codec_that_comes_after_the_last_frame_sounds_the_same(engine: HeartMulaEngine) -> None:
+    plain = list(engine.generate(CLIP, FrameKnobs))
+    after = list(warm(codec="after").generate(CLIP, FrameKnobs))
+    assert np.allclose(sound(plain), sound(after), atol=1e-5)
+    kinds = [type(item) for item in after]
+    assert kinds.index(AudioBlock) > max(i for i, kind in enumerate(kinds) if kind is Frame)
+
+
+def test_running_out_of_memory_fails_the_clip_and_says_what_to_change(
+    engine: HeartMulaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FrameLoop, "step", full)
+        with pytest.raises(Unavailable, match=r"--precision int8 .* --codec after or cpu"):
+            list(engine.generate(CLIP, FrameKnobs))
+    assert len(sound(list(engine.generate(CLIP, FrameKnobs)))) == 48_000
+
+
+def test_weights_that_do_not_fit_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 8 GiB")
+
+    monkeypatch.setattr("mula_daemon.engine.heartmula.model.engine.StaticModel", full)
+    with pytest.raises(Unavailable, match=r"does not fit.*mula doctor"):
+        warm()
+
+
+def test_tags_are_commented_on_and_never_refused(engine: HeartMulaEngine) -> None:
+    items = list(engine.generate(ClipRequest("j", (), (3,), bpm=240, bars=1), FrameKnobs))
+    assert said(items) == ["tags"]
+    assert len(sound(items)) == 48_000
+
+
+def test_a_clip_that_falls_behind_its_pace_hurries_the_codec(engine: HeartMulaEngine) -> None:
+    rushed = ClipRequest("j", ("techno",), (3,), bpm=120, bars=1, pace=1e6)
+    items = list(engine.generate(rushed, FrameKnobs))
+    assert "codec_steps" not in said(items)  # one step and no guidance: there is nothing to give up
+    engine._stream = StreamSettings(first=4, context=4, hop=4, steps=4, guidance=1.25)
+    items = list(engine.generate(rushed, FrameKnobs))
+    engine._stream = QUICK
+    assert "codec_steps" in said(items)
+    assert len(sound(items)) == 96_000
+
+
+def test_it_says_what_to_expect_of_the_device(engine: HeartMulaEngine) -> None:
+    assert engine.info.device == "cpu" or torch.cuda.is_available()
+    (note,) = engine.info.notes
+    assert "HeartMuLa" in note
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    assert pick_device("cpu").type == "cpu"
+    with pytest.raises(Unavailable, match="no abacus device"):
+        pick_device("abacus")
+
+
+def test_live_play_goes_on_beyond_its_window_with_sound_close_behind(
+    engine: HeartMulaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mula_daemon.engine.heartmula.model.engine.LIVE_WINDOW", 80)
+    monkeypatch.setattr("mula_daemon.engine.heartmula.model.engine.LIVE_KEPT", 40)
+    info, frame = engine.info, 3840
+    assert round(info.frame_seconds * info.sample_rate) == frame
+    clip = ClipRequest("live", ("techno",), (3,), endless=True, follows=Texts(("techno",)))
+    jazz, frames, made = FrameKnobs(texts=Texts(("jazz",))), [], 0
+    behind = round(info.delay_seconds / info.frame_seconds)
+    for item in engine.generate(clip, lambda: jazz if len(frames) > 100 else FrameKnobs()):
+        if isinstance(item, Frame):
+            frames.append(item)
+            assert (item.index, item.total) == (len(frames) - 1, 0)
+            # What was made before this frame lacks no more than the delay.
+            assert made >= (item.index - behind) * frame
+        elif isinstance(item, AudioBlock):
+            made += len(item.samples)
+        if len(frames) == 250:
+            break
+    (heard,) = (item.index for item in frames if item.knobs.texts is not None)
+    assert 100 < heard < 110
+
+
+def test_waiting_for_a_frames_time_is_no_work_that_the_codec_is_cut_for() -> None:
+    stream = StreamSettings(first=4, context=4, hop=4, steps=4, guidance=1.5)
+    engine = HeartMulaEngine(REFERENCE, precision="float32", stream=stream, flavours=TOY)
+    engine.warm_up()
+    clip = ClipRequest("live", ("techno",), (3,), endless=True)
+
+    def in_time() -> FrameKnobs:
+        sleep(0.09)  # a frame lasts 0.08 s: all of its time and more goes by in waiting
+        return FrameKnobs()
+
+    items = list(islice(engine.generate(clip, in_time), 50))
+    assert sum(isinstance(item, Frame) for item in items) > 32  # four windows were weighed
+    assert "codec_steps" not in said(items)
+
+
+def test_live_play_is_the_same_again_with_the_same_seed(engine: HeartMulaEngine) -> None:
+    clip = ClipRequest("live", ("techno",), (3,), endless=True)
+
+    def codes() -> list[tuple[int, ...]]:
+        found = []
+        for item in engine.generate(clip, FrameKnobs):
+            if isinstance(item, Frame):
+                found.append(item.codes[0])
+            if len(found) == 20:
+                break
+        return found
+
+    assert codes() == codes()
+
+
+def test_a_codec_that_comes_after_the_last_frame_cannot_play_live() -> None:
+    assert warm(codec="after").info.frame_seconds == 0

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mula_daemon.files.atomic import Part, sweep
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_whole_when_it_is_published(tmp_path: Path) -> None:
+    part = Part(tmp_path / "a.wav")
+    part.write(b"hello")
+    assert names(tmp_path) == [".a.wav.part"]
+    assert part.size == 5
+    part.publish()
+    assert names(tmp_path) == ["a.wav"]
+    assert (tmp_path / "a.wav").read_bytes() == b"hello"
+    part.discard()
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_a_discarded_part_leaves_nothing(tmp_path: Path) -> None:
+    part = Part(tmp_path / "a.wav")
+    part.discard()
+    part.discard()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_is_there_is_never_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    part = Part(tmp_path / "a.wav")
+    (tmp_path / "a.wav").write_bytes(b"older")
+    with pytest.raises(FileExistsError):
+        part.publish()
+    part.discard()
+    assert (tmp_path / "a.wav").read_bytes() == b"older"
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_a_file_system_without_links_publishes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", _no_links)
+    part = Part(tmp_path / "a.wav")
+    part.write(b"hello")
+    part.publish()
+    assert names(tmp_path) == ["a.wav"]
+
+
+def test_two_writers_cannot_begin_the_same_file(tmp_path: Path) -> None:
+    part = Part(tmp_path / "a.wav")
+    with pytest.raises(FileExistsError):
+        Part(tmp_path / "a.wav")
+    part.discard()
+
+
+def test_a_part_being_written_is_not_swept(tmp_path: Path) -> None:
+    part = Part(tmp_path / "a.wav")
+    assert not sweep(part.path)
+    part.publish()
+    assert not sweep(part.path)
+
+
+def test_a_dead_process_leaves_a_part_that_is_swept(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from mula_daemon.files.atomic import Part; "
+        "part = Part(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.wav")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        assert not sweep(tmp_path / ".a.wav.part")
+        child.kill()
+    assert sweep(tmp_path / ".a.wav.part")
+    assert names(tmp_path) == []
+
+
+def _no_links(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, "no hard links here")

@@ -1,0 +1,61 @@
+"""Silent and clipped takes: what is said, and what is made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mula_bridge.control.messages.notice import Notice
+from mula_daemon.clips.recipe import MadeBy, Performance, Recipe, Warn
+from mula_daemon.engine.seam import ClipRequest, FrameKnobs
+from mula_daemon.jobs.guards import Reroll, remarks
+from mula_daemon.jobs.queue import Job
+
+REQUEST = ClipRequest("j", ("dark",), (5, 6))
+JOB = Job(REQUEST, {"seed": 5, "takes": 2, "cfg": 2.0})
+RECIPE = Recipe(
+    id="a", job="j", take=1, created="2026-01-01T00:00:00Z", engine=MadeBy("e", "1"), tags=(),
+    seed=6, bpm=120.0, bars=4, meter="4/4", key="Amin", seconds=8.0, sample_rate=48_000,
+    peak_dbfs=-91.0, loudness_lufs=None, knobs=Performance({}),
+)  # fmt: skip
+SILENT = replace(RECIPE, warnings=(Warn.NEAR_SILENT,))
+
+
+def rerolled(job: Job, limit: int = 2) -> Job | None:
+    return next(
+        (said.job for said in remarks(SILENT, job, limit) if isinstance(said, Reroll)), None
+    )
+
+
+def test_nothing_is_said_of_a_take_that_is_fine() -> None:
+    assert remarks(RECIPE, JOB, 2) == []
+
+
+def test_what_is_wrong_is_said_with_take_and_seed() -> None:
+    (said,) = remarks(replace(RECIPE, warnings=(Warn.CLIPPED,)), JOB, 2)
+    assert isinstance(said, Notice)
+    assert (said.job, said.code) == ("j", "clipped")
+    assert "take 2 (seed 6)" in said.text
+
+
+def test_a_silent_take_is_made_again_with_a_seed_of_its_own() -> None:
+    again = rerolled(JOB)
+    assert again is not None
+    assert again.request == replace(REQUEST, job="j.2~1", seeds=(8,))
+    assert again.knobs == {"seed": 8, "takes": 1, "cfg": 2.0}
+
+
+def test_at_most_so_often() -> None:
+    assert rerolled(JOB, 0) is None
+    job: Job | None = Job(replace(REQUEST, seeds=(6,)), JOB.knobs)
+    names = []
+    while job is not None and (job := rerolled(job)) is not None:
+        names.append(job.id)
+    assert names == ["j~1", "j~2"]
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_performance_is_never_another_one(limit: int) -> None:
+    replay = replace(REQUEST, performance=((0, FrameKnobs()),))
+    assert rerolled(Job(replay, {}), limit) is None

@@ -1,0 +1,197 @@
+"""The inbox folder: what is taken, answered and put aside."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mula_bridge.control.messages.commands import (
+    Cancel,
+    ClipReady,
+    Command,
+    Failed,
+    Generate,
+    JobChanged,
+    JobState,
+    Origin,
+    Progress,
+)
+from mula_bridge.errors import Busy
+from mula_daemon.requests.folder import RequestFolder
+
+
+class Desk:
+    """Takes commands as the session would; ``refuse`` makes it busy."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Command, Origin]] = []
+        self.refuse = False
+
+    def __call__(self, command: Command, origin: Origin) -> None:
+        if self.refuse:
+            raise Busy("16 jobs are waiting")
+        self.heard.append((command, origin))
+
+    @property
+    def commands(self) -> list[Command]:
+        return [command for command, _ in self.heard]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def requests(tmp_path: Path, desk: Desk) -> Iterator[RequestFolder]:
+    folder = RequestFolder(tmp_path, poll_seconds=0.005)
+    folder.start(desk)
+    yield folder
+    folder.stop()
+
+
+def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+def put(requests: RequestFolder, name: str, content: Any) -> Path:
+    path = requests.folder / name
+    part = path.with_name(f"{name}.tmp")
+    part.write_text(content if isinstance(content, str) else json.dumps(content))
+    return part.replace(path)
+
+
+def answer(requests: RequestFolder, name: str) -> dict[str, Any]:
+    path = requests.folder / "answers" / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def test_a_request_is_taken_once_and_its_file_goes(requests: RequestFolder, desk: Desk) -> None:
+    path = put(requests, "one.json", {"version": 1, "do": "cancel"})
+    until(lambda: desk.heard)
+    time.sleep(0.05)
+    assert desk.commands == [Cancel()]
+    assert not path.exists()
+
+
+def test_requests_that_lay_there_before_the_start_are_taken_in_order(
+    tmp_path: Path, desk: Desk
+) -> None:
+    folder = RequestFolder(tmp_path, poll_seconds=0.005)
+    folder.folder.mkdir(parents=True)
+    for number in (2, 1, 3):
+        path = put(folder, f"{number}.json", {"version": 1, "do": "generate", "id": f"j{number}"})
+        os.utime(path, (1000 + number, 1000 + number))
+    folder.start(desk)
+    until(lambda: len(desk.heard) == 3)
+    folder.stop()
+    assert [c.id for c in desk.commands if isinstance(c, Generate)] == ["j1", "j2", "j3"]
+
+
+def test_the_answer_follows_the_job_to_its_end(requests: RequestFolder) -> None:
+    put(requests, "a.json", {"version": 1, "do": "generate", "id": "a"})
+    until(lambda: answer(requests, "a").get("state") == "taken")
+    for report in (
+        JobChanged("a", JobState.RUNNING),
+        Progress("a", 0.5),
+        ClipReady("clip1", "a", "/x.wav", 120.0, 4, 1, 8.0),
+    ):
+        requests.report(report, to=None, but=None)
+    until(lambda: answer(requests, "a").get("clips"))
+    assert answer(requests, "a") == {
+        "id": "a", "state": "running", "reason": "", "fraction": 0.5, "clips": ["clip1"],
+    }  # fmt: skip
+    requests.report(JobChanged("a", JobState.DONE), to=None, but=None)
+    until(lambda: answer(requests, "a")["state"] == "done")
+    assert answer(requests, "a")["fraction"] == 1.0
+
+
+def test_other_peoples_jobs_are_not_answered(requests: RequestFolder) -> None:
+    requests.report(JobChanged("theirs", JobState.RUNNING), to=None, but=None)
+    put(requests, "b.json", {"version": 1, "do": "generate", "id": "b"})
+    until(lambda: answer(requests, "b"))
+    assert not answer(requests, "theirs")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('{"version": 1, "do": "genrate"}', "did you mean generate"),
+        ("not json }", "not JSON"),
+        ('{"version": 1}' + " " * 70_000, "at most 65536"),
+    ],
+)
+def test_a_wrong_request_is_put_aside_with_the_reason(
+    requests: RequestFolder, desk: Desk, content: str, why: str
+) -> None:
+    path = put(requests, "bad.json", content)
+    reason = requests.folder / "rejected" / "bad.txt"
+    until(lambda: reason.exists() and not path.exists())
+    assert why in reason.read_text()
+    assert (requests.folder / "rejected" / "bad.json").read_text() == content[:65_536]
+    assert not desk.heard
+
+
+def test_a_second_wrong_request_of_that_name_does_not_replace_the_first(
+    requests: RequestFolder,
+) -> None:
+    for content in ('{"a": 1}', '{"b": 1}'):
+        path = put(requests, "bad.json", content)
+        until(lambda path=path: not path.exists())
+    kept = {path.read_text() for path in (requests.folder / "rejected").glob("*.json")}
+    assert kept == {'{"a": 1}', '{"b": 1}'}
+
+
+def test_a_careless_writer_gets_a_second(requests: RequestFolder, desk: Desk) -> None:
+    path = requests.folder / "slow.json"
+    path.write_text('{"version": 1, ')
+    time.sleep(0.05)
+    with path.open("a") as file:
+        file.write('"do": "cancel"}')
+    until(lambda: desk.heard)
+
+
+def test_what_the_session_refuses_is_put_aside_and_answered(
+    requests: RequestFolder, desk: Desk
+) -> None:
+    put(requests, "c.json", {"version": 1, "do": "generate", "id": "c", "tags": ["teckno"]})
+    until(lambda: desk.heard)
+    failed = Failed("c.json", "unknown_tag", "mini does not know the tag 'teckno'")
+    requests.report(failed, to=desk.heard[0][1], but=None)
+    until(lambda: answer(requests, "c").get("state") == "failed")
+    assert "teckno" in (requests.folder / "rejected" / "c.txt").read_text()
+
+
+def test_a_full_session_is_no_loss(requests: RequestFolder, desk: Desk) -> None:
+    desk.refuse = True
+    put(requests, "d.json", {"version": 1, "do": "generate", "id": "d"})
+    until(lambda: answer(requests, "d").get("reason") == "16 jobs are waiting")
+    assert (requests.folder / "rejected" / "d.json").exists()
+
+
+def test_what_is_not_json_by_name_is_left_alone(requests: RequestFolder, desk: Desk) -> None:
+    (requests.folder / "half.json.tmp").write_text("{")
+    put(requests, "e.json", {"version": 1, "do": "cancel"})
+    until(lambda: desk.heard)
+    assert (requests.folder / "half.json.tmp").exists()
+
+
+def test_old_answers_are_forgotten_at_start(tmp_path: Path, desk: Desk) -> None:
+    answers = tmp_path / "inbox" / "answers"
+    answers.mkdir(parents=True)
+    for name, age in (("old", 90_000), ("young", 10)):
+        (answers / f"{name}.json").write_text("{}")
+        os.utime(answers / f"{name}.json", (time.time() - age,) * 2)
+    folder = RequestFolder(tmp_path)
+    folder.start(desk)
+    folder.stop()
+    assert [path.stem for path in answers.iterdir()] == ["young"]
