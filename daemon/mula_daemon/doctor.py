@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.control.messages.tempo import Clock
+from mula_bridge.control.messages.states import Clock
 from mula_bridge.errors import MulaError
 from mula_daemon.settings.config import OFF, Config
 

@@ -16,38 +16,38 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.audio import AudioDevice
 from mula_bridge.control.messages.commands import (
-    DAEMON,
-    AudioReport,
     Cancel,
-    ClipReady,
     Command,
-    EngineChanged,
-    EngineState,
-    Failed,
-    FrameReport,
     Generate,
-    KnobLearnt,
     LearnKnob,
-    Listener,
-    Origin,
     Panic,
-    Progress,
-    Prompt,
     QueryDump,
     QueryStatus,
     Render,
-    Report,
     SetKnob,
-    StatusReport,
     Stop,
     StopLearning,
 )
-from mula_bridge.control.messages.live import Heard
-from mula_bridge.control.messages.notice import Notice
-from mula_bridge.control.messages.tempo import Beat, ClockChanged
-from mula_bridge.control.seams import Handler
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import (
+    AudioDevice,
+    AudioReport,
+    Beat,
+    ClipReady,
+    ClockChanged,
+    EngineChanged,
+    Failed,
+    FrameReport,
+    Heard,
+    KnobLearnt,
+    Notice,
+    Progress,
+    Report,
+    StatusReport,
+)
+from mula_bridge.control.messages.states import EngineState, Prompt
+from mula_bridge.control.seams import Handler, Listener
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.process import EngineHost

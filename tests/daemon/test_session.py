@@ -7,31 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.audio import AudioDevice, DeviceState
 from mula_bridge.control.messages.commands import (
-    AudioReport,
     Cancel,
     Command,
-    EngineChanged,
-    EngineState,
-    Failed,
-    FrameReport,
     Generate,
-    JobChanged,
-    JobState,
-    KnobChanged,
-    KnobLearnt,
     LearnKnob,
     LoadPreset,
-    LyricsChanged,
     MorphPresets,
     NudgeKnob,
-    Origin,
     Panic,
-    PresetSaved,
-    PresetsChanged,
-    Progress,
-    Prompt,
     QueryDump,
     QueryKnob,
     QueryStatus,
@@ -41,13 +25,29 @@ from mula_bridge.control.messages.commands import (
     SetKnob,
     SetLyrics,
     SetTags,
-    StatusReport,
     Stop,
     StopLearning,
-    TagsChanged,
     ToggleTag,
 )
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import (
+    AudioDevice,
+    AudioReport,
+    EngineChanged,
+    Failed,
+    FrameReport,
+    JobChanged,
+    KnobChanged,
+    KnobLearnt,
+    LyricsChanged,
+    Notice,
+    PresetSaved,
+    PresetsChanged,
+    Progress,
+    StatusReport,
+    TagsChanged,
+)
+from mula_bridge.control.messages.states import DeviceState, EngineState, JobState, Prompt
 from mula_bridge.control.presets import Preset
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.messages import Ended

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 
-from mula_bridge.control.messages.deck import Playing
+from mula_bridge.control.messages.states import Playing
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition.turntable import Start, Turntable

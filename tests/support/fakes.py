@@ -7,7 +7,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeVar
 
-from mula_bridge.control.messages.commands import Origin, Report
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Report
 from mula_daemon.engine.messages import Pace
 from mula_daemon.engine.process import HostListener
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs

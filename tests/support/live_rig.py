@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from time import perf_counter_ns
 
-from mula_bridge.control.messages.commands import (
-    ClipReady,
-    EngineState,
-    JobChanged,
-    JobState,
-    Origin,
-)
-from mula_bridge.control.messages.live import Live
+from mula_bridge.control.messages.commands import Live
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import ClipReady, JobChanged
+from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any, Self
 
-from mula_bridge.control.messages.commands import Command, Origin, QueryDump
+from mula_bridge.control.messages.commands import Command, QueryDump
+from mula_bridge.control.messages.origin import Origin
 from mula_bridge.midi.jack_leaving import REST_SECONDS
 
 READY = b"ready\n"

@@ -13,7 +13,8 @@ from mula_bridge.api.addresses import UnknownAddress
 from mula_bridge.api.readers import REQUESTS, Request
 from mula_bridge.api.subscriptions import Peer
 from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.commands import Emit, Origin
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.seams import Emit
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.osc import wire
 from mula_bridge.osc.arguments import Args

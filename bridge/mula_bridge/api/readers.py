@@ -13,31 +13,29 @@ from typing import Final
 
 from mula_bridge.control.knobs import KNOBS
 from mula_bridge.control.messages.commands import (
+    AuditionGain,
+    AuditionQuantise,
+    AuditionStep,
+    Capture,
+    ChooseClock,
     Command,
+    Favourite,
+    Judge,
     LearnKnob,
+    Live,
+    MakeMore,
     MorphPresets,
     NudgeKnob,
-    Prompt,
     QueryKnob,
     Render,
+    Reroll,
     ResetKnob,
     SetKnob,
     SetLyrics,
     SetTags,
     ToggleTag,
 )
-from mula_bridge.control.messages.deck import (
-    AuditionGain,
-    AuditionQuantise,
-    AuditionStep,
-    Favourite,
-    Judge,
-    MakeMore,
-    Reroll,
-    Status,
-)
-from mula_bridge.control.messages.live import Capture, Live
-from mula_bridge.control.messages.tempo import ChooseClock
+from mula_bridge.control.messages.states import Prompt, Status
 from mula_bridge.control.quantum import BEATS_PER_BAR, MAX_BARS, parse_quantum
 from mula_bridge.osc.arguments import (
     Args,

@@ -10,33 +10,33 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from mula_bridge.control.knobs import FRAME_KNOBS, KNOBS
-from mula_bridge.control.messages.audio import AudioDevice
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages.reports import (
+    AudioDevice,
     AudioReport,
+    AuditionSettings,
+    AuditionState,
+    Beat,
+    ClipJudged,
     ClipReady,
+    ClockChanged,
+    DeckChanged,
     EngineChanged,
     Failed,
     FrameReport,
+    Heard,
     JobChanged,
     KnobChanged,
     KnobLearnt,
+    LiveChanged,
     LyricsChanged,
+    Notice,
     PresetSaved,
     PresetsChanged,
     Progress,
-    Prompt,
     StatusReport,
     TagsChanged,
 )
-from mula_bridge.control.messages.deck import (
-    AuditionSettings,
-    AuditionState,
-    ClipJudged,
-    DeckChanged,
-)
-from mula_bridge.control.messages.live import Heard, LiveChanged
-from mula_bridge.control.messages.notice import Notice
-from mula_bridge.control.messages.tempo import Beat, ClockChanged
+from mula_bridge.control.messages.states import Prompt
 from mula_bridge.control.quantum import quantum_text
 from mula_bridge.osc.arguments import Args
 from mula_bridge.osc.pattern import MAX_LENGTH, is_pattern

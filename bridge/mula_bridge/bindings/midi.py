@@ -10,14 +10,9 @@ from mula_bridge.bindings.hand import Hand, raw_value
 from mula_bridge.control.actions import Action
 from mula_bridge.control.knobs import Knobs, KnobValue
 from mula_bridge.control.lamps import Lamps
-from mula_bridge.control.messages.commands import (
-    Command,
-    KnobChanged,
-    Origin,
-    Report,
-    SetKnob,
-)
-from mula_bridge.control.messages.tempo import quantised
+from mula_bridge.control.messages.commands import Command, SetKnob, quantised
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import KnobChanged, Report
 from mula_bridge.control.travel import Travel
 from mula_bridge.mapping.model import Binding, KnobTarget, Mapping, port_matches
 from mula_bridge.midi.decoder import Decoder

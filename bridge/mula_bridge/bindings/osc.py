@@ -13,14 +13,8 @@ from threading import Lock
 from mula_bridge.control.actions import Action
 from mula_bridge.control.knobs import Knobs, KnobValue
 from mula_bridge.control.lamps import Lamps
-from mula_bridge.control.messages.commands import (
-    Command,
-    KnobChanged,
-    QueryKnob,
-    Report,
-    SetKnob,
-)
-from mula_bridge.control.messages.tempo import quantised
+from mula_bridge.control.messages.commands import Command, QueryKnob, SetKnob, quantised
+from mula_bridge.control.messages.reports import KnobChanged, Report
 from mula_bridge.control.takeover import Takeover, takeover
 from mula_bridge.errors import BadInput
 from mula_bridge.mapping.model import KnobTarget, Mapping, OscBinding

@@ -11,30 +11,29 @@ from typing import Final
 
 from mula_bridge.control.knobs import knob
 from mula_bridge.control.messages.commands import (
-    Cancel,
-    Command,
-    Generate,
-    LoadPreset,
-    Panic,
-    ResetKnob,
-    Stop,
-    ToggleTag,
-)
-from mula_bridge.control.messages.deck import (
     AuditionCompare,
     AuditionFollow,
     AuditionLoop,
     AuditionPlay,
     AuditionStep,
     AuditionStop,
+    Cancel,
+    Capture,
+    Command,
     Favourite,
+    Generate,
     Judge,
+    Live,
+    LoadPreset,
     MakeMore,
+    Panic,
     Reroll,
-    Status,
+    ResetKnob,
+    Stop,
+    ToggleTag,
     UndoJudgement,
 )
-from mula_bridge.control.messages.live import Capture, Live
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput, UnknownName
 
 

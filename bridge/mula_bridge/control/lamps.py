@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from mula_bridge.control.actions import Action, Press, fold_tag
-from mula_bridge.control.messages.commands import (
-    Command,
+from mula_bridge.control.messages.commands import Command
+from mula_bridge.control.messages.reports import (
+    AuditionSettings,
+    AuditionState,
+    DeckChanged,
     JobChanged,
-    JobState,
-    Prompt,
+    LiveChanged,
     Report,
     TagsChanged,
 )
-from mula_bridge.control.messages.deck import AuditionSettings, AuditionState, DeckChanged, Playing
-from mula_bridge.control.messages.live import LiveChanged
+from mula_bridge.control.messages.states import JobState, Playing, Prompt
 
 
 class Lamps:

@@ -1,14 +1,34 @@
-"""What answers a family of commands: the seam along which the session grows.
-
-The session offers each command to its handlers in order, all on its own thread; the
-first that obeys it ends the round. A handler owns its state and needs no locks.
-"""
+"""The seams between who sends commands, who obeys them, and who hears of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-from mula_bridge.control.messages.commands import Command, Origin, Report
+from mula_bridge.control.messages.commands import Command
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Report
+
+Emit = Callable[[Command, Origin], None]
+"""Hands a command to the session. Callable from any thread; never blocks on the model."""
+
+
+class Source(Protocol):
+    """Where commands come from: OSC, MIDI, the page."""
+
+    def start(self, emit: Emit) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Listener(Protocol):
+    """Where reports go: OSC feedback, MIDI feedback, the panel, a test."""
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        """Take one report; called on the session's thread, in order, and must not block.
+
+        ``to`` set: an answer for that sender alone. ``but`` set: news for everyone
+        except the control that caused it. Both None: news for everyone.
+        """
 
 
 class Publish(Protocol):
@@ -20,7 +40,11 @@ class Publish(Protocol):
 
 
 class Handler(Protocol):
-    """Session thread only."""
+    """What answers a family of commands: the seam along which the session grows.
+
+    The session offers each command to its handlers in order, all on its own thread; the
+    first that obeys it ends the round. A handler owns its state and needs no locks.
+    """
 
     def handle(self, command: Command, origin: Origin) -> bool:
         """Obey the command; False leaves it to the next handler. Raises MulaError."""

@@ -15,17 +15,16 @@ from time import perf_counter_ns
 
 from mula_bridge.bindings.learn import Learner, Learnt
 from mula_bridge.bindings.midi import MidiRouter, Outgoing
-from mula_bridge.control.messages.commands import (
-    Command,
-    Emit,
+from mula_bridge.control.messages.commands import Command, QueryDump
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import (
     Failed,
     JobChanged,
     KnobChanged,
-    Origin,
-    QueryDump,
     Report,
     TagsChanged,
 )
+from mula_bridge.control.seams import Emit
 from mula_bridge.errors import MulaError
 from mula_bridge.mapping.model import Mapping, port_matches
 from mula_bridge.midi.backend import Backend, RtMidi

@@ -21,7 +21,10 @@ from mula_bridge.api.readers import Ping, QueryVersion, Request, Subscribe, Unsu
 from mula_bridge.api.routing import Content, Delivery, Routing
 from mula_bridge.api.subscriptions import Peer
 from mula_bridge.api.tag_lamps import TagLamps
-from mula_bridge.control.messages.commands import Emit, Failed, Origin, QueryDump, Report
+from mula_bridge.control.messages.commands import QueryDump
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Failed, Report
+from mula_bridge.control.seams import Emit
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_bridge.net.loop import LoopThread
 from mula_bridge.net.loop_timer import LoopTimer

@@ -25,7 +25,10 @@ from mula_bridge.api.routing import Content, Delivery, Routing
 from mula_bridge.api.subscriptions import Peer
 from mula_bridge.api.tag_lamps import TagLamps
 from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.commands import Emit, Failed, Origin, QueryDump, Report
+from mula_bridge.control.messages.commands import QueryDump
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Failed, Report
+from mula_bridge.control.seams import Emit
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.net.rate_limit import RateLimit
 from mula_bridge.net.udp import is_loopback, open_udp, resolve

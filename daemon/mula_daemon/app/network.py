@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.commands import Failed
+from mula_bridge.control.messages.reports import Failed
 from mula_bridge.net.advertise import Advertiser
 from mula_bridge.servers.oscquery.server import OscQueryServer
 from mula_bridge.servers.tcp import OscTcpServer

@@ -19,8 +19,10 @@ from functools import partial
 from pathlib import Path
 
 from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.commands import DAEMON, Emit, Listener, Panic
+from mula_bridge.control.messages.commands import Panic
+from mula_bridge.control.messages.origin import DAEMON
 from mula_bridge.control.presets import Preset
+from mula_bridge.control.seams import Emit, Listener
 from mula_bridge.errors import MulaError, Unavailable
 from mula_bridge.mapping.bundled import BASE, mapping_paths
 from mula_bridge.mapping.file import load_mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mula_bridge.control.messages.audio import AudioDevice, DeviceState
-from mula_bridge.control.messages.commands import Failed
+from mula_bridge.control.messages.reports import AudioDevice, Failed
+from mula_bridge.control.messages.states import DeviceState
 from mula_bridge.errors import Unavailable
 from mula_daemon.audio.interface import Interface, InterfaceState
 from mula_daemon.settings.config import OFF, Config

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from threading import Thread
 
-from mula_bridge.control.messages.commands import ClipReady
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import ClipReady, Notice
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.beats import tracker, words
 from mula_daemon.beats.fit import SPARE_BARS, BeatsMode, Fit

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mula_bridge.control.messages.deck import AuditionSettings, DeckChanged, Status
+from mula_bridge.control.messages.reports import AuditionSettings, DeckChanged
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.clips.recipe import Recipe
 from mula_daemon.clips.take import Take

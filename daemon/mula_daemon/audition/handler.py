@@ -9,14 +9,6 @@ from time import perf_counter_ns
 from typing import Final
 
 from mula_bridge.control.messages.commands import (
-    DAEMON,
-    Command,
-    Failed,
-    Origin,
-    Panic,
-    Stop,
-)
-from mula_bridge.control.messages.deck import (
     AuditionAdvance,
     AuditionCompare,
     AuditionFollow,
@@ -24,17 +16,18 @@ from mula_bridge.control.messages.deck import (
     AuditionLoop,
     AuditionPlay,
     AuditionQuantise,
-    AuditionSettings,
-    AuditionState,
     AuditionStep,
     AuditionStop,
-    ClipJudged,
+    Command,
     Favourite,
     Judge,
-    Playing,
-    Status,
+    Panic,
+    Stop,
     UndoJudgement,
 )
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import AuditionSettings, AuditionState, ClipJudged, Failed
+from mula_bridge.control.messages.states import Playing, Status
 from mula_bridge.control.seams import Publish
 from mula_bridge.errors import MulaError
 from mula_daemon.audition.deck import Card, Deck

@@ -9,8 +9,8 @@ from itertools import count
 from typing import Final
 
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import Command, Origin
-from mula_bridge.control.messages.deck import MakeMore, Reroll
+from mula_bridge.control.messages.commands import Command, MakeMore, Reroll
+from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import BadInput
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.clips.library import Library

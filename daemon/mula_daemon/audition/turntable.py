@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.deck import Playing
+from mula_bridge.control.messages.states import Playing
 from mula_bridge.errors import BadInput, MulaError
 from mula_daemon.audio.voice import Voice
 from mula_daemon.audition.clip_voice import ClipVoice, Place

@@ -15,14 +15,9 @@ from time import monotonic, perf_counter_ns, sleep
 from typing import Final
 
 from mula_bridge.api.client import OscClient
-from mula_bridge.control.messages.commands import (
-    EngineChanged,
-    EngineState,
-    JobChanged,
-    JobState,
-    Origin,
-    Report,
-)
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import EngineChanged, JobChanged, Report
+from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.app.running import App, running
 from mula_daemon.audition.clip_voice import ClipVoice
 from mula_daemon.bench.figures import print_json, spread

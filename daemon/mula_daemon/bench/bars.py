@@ -18,8 +18,7 @@ from statistics import median
 from time import monotonic, sleep
 from typing import Final
 
-from mula_bridge.control.messages.commands import SetKnob
-from mula_bridge.control.messages.tempo import StartTransport
+from mula_bridge.control.messages.commands import SetKnob, StartTransport
 from mula_bridge.control.quantum import BEATS_PER_BAR
 from mula_bridge.errors import MulaError
 from mula_daemon.bench.faults import find_near, place

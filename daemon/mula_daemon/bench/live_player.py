@@ -13,17 +13,17 @@ from typing import Final
 
 import numpy as np
 
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages.commands import Live, SetTags
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import (
     EngineChanged,
-    EngineState,
     FrameReport,
+    Heard,
     JobChanged,
-    JobState,
-    Origin,
+    LiveChanged,
     Report,
-    SetTags,
 )
-from mula_bridge.control.messages.live import Heard, Live, LiveChanged
+from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.app.running import App, running
 from mula_daemon.bench.jack_dummy import JackDummy, jack_dummy
 from mula_daemon.bench.jack_port import Ear

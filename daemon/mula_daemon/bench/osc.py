@@ -31,7 +31,9 @@ from mula_bridge.api.addresses import concrete
 from mula_bridge.api.dispatch import Dispatch
 from mula_bridge.api.readers import Request
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import Command, KnobChanged, Origin, SetKnob
+from mula_bridge.control.messages.commands import Command, SetKnob
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import KnobChanged
 from mula_bridge.errors import MulaError
 from mula_bridge.net.udp import RECEIVE_BUFFER
 from mula_bridge.osc.wire import Message, encode

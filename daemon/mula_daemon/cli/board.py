@@ -10,26 +10,25 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mula_bridge.control.messages.audio import AudioDevice, DeviceState
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import (
+    AudioDevice,
     AudioReport,
     ClipReady,
     EngineChanged,
-    EngineState,
     Failed,
     FrameReport,
+    Heard,
     JobChanged,
-    JobState,
     KnobChanged,
+    LiveChanged,
     LyricsChanged,
-    Origin,
+    Notice,
     Progress,
-    Prompt,
     Report,
     TagsChanged,
 )
-from mula_bridge.control.messages.live import Heard, LiveChanged
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.states import DeviceState, EngineState, JobState, Prompt
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput
 from mula_daemon.cli.options import config_of, parser
 from mula_daemon.clips.library import Clip, Library

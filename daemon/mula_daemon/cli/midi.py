@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from mula_bridge.control.messages.commands import Failed, KnobLearnt
+from mula_bridge.control.messages.reports import Failed, KnobLearnt
 from mula_daemon.settings.config import Config, load_config
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from mula_bridge.control.messages.commands import EngineState, Origin
-from mula_bridge.control.messages.live import Live
+from mula_bridge.control.messages.commands import Live
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.states import EngineState
 from mula_daemon.app.running import App, running
 from mula_daemon.cli.board import Board
 from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser

@@ -6,8 +6,9 @@ import logging
 import threading
 from collections.abc import Iterator
 
-from mula_bridge.control.messages.commands import ClipReady, Origin, Report
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import ClipReady, Report
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import MulaError
 from mula_daemon.clips.files import ARCHIVE
 from mula_daemon.clips.library import Clip, Library

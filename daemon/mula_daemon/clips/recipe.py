@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput
 from mula_daemon.beats.fit import Fit
 from mula_daemon.clips.take import Change

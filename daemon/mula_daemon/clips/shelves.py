@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.states import Status
 from mula_daemon.clips import moves
 from mula_daemon.clips.daw_traces import may_be_in_use
 from mula_daemon.clips.files import ARCHIVE, SHELVES

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mula_bridge.control.messages.commands import JobState
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
+from mula_bridge.control.messages.states import JobState
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.tempo.timeline import Timeline
 

@@ -17,8 +17,8 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.commands import EngineState
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
+from mula_bridge.control.messages.states import EngineState
 from mula_daemon.engine.messages import (
     Abort,
     Broken,

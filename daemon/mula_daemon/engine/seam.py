@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mula_bridge.control.knobs import Effect
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
 
 Samples = NDArray[np.float32]
 """Audio: float32 [samples, channels], nominal range -1..1."""

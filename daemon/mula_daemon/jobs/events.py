@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from mula_bridge.control.messages.audio import AudioDevice
-from mula_bridge.control.messages.commands import ClipReady, EngineState, Failed, KnobLearnt
-from mula_bridge.control.messages.live import Heard
-from mula_bridge.control.messages.notice import Notice
-from mula_bridge.control.messages.tempo import Beat, ClockChanged
+from mula_bridge.control.messages.reports import (
+    AudioDevice,
+    Beat,
+    ClipReady,
+    ClockChanged,
+    Failed,
+    Heard,
+    KnobLearnt,
+    Notice,
+)
+from mula_bridge.control.messages.states import EngineState
 from mula_bridge.control.presets import Preset
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import EngineInfo, Frame

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from mula_bridge.control.messages.commands import FrameReport, Origin, Report
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import FrameReport, Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
 from mula_daemon.clips.recipe import Recipe, Warn
 from mula_daemon.jobs.queue import Job
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.messages.commands import JobState
+from mula_bridge.control.messages.states import JobState
 from mula_bridge.errors import BadInput, Busy, UnknownName
 from mula_daemon.engine.seam import ClipRequest
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from mula_bridge.control.messages.commands import EngineState, JobState
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
+from mula_bridge.control.messages.states import EngineState, JobState
 from mula_bridge.errors import MulaError
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame

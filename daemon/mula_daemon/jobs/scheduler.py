@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mula_bridge.control.messages.commands import DAEMON, JobChanged, JobState, Origin
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import JobChanged
+from mula_bridge.control.messages.states import JobState
 from mula_bridge.control.seams import Publish
 from mula_bridge.errors import MulaError
 from mula_daemon.engine.messages import Ended

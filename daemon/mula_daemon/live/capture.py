@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.messages.commands import Failed
+from mula_bridge.control.messages.reports import Failed
 from mula_bridge.errors import MulaError
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Library

@@ -6,17 +6,10 @@ import secrets
 from time import perf_counter_ns
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.commands import (
-    DAEMON,
-    Command,
-    Generate,
-    JobChanged,
-    JobState,
-    Origin,
-    Prompt,
-    Report,
-)
-from mula_bridge.control.messages.live import Capture, Live, LiveChanged
+from mula_bridge.control.messages.commands import Capture, Command, Generate, Live
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import JobChanged, LiveChanged, Report
+from mula_bridge.control.messages.states import JobState, Prompt
 from mula_bridge.control.quantum import BEATS_PER_BAR
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.audio.speaker import Speaker

@@ -10,8 +10,8 @@ from itertools import count
 from time import perf_counter_ns
 
 from mula_bridge.control.knobs import FRAME_KNOBS
-from mula_bridge.control.messages.commands import FrameReport, KnobChanged, Origin, Report
-from mula_bridge.control.messages.live import Heard
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import FrameReport, Heard, KnobChanged, Report
 
 HeardAt = Callable[[str, int], int | None]
 """Job and number of a frame -> perf_counter_ns when it is heard, if that is known."""

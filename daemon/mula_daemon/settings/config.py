@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.control.messages.tempo import AUTO, Clock
+from mula_bridge.control.messages.states import AUTO, Clock
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.beats.fit import BeatsMode
 from mula_daemon.clips.layout import Layout

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from mula_bridge.control.knobs import FRAME_KNOBS, KNOBS, Knobs, KnobValue, knob
-from mula_bridge.control.messages.commands import Prompt
+from mula_bridge.control.messages.states import Prompt
 from mula_bridge.control.presets import Preset
 from mula_bridge.errors import BadInput, nearest
 from mula_daemon.engine.seam import EngineInfo, FrameKnobs, Texts

@@ -14,8 +14,9 @@ from time import perf_counter_ns
 from typing import Final, Protocol, cast
 
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import Origin
-from mula_bridge.control.messages.tempo import AUTO, Clock, ClockChanged
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import ClockChanged
+from mula_bridge.control.messages.states import AUTO, Clock
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.tempo.timeline import Timeline
 

@@ -12,18 +12,20 @@ from collections.abc import Callable
 from math import floor
 from time import perf_counter_ns
 
-from mula_bridge.control.messages.commands import Command, Emit, Failed, Origin, Panic, SetKnob
-from mula_bridge.control.messages.tempo import (
-    Beat,
+from mula_bridge.control.messages.commands import (
     ChooseClock,
-    Clock,
-    ClockChanged,
+    Command,
+    Panic,
     Quantised,
+    SetKnob,
     StartTransport,
     StopTransport,
 )
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Beat, ClockChanged, Failed
+from mula_bridge.control.messages.states import Clock
 from mula_bridge.control.quantum import BEATS_PER_BAR
-from mula_bridge.control.seams import Publish
+from mula_bridge.control.seams import Emit, Publish
 from mula_bridge.errors import MulaError
 from mula_bridge.net.priority import hurry
 from mula_daemon.tempo.conductor import CLOCK, Conductor

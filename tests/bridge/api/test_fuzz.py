@@ -12,7 +12,8 @@ import pytest
 from mula_bridge.api import addresses
 from mula_bridge.api.dispatch import Dispatch
 from mula_bridge.api.readers import Ping, Request
-from mula_bridge.control.messages.commands import Command, Origin
+from mula_bridge.control.messages.commands import Command
+from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import MulaError
 from mula_bridge.osc.wire import Message, encode
 

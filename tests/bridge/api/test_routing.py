@@ -6,7 +6,7 @@ import pytest
 
 from mula_bridge.api.echo import HOLD_S
 from mula_bridge.api.routing import Delivery, Routing
-from mula_bridge.control.messages.commands import Origin
+from mula_bridge.control.messages.origin import Origin
 from mula_bridge.osc.pattern import Pattern
 
 HOST = "127.0.0.1"

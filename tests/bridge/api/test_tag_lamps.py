@@ -6,7 +6,9 @@ import pytest
 
 from mula_bridge.api import addresses
 from mula_bridge.api.tag_lamps import TagLamps
-from mula_bridge.control.messages.commands import KnobChanged, Origin, Prompt, TagsChanged
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import KnobChanged, TagsChanged
+from mula_bridge.control.messages.states import Prompt
 
 TECHNO, DARK = "/mula/tag/techno", "/mula/tag/dark"
 

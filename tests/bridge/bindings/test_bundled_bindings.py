@@ -18,30 +18,29 @@ from mula_bridge.bindings.midi import MidiRouter
 from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.knobs import KNOBS, Knobs, KnobValue
 from mula_bridge.control.messages.commands import (
-    Cancel,
-    Command,
-    Generate,
-    LoadPreset,
-    Panic,
-    ResetKnob,
-    SetKnob,
-    Stop,
-    ToggleTag,
-)
-from mula_bridge.control.messages.deck import (
     AuditionCompare,
     AuditionLoop,
     AuditionPlay,
     AuditionStep,
     AuditionStop,
+    Cancel,
+    Capture,
+    Command,
     Favourite,
+    Generate,
     Judge,
+    Live,
+    LoadPreset,
     MakeMore,
+    Panic,
     Reroll,
-    Status,
+    ResetKnob,
+    SetKnob,
+    Stop,
+    ToggleTag,
     UndoJudgement,
 )
-from mula_bridge.control.messages.live import Capture, Live
+from mula_bridge.control.messages.states import Status
 from mula_bridge.mapping.bundled import bundled_folder, bundled_names, mapping_paths
 from mula_bridge.mapping.file import load_mapping, parse_mapping
 from mula_bridge.mapping.model import Mapping

@@ -11,18 +11,14 @@ from mula_bridge.control.knobs import KNOBS, Knobs, KnobValue, knob
 from mula_bridge.control.messages.commands import (
     Command,
     Generate,
-    JobChanged,
-    JobState,
-    KnobChanged,
     LoadPreset,
-    Origin,
-    Progress,
-    Prompt,
+    Quantised,
     SetKnob,
-    TagsChanged,
     ToggleTag,
 )
-from mula_bridge.control.messages.tempo import Quantised
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import JobChanged, KnobChanged, Progress, TagsChanged
+from mula_bridge.control.messages.states import JobState, Prompt
 from mula_bridge.mapping.file import parse_mapping
 
 PORT = "Box:knobs"

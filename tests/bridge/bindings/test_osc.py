@@ -10,19 +10,15 @@ from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.knobs import KNOBS, KnobValue, knob
 from mula_bridge.control.messages.commands import (
     Generate,
-    JobChanged,
-    JobState,
-    KnobChanged,
     LoadPreset,
-    Progress,
-    Prompt,
+    Quantised,
     QueryKnob,
     SetKnob,
     Stop,
-    TagsChanged,
     ToggleTag,
 )
-from mula_bridge.control.messages.tempo import Quantised
+from mula_bridge.control.messages.reports import JobChanged, KnobChanged, Progress, TagsChanged
+from mula_bridge.control.messages.states import JobState, Prompt
 from mula_bridge.errors import BadInput
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.osc.arguments import Args

@@ -6,29 +6,27 @@ import pytest
 
 from mula_bridge.control.actions import ACTIONS, Press, parse_action
 from mula_bridge.control.messages.commands import (
-    Cancel,
-    Command,
-    Generate,
-    LoadPreset,
-    Panic,
-    ResetKnob,
-    Stop,
-    ToggleTag,
-)
-from mula_bridge.control.messages.deck import (
     AuditionCompare,
     AuditionFollow,
     AuditionLoop,
     AuditionPlay,
     AuditionStep,
     AuditionStop,
+    Cancel,
+    Command,
     Favourite,
+    Generate,
     Judge,
+    LoadPreset,
     MakeMore,
+    Panic,
     Reroll,
-    Status,
+    ResetKnob,
+    Stop,
+    ToggleTag,
     UndoJudgement,
 )
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput, UnknownName
 
 

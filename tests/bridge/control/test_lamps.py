@@ -6,26 +6,18 @@ import pytest
 
 from mula_bridge.control.actions import ACTIONS, parse_action
 from mula_bridge.control.lamps import Lamps
-from mula_bridge.control.messages.commands import (
-    EngineChanged,
-    EngineState,
-    JobChanged,
-    JobState,
-    LoadPreset,
-    Prompt,
-    Report,
-    TagsChanged,
-    ToggleTag,
-)
-from mula_bridge.control.messages.deck import (
-    AuditionLoop,
+from mula_bridge.control.messages.commands import AuditionLoop, Favourite, LoadPreset, ToggleTag
+from mula_bridge.control.messages.reports import (
     AuditionSettings,
     AuditionState,
     DeckChanged,
-    Favourite,
-    Playing,
+    EngineChanged,
+    JobChanged,
+    LiveChanged,
+    Report,
+    TagsChanged,
 )
-from mula_bridge.control.messages.live import LiveChanged
+from mula_bridge.control.messages.states import EngineState, JobState, Playing, Prompt
 
 
 def playing(state: Playing) -> AuditionState:

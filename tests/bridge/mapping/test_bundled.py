@@ -83,7 +83,9 @@ def test_a_name_is_not_a_way_out_of_the_folder(name: str) -> None:
 
 def install(monkeypatch: pytest.MonkeyPatch, prefix: Path) -> Path:
     """As if the module stood in site-packages of an environment at ``prefix``."""
-    module = prefix / "lib" / "python3.11" / "site-packages" / "mula_bridge" / "mapping" / "bundled.py"
+    module = (
+        prefix / "lib" / "python3.11" / "site-packages" / "mula_bridge" / "mapping" / "bundled.py"
+    )
     monkeypatch.setattr(bundled, "__file__", str(module))
     monkeypatch.setattr(sysconfig, "get_path", lambda _name, _scheme: str(prefix))
     return prefix / "share" / "mulabridge" / "mappings"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from time import monotonic, sleep
 
-from mula_bridge.control.messages.commands import Failed
+from mula_bridge.control.messages.reports import Failed
 from mula_bridge.mapping.model import Mapping
 from mula_bridge.mapping.watcher import MappingWatcher
 

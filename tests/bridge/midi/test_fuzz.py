@@ -11,7 +11,8 @@ import pytest
 
 from mula_bridge.bindings.midi import MidiRouter
 from mula_bridge.control.knobs import knob
-from mula_bridge.control.messages.commands import Command, KnobChanged, SetKnob, ToggleTag
+from mula_bridge.control.messages.commands import Command, SetKnob, ToggleTag
+from mula_bridge.control.messages.reports import KnobChanged
 from mula_bridge.mapping.bundled import bundled_names, mapping_paths
 from mula_bridge.mapping.file import load_mapping
 from mula_bridge.midi.decoder import Decoder

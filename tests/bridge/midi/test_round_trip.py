@@ -6,7 +6,8 @@ import pytest
 
 from mula_bridge.bindings.midi import HOLD_NS, MidiRouter
 from mula_bridge.control.knobs import KNOBS, knob
-from mula_bridge.control.messages.commands import KnobChanged, SetKnob
+from mula_bridge.control.messages.commands import SetKnob
+from mula_bridge.control.messages.reports import KnobChanged
 from mula_bridge.mapping.file import parse_mapping
 
 

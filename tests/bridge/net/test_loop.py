@@ -9,7 +9,8 @@ from threading import Event
 
 import pytest
 
-from mula_bridge.control.messages.commands import Failed, Origin, Report
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Failed, Report
 from mula_bridge.net.loop import MAX_WAITING, LoopThread
 
 PATIENCE_S = 5.0

@@ -15,16 +15,9 @@ import pytest
 
 from mula_bridge.bindings.learn import Learner, Learnt
 from mula_bridge.control.knobs import KNOBS, knob
-from mula_bridge.control.messages.commands import (
-    Command,
-    Failed,
-    Generate,
-    KnobChanged,
-    LoadPreset,
-    Origin,
-    QueryDump,
-    SetKnob,
-)
+from mula_bridge.control.messages.commands import Command, Generate, LoadPreset, QueryDump, SetKnob
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Failed, KnobChanged
 from mula_bridge.errors import BadInput, Busy, Unavailable
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.mapping.model import Mapping

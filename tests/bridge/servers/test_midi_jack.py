@@ -11,7 +11,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from mula_bridge.control.messages.commands import Failed, KnobChanged, SetKnob
+from mula_bridge.control.messages.commands import SetKnob
+from mula_bridge.control.messages.reports import Failed, KnobChanged
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.midi.clock import ClockNews
 from mula_bridge.servers.midi import POLL_SECONDS, MidiSource

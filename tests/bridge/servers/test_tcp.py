@@ -15,18 +15,9 @@ import pytest
 
 from mula_bridge import __version__
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import (
-    DAEMON,
-    Command,
-    Failed,
-    Generate,
-    KnobChanged,
-    Origin,
-    QueryDump,
-    QueryKnob,
-    SetKnob,
-    TagsChanged,
-)
+from mula_bridge.control.messages.commands import Command, Generate, QueryDump, QueryKnob, SetKnob
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import Failed, KnobChanged, TagsChanged
 from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.net.loop import MAX_WAITING
 from mula_bridge.osc.framing import Framing, LengthPrefixed, Slip

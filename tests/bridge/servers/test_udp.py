@@ -19,28 +19,29 @@ from pythonosc.udp_client import SimpleUDPClient
 from mula_bridge import __version__
 from mula_bridge.control.knobs import KNOBS, KnobValue
 from mula_bridge.control.messages.commands import (
-    DAEMON,
     Command,
-    EngineChanged,
-    EngineState,
-    Failed,
-    FrameReport,
     Generate,
-    KnobChanged,
     NudgeKnob,
-    Origin,
     QueryDump,
     QueryKnob,
     QueryStatus,
-    Report,
     ResetKnob,
     SetKnob,
     SetTags,
-    StatusReport,
     Stop,
-    TagsChanged,
     ToggleTag,
 )
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import (
+    EngineChanged,
+    Failed,
+    FrameReport,
+    KnobChanged,
+    Report,
+    StatusReport,
+    TagsChanged,
+)
+from mula_bridge.control.messages.states import EngineState
 from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable
 from mula_bridge.osc.wire import Value, decode, encode
 from mula_bridge.servers.udp import LOOPBACK, OscServer

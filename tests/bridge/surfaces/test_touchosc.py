@@ -10,18 +10,18 @@ import pytest
 
 from mula_bridge.api import addresses
 from mula_bridge.control.knobs import KNOBS, Effect
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages.commands import LoadPreset, SetKnob
+from mula_bridge.control.messages.reports import (
+    AuditionSettings,
+    AuditionState,
+    DeckChanged,
     EngineChanged,
-    EngineState,
     JobChanged,
-    JobState,
     KnobChanged,
-    LoadPreset,
+    LiveChanged,
     Progress,
-    SetKnob,
 )
-from mula_bridge.control.messages.deck import AuditionSettings, AuditionState, DeckChanged, Playing
-from mula_bridge.control.messages.live import LiveChanged
+from mula_bridge.control.messages.states import EngineState, JobState, Playing
 from mula_bridge.surfaces.touchosc import HEIGHT, WIDTH, layout, write_layout
 
 PRESETS = ("paper-default", "aggressive", "<jazz> & flow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from mula_bridge.control.messages.commands import ClipReady
+from mula_bridge.control.messages.reports import ClipReady
 from mula_daemon.app.takes import Takes
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.clips.layout import Layout

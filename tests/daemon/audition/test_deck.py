@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mula_bridge.control.messages.deck import DeckChanged, Status
+from mula_bridge.control.messages.reports import DeckChanged
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.audition.deck import Card, Deck
 

@@ -12,16 +12,6 @@ from time import monotonic, sleep
 import pytest
 
 from mula_bridge.control.messages.commands import (
-    DAEMON,
-    Command,
-    Failed,
-    Generate,
-    Origin,
-    Panic,
-    Report,
-    Stop,
-)
-from mula_bridge.control.messages.deck import (
     AuditionAdvance,
     AuditionCompare,
     AuditionFollow,
@@ -29,18 +19,26 @@ from mula_bridge.control.messages.deck import (
     AuditionLoop,
     AuditionPlay,
     AuditionQuantise,
-    AuditionSettings,
-    AuditionState,
     AuditionStep,
     AuditionStop,
-    ClipJudged,
-    DeckChanged,
+    Command,
     Favourite,
+    Generate,
     Judge,
-    Playing,
-    Status,
+    Panic,
+    Stop,
     UndoJudgement,
 )
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import (
+    AuditionSettings,
+    AuditionState,
+    ClipJudged,
+    DeckChanged,
+    Failed,
+    Report,
+)
+from mula_bridge.control.messages.states import Playing, Status
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.audition.handler import Audition
 from mula_daemon.audition.turntable import Start

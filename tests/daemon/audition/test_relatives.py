@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.commands import DAEMON, Generate, Origin
-from mula_bridge.control.messages.deck import MakeMore, Reroll
+from mula_bridge.control.messages.commands import Generate, MakeMore, Reroll
+from mula_bridge.control.messages.origin import DAEMON, Origin
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.relatives import MOST_TAKES, Relatives, neighbours

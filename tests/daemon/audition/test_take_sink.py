@@ -10,7 +10,7 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from mula_bridge.control.messages.deck import Playing
+from mula_bridge.control.messages.states import Playing
 from mula_daemon.audition import turntable as turntable_module
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.clips.take import Abandoned

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mula_bridge.control.messages.deck import Playing
+from mula_bridge.control.messages.states import Playing
 from mula_daemon.audio.levels import to_gain
 from mula_daemon.audio.voice import Voice
 from mula_daemon.audition.clip_voice import ClipVoice

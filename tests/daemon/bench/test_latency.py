@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mula_bridge.control.messages.commands import FrameReport
+from mula_bridge.control.messages.reports import FrameReport
 from mula_daemon.bench.latency import overtaken
 from mula_daemon.jobs.frame_trace import FrameTrace
 

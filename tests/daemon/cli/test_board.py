@@ -4,22 +4,22 @@ from io import StringIO
 
 from rich.console import Console
 
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import (
     AudioReport,
     ClipReady,
     EngineChanged,
-    EngineState,
     Failed,
     FrameReport,
+    Heard,
     JobChanged,
-    JobState,
     KnobChanged,
-    Origin,
+    LiveChanged,
     Progress,
     Report,
     TagsChanged,
 )
-from mula_bridge.control.messages.live import Heard, LiveChanged
+from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.cli.board import Board
 from mula_daemon.cli.panel import panel
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mula_bridge.control.messages.commands import ClipReady
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.reports import ClipReady
+from mula_bridge.control.messages.states import Status
 from mula_daemon.clips.archivist import Archivist
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Library

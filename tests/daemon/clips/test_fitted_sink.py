@@ -9,8 +9,7 @@ import pytest
 import soundfile
 
 from mula_bridge.control.knobs import Knobs
-from mula_bridge.control.messages.commands import ClipReady
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import ClipReady, Notice
 from mula_daemon.app.takes import Takes
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.beats.fit import BeatsMode

@@ -21,7 +21,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import MulaError, Unavailable
 from mula_daemon.audio.levels import loudness_lufs
 from mula_daemon.clips.folder_sink import FolderSink

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput
 from mula_daemon.beats.fit import Fit
 from mula_daemon.clips.recipe import (

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput, Busy, Unavailable, UnknownName
 from mula_daemon.clips import moves
 from mula_daemon.clips.files import ClipFiles

@@ -13,8 +13,8 @@ from time import monotonic, perf_counter_ns, sleep
 import numpy as np
 import pytest
 
-from mula_bridge.control.messages.commands import EngineState, JobState
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
+from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.clips.replay import performance
 from mula_daemon.engine.messages import Ended, EngineSpec
 from mula_daemon.engine.process import EngineProcess

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mula_bridge.control.messages.commands import FrameReport, Progress
+from mula_bridge.control.messages.reports import FrameReport, Progress
 from mula_daemon.jobs.frame_trace import Applied, FrameTrace
 
 

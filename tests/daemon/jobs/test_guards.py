@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
 from mula_daemon.clips.recipe import MadeBy, Performance, Recipe, Warn
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs
 from mula_daemon.jobs.guards import Reroll, remarks

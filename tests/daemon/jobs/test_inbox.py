@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.commands import Generate, Origin, SetKnob, Stop
+from mula_bridge.control.messages.commands import Generate, SetKnob, Stop
+from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import Busy
 from mula_daemon.jobs.inbox import Inbox
 

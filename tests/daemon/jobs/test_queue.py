@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mula_bridge.control.messages.commands import JobState
+from mula_bridge.control.messages.states import JobState
 from mula_bridge.errors import BadInput, Busy, UnknownName
 from mula_daemon.engine.seam import ClipRequest
 from mula_daemon.jobs.queue import MOVES, Job, JobQueue

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from mula_bridge.control.messages.commands import ClipReady, Failed, JobChanged, JobState, SetKnob
-from mula_bridge.control.messages.live import Capture, Heard, Live, LiveChanged
+from mula_bridge.control.messages.commands import Capture, Live, SetKnob
+from mula_bridge.control.messages.reports import ClipReady, Failed, Heard, JobChanged, LiveChanged
+from mula_bridge.control.messages.states import JobState
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs
 from mula_daemon.live.capture import BEND_SECONDS

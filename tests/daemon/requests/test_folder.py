@@ -11,17 +11,10 @@ from typing import Any
 
 import pytest
 
-from mula_bridge.control.messages.commands import (
-    Cancel,
-    ClipReady,
-    Command,
-    Failed,
-    Generate,
-    JobChanged,
-    JobState,
-    Origin,
-    Progress,
-)
+from mula_bridge.control.messages.commands import Cancel, Command, Generate
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import ClipReady, Failed, JobChanged, Progress
+from mula_bridge.control.messages.states import JobState
 from mula_bridge.errors import Busy
 from mula_daemon.requests.folder import RequestFolder
 

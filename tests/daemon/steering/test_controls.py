@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mula_bridge.control.knobs import KNOBS, Effect, KnobValue
-from mula_bridge.control.messages.commands import Prompt
+from mula_bridge.control.messages.states import Prompt
 from mula_bridge.control.presets import Preset
 from mula_bridge.errors import BadInput
 from mula_daemon.engine.seam import EngineInfo, KnobRange

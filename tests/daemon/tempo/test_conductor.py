@@ -4,7 +4,8 @@ from time import perf_counter_ns
 
 import pytest
 
-from mula_bridge.control.messages.tempo import Clock, ClockChanged
+from mula_bridge.control.messages.reports import ClockChanged
+from mula_bridge.control.messages.states import Clock
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.tempo.conductor import Conductor
 from mula_daemon.tempo.timeline import Timeline

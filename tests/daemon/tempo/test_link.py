@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mula_bridge.control.messages.tempo import Clock
+from mula_bridge.control.messages.states import Clock
 from mula_bridge.errors import Unavailable
 from mula_daemon.tempo.conductor import Conductor
 from mula_daemon.tempo.link import LinkPeer

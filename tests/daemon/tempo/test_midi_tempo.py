@@ -7,7 +7,7 @@ from time import perf_counter_ns
 
 import pytest
 
-from mula_bridge.control.messages.tempo import Clock
+from mula_bridge.control.messages.states import Clock
 from mula_bridge.midi.clock import SILENCE_NS, Clocks
 from mula_daemon.tempo.conductor import Conductor
 from mula_daemon.tempo.midi_tempo import MidiTempo

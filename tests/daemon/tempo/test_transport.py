@@ -9,24 +9,19 @@ from time import perf_counter_ns
 import pytest
 
 from mula_bridge.control.messages.commands import (
-    Command,
-    Failed,
-    Generate,
-    Origin,
-    Panic,
-    Report,
-    SetKnob,
-    Stop,
-)
-from mula_bridge.control.messages.tempo import (
-    Beat,
     ChooseClock,
-    Clock,
-    ClockChanged,
+    Command,
+    Generate,
+    Panic,
     Quantised,
+    SetKnob,
     StartTransport,
+    Stop,
     StopTransport,
 )
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Beat, ClockChanged, Failed, Report
+from mula_bridge.control.messages.states import Clock
 from mula_bridge.errors import BadInput, Busy
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 from mula_daemon.tempo.timeline import Timeline

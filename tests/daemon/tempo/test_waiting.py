@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.commands import Command, Generate, Origin, SetKnob
-from mula_bridge.control.messages.tempo import Quantised
+from mula_bridge.control.messages.commands import Command, Generate, Quantised, SetKnob
+from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import Busy
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.waiting import LIMIT, Waiting

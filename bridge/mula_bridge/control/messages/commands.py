@@ -1,53 +1,18 @@
-"""Commands that sources send to the session, and reports that it sends back.
+"""Commands that sources send to the session. Frozen plain data.
 
-Frozen plain data. A source decodes its wire format into a Command; a listener
-encodes a Report into its own. Neither side knows the other's format.
+A source decodes its wire format into a Command; nobody behind it knows the format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from time import perf_counter_ns
 from types import MappingProxyType
-from typing import Protocol
 
 from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.messages.audio import AudioDevice
-from mula_bridge.control.messages.deck import DeckCommand, DeckReport
-from mula_bridge.control.messages.live import Capture, Heard, Live, LiveChanged
-from mula_bridge.control.messages.notice import Notice
-from mula_bridge.control.messages.tempo import (
-    Beat,
-    ChooseClock,
-    ClockChanged,
-    Quantised,
-    StartTransport,
-    StopTransport,
-)
+from mula_bridge.control.messages.states import Prompt, Status
 
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who sent a command: ``source`` ("osc", "midi", "cli", ...) and its own ``peer``.
-
-    ``peer`` is whatever lets the source find the sender again (an address pair, a
-    port name and controller number). ``received_ns`` is ``perf_counter_ns`` at
-    arrival; it does not count when origins are compared.
-    """
-
-    source: str
-    peer: Hashable = None
-    address: str = field(default="", compare=False)
-    """The OSC address or control name the command came in on, for error messages."""
-    received_ns: int = field(default_factory=perf_counter_ns, compare=False)
-
-
-DAEMON = Origin("daemon", received_ns=0)
-
-
-# --- commands ---------------------------------------------------------------------------------
+# --- knobs and texts ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +48,6 @@ class QueryKnob:
     norm: bool = False
 
 
-class Prompt(StrEnum):
-    """Which of the two prompts a text belongs to."""
-
-    A = "a"
-    B = "b"
-
-
 @dataclass(frozen=True, slots=True)
 class SetTags:
     """Replace the tags of a prompt; None asks for them."""
@@ -111,6 +69,9 @@ class SetLyrics:
     """Replace the lyrics of the next clip; None asks for them."""
 
     text: str | None
+
+
+# --- jobs and presets -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +148,166 @@ class StopLearning:
     """Let MIDI controls move knobs again, without learning one."""
 
 
+# --- time -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartTransport:
+    """Begin the song: its first bar begins now, or with Link at the session's next bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopTransport:
+    """End the song."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseClock:
+    """Follow one clock, or ``auto``; None asks for it."""
+
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """Obey ``command`` when the beat next is a multiple of ``beats`` quarters; 0: now."""
+
+    command: Command
+    beats: int
+
+
+def quantised(command: Command, beats: int) -> Command:
+    """The command, to be obeyed at a multiple of ``beats``; as it is for 0."""
+    return Quantised(command, beats) if beats else command
+
+
+# --- the audition deck ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionPlay:
+    """Play a clip by id, also one that is still being written; None: the one on the deck."""
+
+    clip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionStop:
+    """Stop playing; the clip stays on the deck."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionStep:
+    """Go to the next clip (1) or the one before (-1): through a job's takes, then to the job
+    made before it."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionCompare:
+    """A/B: go to the other clip of the pair at the same beat, both equally loud.
+
+    The pair is the clip on the deck and ``clip``, or (None) the one heard before it.
+    """
+
+    clip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionLoop:
+    """Play clips round and round; None asks."""
+
+    on: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionFollow:
+    """Go to the first take of each job as soon as it begins to be written; None asks."""
+
+    on: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionAdvance:
+    """Go on to the next clip after each keep and reject; None asks."""
+
+    on: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionQuantise:
+    """Begin clips on the next multiple of so many beats (quarters); 0 at once, None asks."""
+
+    beats: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditionGain:
+    """Loudness of the deck in dB, besides the gain of everything that is played; None asks."""
+
+    decibels: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Move a clip to the kept or the rejected ones, or back to the new; None: the one on deck."""
+
+    status: Status
+    clip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Favourite:
+    """Mark a clip as a favourite or not any more; ``clip`` None: the one on the deck."""
+
+    on: bool
+    clip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoJudgement:
+    """Take back the last keep, reject or favourite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reroll:
+    """Queue a job like the one that made a clip, knob moves and all, with another seed."""
+
+    clip: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MakeMore:
+    """Queue a job like the one that made a clip, with the seeds next to it that are free.
+
+    ``takes`` None: as many as the knob says.
+    """
+
+    clip: str | None = None
+    takes: int | None = None
+    id: str | None = None
+
+
+# --- live play, and questions ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Play for ever through the audio interface, or end that; None: the one that is not now."""
+
+    on: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Keep the last ``bars`` bars that were just heard as a clip; None: as many as knob ``bars``
+    says."""
+
+    bars: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class QueryStatus:
     """Ask for a StatusReport."""
@@ -219,209 +340,22 @@ Command = (
     | StopTransport
     | ChooseClock
     | Quantised
-    | DeckCommand
-    | QueryStatus
-    | QueryDump
+    | AuditionPlay
+    | AuditionStop
+    | AuditionStep
+    | AuditionCompare
+    | AuditionLoop
+    | AuditionFollow
+    | AuditionAdvance
+    | AuditionQuantise
+    | AuditionGain
+    | Judge
+    | Favourite
+    | UndoJudgement
+    | Reroll
+    | MakeMore
     | Live
     | Capture
+    | QueryStatus
+    | QueryDump
 )
-
-
-# --- reports ----------------------------------------------------------------------------------
-
-
-class JobState(StrEnum):
-    """Where a job is; jobs.py holds the table of moves between them."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-
-
-class EngineState(StrEnum):
-    """Where the engine process is."""
-
-    STARTING = "starting"
-    READY = "ready"
-    RESTARTING = "restarting"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class KnobChanged:
-    """A knob's effective value, in real units and as travel 0..1."""
-
-    name: str
-    value: KnobValue
-    norm: float
-
-
-@dataclass(frozen=True, slots=True)
-class TagsChanged:
-    """The tags of a prompt."""
-
-    tags: tuple[str, ...]
-    prompt: Prompt = Prompt.A
-
-
-@dataclass(frozen=True, slots=True)
-class LyricsChanged:
-    """The lyrics of the next clip."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class PresetSaved:
-    """A preset was kept under this name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class PresetsChanged:
-    """The presets there are, by name; they are numbered from 1 in this order."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KnobLearnt:
-    """A MIDI control moves this knob from now on; ``source`` says which, in words."""
-
-    name: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobChanged:
-    """A job moved to another state; ``reason`` says why it failed or was cancelled."""
-
-    id: str
-    state: JobState
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How much of a running job's frames are done, 0..1."""
-
-    id: str
-    fraction: float
-
-
-@dataclass(frozen=True, slots=True)
-class FrameReport:
-    """One sampled frame: the frame knobs it was sampled with and when that began.
-
-    ``revision`` is the knob revision in force (the session counts one up per
-    change); ``started_ns`` is the engine's ``perf_counter_ns`` when it read the knobs.
-    """
-
-    job: str
-    index: int
-    total: int
-    knobs: Mapping[str, float]
-    revision: int
-    started_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClipReady:
-    """A clip is complete in the folder. ``seconds`` is its length."""
-
-    id: str
-    job: str
-    path: str
-    bpm: float
-    bars: int
-    seed: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class EngineChanged:
-    """The engine process changed state; ``detail`` says which engine, or why it failed."""
-
-    state: EngineState
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AudioReport:
-    """The audio interface: peak level of the last block (dBFS) and underruns so far."""
-
-    peak_dbfs: float
-    underruns: int
-
-
-@dataclass(frozen=True, slots=True)
-class StatusReport:
-    """A summary for people and programs that just arrived."""
-
-    engine: str
-    state: EngineState
-    running: str
-    queued: int
-    clips: int
-    underruns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Something sent to us, or a device, went wrong. ``address`` is where it came in."""
-
-    address: str
-    code: str
-    text: str
-
-
-Report = (
-    KnobChanged
-    | TagsChanged
-    | LyricsChanged
-    | PresetSaved
-    | PresetsChanged
-    | KnobLearnt
-    | JobChanged
-    | Progress
-    | FrameReport
-    | ClipReady
-    | EngineChanged
-    | AudioReport
-    | Beat
-    | ClockChanged
-    | AudioDevice
-    | LiveChanged
-    | Heard
-    | DeckReport
-    | StatusReport
-    | Notice
-    | Failed
-)
-
-
-# --- seams ------------------------------------------------------------------------------------
-
-Emit = Callable[[Command, Origin], None]
-"""Hands a command to the session. Callable from any thread; never blocks on the model."""
-
-
-class Source(Protocol):
-    """Where commands come from: OSC, MIDI, the page."""
-
-    def start(self, emit: Emit) -> None: ...
-    def stop(self) -> None: ...
-
-
-class Listener(Protocol):
-    """Where reports go: OSC feedback, MIDI feedback, the panel, a test."""
-
-    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
-        """Take one report; called on the session's thread, in order, and must not block.
-
-        ``to`` set: an answer for that sender alone. ``but`` set: news for everyone
-        except the control that caused it. Both None: news for everyone.
-        """

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from mula_bridge import __version__
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import VERSION
-from mula_bridge.control.messages.commands import Report
+from mula_bridge.control.messages.reports import Report
 from mula_bridge.osc.arguments import Args
 from mula_bridge.osc.values import Value
 from mula_bridge.servers.oscquery.messages import EXTENSIONS

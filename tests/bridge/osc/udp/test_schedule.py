@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.commands import Origin
+from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import BadInput, Busy
 from mula_bridge.osc.udp.schedule import LIMIT, Schedule
 from mula_bridge.osc.wire import IMMEDIATELY, Message

@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from mula_bridge.control.messages.commands import Command, KnobChanged, Origin
+from mula_bridge.control.messages.commands import Command
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import KnobChanged
 from mula_bridge.osc.wire import decode
 from mula_bridge.servers.oscquery.client import MAX_QUEUE, Client
 from mula_bridge.servers.oscquery.clients import SOURCE, Clients

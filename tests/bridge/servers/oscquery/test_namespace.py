@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from mula_bridge import __version__
 from mula_bridge.api import addresses
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages.reports import (
     Failed,
     JobChanged,
-    JobState,
     KnobChanged,
     LyricsChanged,
     Progress,
-    Prompt,
     TagsChanged,
 )
+from mula_bridge.control.messages.states import JobState, Prompt
 from mula_bridge.servers.oscquery.namespace import Namespace
 from mula_bridge.servers.oscquery.node import Access
 

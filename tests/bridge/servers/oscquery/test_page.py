@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import pytest
 
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages.reports import (
     EngineChanged,
-    EngineState,
     KnobChanged,
     LyricsChanged,
     TagsChanged,
 )
+from mula_bridge.control.messages.states import EngineState
 from mula_bridge.servers.oscquery.namespace import Namespace
 from mula_bridge.servers.oscquery.node import Access
 from mula_bridge.servers.oscquery.page import CONTENT_SECURITY_POLICY, SCRIPT, STYLE, page

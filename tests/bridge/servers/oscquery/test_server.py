@@ -20,20 +20,10 @@ import pytest
 from mula_bridge import __version__
 from mula_bridge.api import addresses
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import (
-    DAEMON,
-    Command,
-    EngineChanged,
-    EngineState,
-    Failed,
-    Generate,
-    KnobChanged,
-    Origin,
-    QueryDump,
-    QueryStatus,
-    SetKnob,
-    StatusReport,
-)
+from mula_bridge.control.messages.commands import Command, Generate, QueryDump, QueryStatus, SetKnob
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.control.messages.reports import EngineChanged, Failed, KnobChanged, StatusReport
+from mula_bridge.control.messages.states import EngineState
 from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.osc.wire import decode, encode
 from mula_bridge.servers.oscquery.clients import SOURCE

@@ -17,7 +17,7 @@ import torch
 
 from mula_bridge import __version__
 from mula_bridge.control.knobs import Effect
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.engine.heartmula.checkpoint import (
     load_language_model,

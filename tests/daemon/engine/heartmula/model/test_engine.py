@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mula_bridge.control.messages.notice import Notice
+from mula_bridge.control.messages.reports import Notice
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.heartmula.model.device import pick_device
 from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine, Item
