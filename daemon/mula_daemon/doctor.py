@@ -11,35 +11,16 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from mula_bridge.control.messages.states import Clock
 from mula_bridge.errors import MulaError
+from mula_daemon.engine.engines import findings
+from mula_daemon.engine.findings import Finding, Grade
 from mula_daemon.settings.config import OFF, Config
 
 GIB: Final = 2**30
 LOW_DISK_GIB: Final = 1.0
-
-
-class Grade(StrEnum):
-    """How a finding stands."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report: what was looked at, how it stands, and what to do about it."""
-
-    what: str
-    grade: Grade
-    text: str
-    remedy: str = ""
 
 
 Check = Callable[[Config], Iterator[Finding]]
@@ -109,7 +90,7 @@ def osc(config: Config) -> Iterator[Finding]:
 
 def midi(config: Config) -> Iterator[Finding]:
     """The MIDI inputs, and which of them the pattern takes."""
-    from mula_bridge.mapping.model import port_matches
+    from mula_bridge.midi.port_names import port_matches
     from mula_bridge.servers.midi import list_ports
 
     if config.midi == OFF:
@@ -216,71 +197,11 @@ def graphics(_config: Config) -> Iterator[Finding]:
         )
 
 
-def memory(config: Config) -> Iterator[Finding]:
-    """What of HeartMuLa fits on the card that is there, and on others."""
-    import torch
+def models(config: Config) -> Iterator[Finding]:
+    """What each model says: its weights, its memory, what else it was given."""
+    from mula_daemon.app.running import engine_spec
 
-    from mula_daemon.engine.heartmula.memory_plan import (
-        CARDS_GB,
-        DESKTOP,
-        GB,
-        Placement,
-        make_plan,
-        report,
-    )
-
-    if torch.cuda.is_available():
-        free, _ = torch.cuda.mem_get_info()
-        named = "" if config.precision in ("", "auto") else config.precision
-        where = None if config.codec in ("", "auto") else Placement(config.codec)
-        plan = make_plan(free, precision=named, placement=where)
-        grade = Grade.OK if plan.fits else Grade.WARN
-        remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
-        yield Finding("this card", grade, report(free, plan), remedy)
-    for size in CARDS_GB:
-        plan = make_plan(size * GB - DESKTOP)
-        yield Finding(f"{size} GB card", Grade.OK, report(size * GB, plan))
-
-
-def checkpoints(config: Config) -> Iterator[Finding]:
-    """The built-in weights, and the checkpoint folder if one is named."""
-    from mula_daemon.engine.heartmula.layout import find_layout
-    from mula_daemon.engine.mini.model.weights import load_mini
-
-    try:
-        model, _ = load_mini()
-    except (OSError, ValueError) as error:
-        yield Finding("mini", Grade.FAIL, f"weights: {error}", "reinstall mulabridge")
-    else:
-        count = sum(weight.numel() for weight in model.parameters())
-        yield Finding("mini", Grade.OK, f"built-in weights, {count / 1e6:.1f} M parameters")
-    if not config.checkpoint:
-        return
-    try:
-        find_layout(Path(config.checkpoint))
-    except MulaError as error:
-        yield Finding(
-            "checkpoint", Grade.FAIL, str(error), "name a whole release with --checkpoint, or none"
-        )
-    else:
-        yield Finding("checkpoint", Grade.OK, config.checkpoint)
-
-
-def kit(config: Config) -> Iterator[Finding]:
-    """The user's own one-shots, where a folder is named."""
-    if not config.kit:
-        return
-    from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
-    from mula_daemon.engine.mini.synth.kit import Kit
-
-    path = Path(config.kit).expanduser()
-    try:
-        shots = Kit.load(path, SAMPLE_RATE).shots
-    except ValueError as error:
-        yield Finding("kit", Grade.FAIL, str(error), "mend it, or leave --kit out")
-    else:
-        count = sum(map(len, shots))
-        yield Finding("kit", Grade.OK, f"{path} plays {count} of mini's drum voices")
+    return findings(engine_spec(config))
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -292,7 +213,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     mapping,
     audio,
     graphics,
-    memory,
-    checkpoints,
-    kit,
+    models,
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 RATE = 48_000
 

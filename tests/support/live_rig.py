@@ -11,17 +11,18 @@ from mula_bridge.control.messages.reports import ClipReady, JobChanged
 from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio.outlet import Nowhere
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.audition.turntable import Turntable
-from mula_daemon.clips.layout import Layout
 from mula_daemon.clips.library import Library
-from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs, Samples
+from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs
 from mula_daemon.jobs.events import EngineNews
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.handler import LivePlay
 from mula_daemon.live.trace import KnobTrace, Punctual
 from mula_daemon.session import Session
+from mula_daemon.settings.choices import Layout
 from mula_daemon.steering.controls import Controls
 from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo.conductor import Conductor

@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from mula_daemon.audio.interface import Interface
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.speaker import Speaker
-from mula_daemon.engine.seam import Samples
 from mula_daemon.settings.output_settings import OutputSettings
 from support.jack_server import JackServer
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from mula_bridge.control.knobs import Knobs
+from mula_daemon.audio.samples import Samples
 from mula_daemon.clips.take import Finished, Take
-from mula_daemon.engine.seam import ClipRequest, EngineInfo, Samples
+from mula_daemon.engine.seam import ClipRequest, EngineInfo
 
 
 def make_take(

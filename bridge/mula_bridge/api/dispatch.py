@@ -1,27 +1,23 @@
-"""What every OSC transport does alike: obey messages, and let in only whom it may."""
+"""What every OSC transport does alike: obey messages."""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import UnknownAddress
 from mula_bridge.api.readers import REQUESTS, Request
-from mula_bridge.api.subscriptions import Peer
 from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.seams import Emit
-from mula_bridge.errors import BadInput, MulaError
+from mula_bridge.errors import MulaError
+from mula_bridge.net.guests import Peer
 from mula_bridge.osc import wire
 from mula_bridge.osc.arguments import Args
 from mula_bridge.osc.pattern import is_pattern
 
-LOOPBACK: Final = ("127.0.0.1", "::1")
-"""This machine, which is always let in."""
 ERRORS_PER_SECOND: Final = 10
 """What is said to one sender at most of what it did wrong."""
 
@@ -113,25 +109,3 @@ class Dispatch:
             self._complain(origin, unknown)
         for one in matching:
             self.obey(message._replace(address=one), replace(origin, address=one))
-
-
-class Guests:
-    """Which hosts may connect: this machine, and the addresses or networks in ``allow``."""
-
-    def __init__(self, allow: Sequence[str]) -> None:
-        """Raises BadInput for an entry that is no address or network."""
-        try:
-            entries = dict.fromkeys((*LOOPBACK, *allow))
-            self._networks = [ipaddress.ip_network(entry, strict=False) for entry in entries]
-        except ValueError as error:
-            raise BadInput(f"only addresses or networks can be let in; {error}") from None
-
-    def admit(self, host: str) -> bool:
-        """Whether a numeric address is let in."""
-        try:
-            return any(ipaddress.ip_address(host) in network for network in self._networks)
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        return ", ".join(map(str, self._networks))

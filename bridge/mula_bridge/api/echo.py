@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Final
 
-from mula_bridge.api.subscriptions import Peer
+from mula_bridge.net.guests import Peer
 from mula_bridge.osc.arguments import Args
 from mula_bridge.osc.values import Value
 

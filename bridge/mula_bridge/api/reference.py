@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT, OPT_IN, ROWS
+from mula_bridge.api.dispatch import ERRORS_PER_SECOND
 from mula_bridge.api.echo import HOLD_S
 from mula_bridge.api.readers import MAX_PATTERNS
 from mula_bridge.api.subscriptions import LEASE_S, MAX_SUBSCRIBERS
@@ -19,7 +20,6 @@ from mula_bridge.control.knobs import KNOBS, Effect, Knob
 from mula_bridge.osc.arguments import Argument
 from mula_bridge.osc.pattern import MAX_LENGTH
 from mula_bridge.osc.wire import MAX_DEPTH
-from mula_bridge.servers.udp import ERRORS_PER_SECOND
 
 _EFFECTS = {
     Effect.FRAME: "next frame of the running clip",

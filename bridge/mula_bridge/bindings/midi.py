@@ -14,9 +14,10 @@ from mula_bridge.control.messages.commands import Command, SetKnob, quantised
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import KnobChanged, Report
 from mula_bridge.control.travel import Travel
-from mula_bridge.mapping.model import Binding, KnobTarget, Mapping, port_matches
+from mula_bridge.mapping.model import Binding, KnobTarget, Mapping
 from mula_bridge.midi.decoder import Decoder
 from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.midi.port_names import port_matches
 
 HOLD_NS = 250_000_000
 """For so long after a control was moved its light is left alone, so as not to fight the hand."""

@@ -11,8 +11,8 @@ from time import perf_counter_ns
 from typing import TypeVar
 
 from mula_bridge.errors import MulaError, Unavailable
-from mula_bridge.mapping.model import port_matches
 from mula_bridge.midi.backend import Backend, Gone, Input, Output
+from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
 Wanted = Callable[[str], bool]

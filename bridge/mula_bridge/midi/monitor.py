@@ -6,10 +6,10 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from mula_bridge.mapping.model import port_matches
 from mula_bridge.midi.backend import Input, RtMidi
 from mula_bridge.midi.decoder import Decoder
 from mula_bridge.midi.decoding import Kind, describe
+from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
 

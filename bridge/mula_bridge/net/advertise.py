@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from mula_bridge import __version__
-from mula_bridge.api.subscriptions import Peer
+from mula_bridge.net.guests import Peer
 
 if TYPE_CHECKING:
     from zeroconf import ServiceInfo, Zeroconf

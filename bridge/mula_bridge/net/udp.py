@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.api.subscriptions import Peer
 from mula_bridge.errors import Unavailable
+from mula_bridge.net.guests import Peer
 
 RECEIVE_BUFFER: Final = 2 << 20
 """Bytes asked of the kernel for what waits (Linux gives at most net.core.rmem_max).

@@ -26,10 +26,11 @@ from mula_bridge.control.messages.reports import (
 )
 from mula_bridge.control.seams import Emit
 from mula_bridge.errors import MulaError
-from mula_bridge.mapping.model import Mapping, port_matches
+from mula_bridge.mapping.model import Mapping
 from mula_bridge.midi.backend import Backend, RtMidi
 from mula_bridge.midi.clock import ClockNews, Clocks
 from mula_bridge.midi.connections import Connections
+from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
 log = logging.getLogger(__name__)

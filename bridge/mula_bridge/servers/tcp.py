@@ -16,16 +16,16 @@ from typing import Final, cast
 from mula_bridge import __version__
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT
-from mula_bridge.api.dispatch import ERRORS_PER_SECOND, LOOPBACK, Dispatch, Guests
+from mula_bridge.api.dispatch import ERRORS_PER_SECOND, Dispatch
 from mula_bridge.api.readers import Ping, QueryVersion, Request, Subscribe, Unsubscribe
 from mula_bridge.api.routing import Content, Delivery, Routing
-from mula_bridge.api.subscriptions import Peer
 from mula_bridge.api.tag_lamps import TagLamps
 from mula_bridge.control.messages.commands import QueryDump
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, Report
 from mula_bridge.control.seams import Emit
 from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_bridge.net.guests import LOOPBACK, Guests, Peer
 from mula_bridge.net.loop import LoopThread
 from mula_bridge.net.loop_timer import LoopTimer
 from mula_bridge.net.rate_limit import RateLimit

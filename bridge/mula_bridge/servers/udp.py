@@ -19,26 +19,26 @@ from typing import Final, cast
 from mula_bridge import __version__
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT
-from mula_bridge.api.dispatch import ERRORS_PER_SECOND, LOOPBACK, Dispatch, Guests
+from mula_bridge.api.dispatch import ERRORS_PER_SECOND, Dispatch
 from mula_bridge.api.readers import Ping, QueryVersion, Request, Subscribe, Unsubscribe
 from mula_bridge.api.routing import Content, Delivery, Routing
-from mula_bridge.api.subscriptions import Peer
 from mula_bridge.api.tag_lamps import TagLamps
+from mula_bridge.api.urgency import PING, SETTERS
 from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.messages.commands import QueryDump
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, Report
 from mula_bridge.control.seams import Emit
 from mula_bridge.errors import BadInput, MulaError
+from mula_bridge.net.guests import LOOPBACK, Guests, Peer
 from mula_bridge.net.rate_limit import RateLimit
 from mula_bridge.net.udp import is_loopback, open_udp, resolve
 from mula_bridge.osc import wire
 from mula_bridge.osc.arguments import Args
 from mula_bridge.osc.udp.backlog import Backlog
-from mula_bridge.osc.udp.receiver import Datagram, Receiver
+from mula_bridge.osc.udp.reading import Datagram
+from mula_bridge.osc.udp.receiver import Receiver
 from mula_bridge.osc.udp.schedule import Schedule
-
-__all__ = ["ERRORS_PER_SECOND", "LOOPBACK", "SOURCE", "OscCounters", "OscServer"]
 
 SOURCE: Final = "osc"
 _MAX_HOSTS: Final = 256
@@ -167,8 +167,8 @@ class OscServer:
         self._emit = emit
         self._dispatch = Dispatch(self, emit, SOURCE, self._bindings)
         self._socket = opened
-        self._receiver = Receiver(opened, self._take)
-        self._backlog = self._receiver.backlog
+        self._backlog = Backlog(setters=SETTERS, urgent=PING)
+        self._receiver = Receiver(opened, self._take, self._backlog)
         self._receiver.start()
 
     # --- the receiving thread -----------------------------------------------------------------

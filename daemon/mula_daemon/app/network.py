@@ -8,9 +8,10 @@ from functools import partial
 from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.messages.reports import Failed
 from mula_bridge.net.advertise import Advertiser
+from mula_bridge.net.guests import LOOPBACK
 from mula_bridge.servers.oscquery.server import OscQueryServer
 from mula_bridge.servers.tcp import OscTcpServer
-from mula_bridge.servers.udp import LOOPBACK, OscServer
+from mula_bridge.servers.udp import OscServer
 from mula_daemon.engine.seam import EngineInfo
 from mula_daemon.session import Session
 from mula_daemon.settings.config import OFF, Config

@@ -117,7 +117,7 @@ def running(
         interface = interface_of(config, lambda event: session.post(event))
         speaker = Speaker(interface.outlet if interface is not None else Nowhere().itself)
         stack.callback(speaker.shutdown)
-        engine = EngineProcess(_engine_spec(config))
+        engine = EngineProcess(engine_spec(config))
         conductor = _conductor(config, stack)
         controls = _controls(mapping)
         turntable = Turntable(
@@ -284,7 +284,8 @@ def _conductor(config: Config, stack: ExitStack) -> Conductor:
     return conductor
 
 
-def _engine_spec(config: Config) -> EngineSpec:
+def engine_spec(config: Config) -> EngineSpec:
+    """Which engine the config asks for, and how it is to be built."""
     return EngineSpec(
         config.engine,
         config.checkpoint,

@@ -12,10 +12,10 @@ from threading import Thread
 from mula_bridge.control.messages.reports import ClipReady, Notice
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.beats import tracker, words
-from mula_daemon.beats.fit import SPARE_BARS, BeatsMode, Fit
+from mula_daemon.beats.fit import SPARE_BARS, Fit
 from mula_daemon.clips.fitted_sink import FittedSink, needs_fitting
 from mula_daemon.clips.folder_sink import FolderSink
-from mula_daemon.clips.layout import Layout, place_of
+from mula_daemon.clips.layout import place_of
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Recipe
 from mula_daemon.clips.take import Sink, Take
@@ -23,6 +23,7 @@ from mula_daemon.engine.seam import EngineInfo
 from mula_daemon.jobs.guards import Reroll, remarks
 from mula_daemon.jobs.queue import Job
 from mula_daemon.jobs.recording import Recording
+from mula_daemon.settings.choices import BeatsMode, Layout
 
 
 class Takes:

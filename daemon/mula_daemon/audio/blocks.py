@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mula_bridge.errors import MulaError
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 
 def check_block(samples: Samples, channels: int) -> float:

@@ -22,8 +22,8 @@ from mula_daemon.audio.interface_worker import (
 from mula_daemon.audio.interface_worker import main as worker_main
 from mula_daemon.audio.outlet import SECOND_NS, Nowhere, Outlet
 from mula_daemon.audio.play_clock import PlayClock
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
-from mula_daemon.engine.seam import Samples
 from mula_daemon.settings.output_settings import OutputSettings
 
 RETRY_SECONDS: Final = 0.2

@@ -23,8 +23,8 @@ import numpy as np
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_bridge.net.priority import hurry
 from mula_daemon.audio.devices import Output, acquire, choose, give_back, known_outputs
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
-from mula_daemon.engine.seam import Samples
 from mula_daemon.settings.output_settings import OutputSettings
 
 WATCH_SECONDS: Final = 0.1

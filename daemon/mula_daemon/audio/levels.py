@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 SILENCE_DBFS: Final = -120.0
 """What meters show for digital silence."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from mula_bridge.errors import MulaError
 from mula_daemon.audio.levels import to_gain
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.strip import Strip
 from mula_daemon.audio.voice import Voice
-from mula_daemon.engine.seam import Samples
 
 SILENT_DB: Final = -60.0
 """The bottom of the gain knob, which is off rather than faint."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import Final, Protocol
 
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 SECOND_NS: Final = 1_000_000_000
 

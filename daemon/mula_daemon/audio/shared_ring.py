@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 CAPACITY: Final = 1 << 16
 """Frames; more than a second at 48 kHz."""

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 _NAP_SECONDS: Final = 0.01
 

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from mula_daemon.audio.converter import Converter
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.voice import Voice
-from mula_daemon.engine.seam import Samples
 
 FADE_SECONDS: Final = 0.005
 

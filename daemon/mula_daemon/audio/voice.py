@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 
 class Voice(Protocol):

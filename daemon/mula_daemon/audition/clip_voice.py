@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from mula_daemon.audio.levels import to_gain
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audition.tape import Tape
-from mula_daemon.engine.seam import Samples
 
 _FADE_SECONDS: Final = 0.005
 _GAIN_SECONDS: Final = 0.02

@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from math import log2
 from typing import Final
-
-
-class BeatsMode(StrEnum):
-    """What is done with the beats of a model that has no tempo of its own."""
-
-    TRIM = "trim"
-    """Clips are cut to whole bars of the tempo they have."""
-    REPORT = "report"
-    """Clips stay as they are; the recipe says what tempo they have."""
-    OFF = "off"
-
 
 SPARE_BARS: Final = 1
 """Bars made beyond those asked for, so that as many are left once the cut begins at a bar line."""

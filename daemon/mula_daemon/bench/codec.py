@@ -21,11 +21,11 @@ import numpy as np
 import torch
 
 from mula_bridge.errors import BadInput
+from mula_daemon.audio.samples import Samples
 from mula_daemon.bench.figures import print_json
 from mula_daemon.bench.log_mel import WINDOW, log_mel_distance_db
 from mula_daemon.engine.heartmula.codec.codec import GeneratorNoise, HeartCodec
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
-from mula_daemon.engine.seam import Samples
 from mula_daemon.weights.releases import CODEC
 
 FRAME_S: Final = 0.08

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mula_bridge.errors import MulaError, Unavailable
+from mula_daemon.audio.samples import Samples
 from mula_daemon.bench.jack_dummy import RATE
-from mula_daemon.engine.seam import Samples
 
 _WINDOW: Final = 64
 _PATIENCE_S: Final = 15.0

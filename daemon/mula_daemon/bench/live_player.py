@@ -25,9 +25,9 @@ from mula_bridge.control.messages.reports import (
 )
 from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.app.running import App, running
+from mula_daemon.audio.samples import Samples
 from mula_daemon.bench.jack_dummy import JackDummy, jack_dummy
 from mula_daemon.bench.jack_port import Ear
-from mula_daemon.engine.seam import Samples
 from mula_daemon.live.played import PlayedFrame
 from mula_daemon.settings.config import load_config
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from mula_bridge.control.knobs import KEYS
 from mula_daemon.audio.levels import loudness_lufs, to_dbfs
+from mula_daemon.audio.samples import Samples
 from mula_daemon.bench.figures import print_json
 from mula_daemon.engine.mini import tags
 from mula_daemon.engine.mini.model.engine import MiniEngine
@@ -26,7 +27,7 @@ from mula_daemon.engine.mini.notes.general_midi import DRUM_CHANNEL
 from mula_daemon.engine.mini.notes.scale import SCALES, parse_key
 from mula_daemon.engine.mini.notes.score import score
 from mula_daemon.engine.mini.synth.bus import Bus
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs, Samples
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
 
 SLOWEST, FASTEST = 60, 200
 """BPM; every other tempo that is drawn is whole, the rest have decimals."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from mula_daemon.cli.options import config_of, parser
-from mula_daemon.doctor import CHECKS, Finding, Grade
+from mula_daemon.doctor import CHECKS
+from mula_daemon.engine.findings import Finding, Grade
 
 COLOURS: Final = {Grade.OK: "32", Grade.WARN: "33", Grade.FAIL: "31"}
 

@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 
 from mula_bridge.errors import Unavailable
+from mula_daemon.audio.samples import Samples
 from mula_daemon.beats import grid, tracker
-from mula_daemon.beats.fit import BeatsMode, Fit
+from mula_daemon.beats.fit import Fit
 from mula_daemon.beats.trim import cut_of, loop_of
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.take import Finished, Outcome, Take
-from mula_daemon.engine.seam import EngineInfo, Samples
+from mula_daemon.engine.seam import EngineInfo
+from mula_daemon.settings.choices import BeatsMode
 
 _NO_BEAT: Final = "no beat was found"
 

@@ -14,6 +14,7 @@ import numpy as np
 from mula_bridge.control.knobs import KnobValue
 from mula_bridge.errors import MulaError
 from mula_daemon.audio import levels
+from mula_daemon.audio.samples import Samples
 from mula_daemon.clips import naming
 from mula_daemon.clips.description import describe, initial_knobs
 from mula_daemon.clips.files import HERE
@@ -22,7 +23,8 @@ from mula_daemon.clips.recipe import Parent, Recipe, to_json, utc_now
 from mula_daemon.clips.stem_files import StemFiles
 from mula_daemon.clips.take import Finished, Outcome, Take
 from mula_daemon.clips.wav import SAMPLE_BYTES, Loop, WavWriter, info_chunk, loop_chunks
-from mula_daemon.engine.seam import AudioBlock, Samples
+from mula_daemon.engine.engines import notes
+from mula_daemon.engine.seam import AudioBlock
 from mula_daemon.files.atomic import Part, sync_folder
 
 
@@ -204,9 +206,10 @@ class FolderSink:
                 _store(files.codes, _packed(outcome.codes))
                 undo.callback(_remove, files.codes)
                 recipe = replace(recipe, codes=files.codes.name)
-            if has_codes and take.engine.instruments:
+            midi = notes(take.engine, outcome.codes, take.request, self._stem)
+            if has_codes and midi is not None:
                 files.midi.parent.mkdir(exist_ok=True)
-                _store(files.midi, _notes(take, outcome.codes, self._stem))
+                _store(files.midi, midi)
                 undo.callback(_remove, files.midi)
                 recipe = replace(recipe, midi=files.relative(files.midi))
             _store(files.sidecar, to_json(recipe).encode())
@@ -257,19 +260,6 @@ def _packed(codes: tuple[tuple[int, ...], ...]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, codes=np.asarray(codes, np.int32))
     return file.getvalue()
-
-
-def _notes(take: Take, codes: tuple[tuple[int, ...], ...], title: str) -> bytes:
-    from mula_daemon.engine.mini.notes.midi_file import midi_file
-
-    request = take.request
-    return midi_file(
-        codes,
-        bpm=request.bpm,
-        key=request.key,
-        beats_per_bar=request.beats_per_bar,
-        title=title,
-    )
 
 
 def _store(path: Path, data: bytes) -> None:

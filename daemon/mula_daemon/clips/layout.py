@@ -13,19 +13,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final
 
+from mula_daemon.clips.naming import slug
+from mula_daemon.settings.choices import Layout
+
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-class Layout(StrEnum):
-    """Where new clips land below the folder."""
-
-    FLAT = "flat"
-    DATE = "date"
-    JOB = "job"
 
 
 def place_of(layout: Layout, job: str, begun: datetime) -> PurePosixPath:
@@ -37,10 +31,6 @@ def place_of(layout: Layout, job: str, begun: datetime) -> PurePosixPath:
         case Layout.DATE:
             return day
         case Layout.JOB:
-            from mula_daemon.clips.naming import (
-                slug,  # late: the config reads this table, without numpy
-            )
-
             return day / f"{begun:%H%M}-{slug([job])}"
 
 

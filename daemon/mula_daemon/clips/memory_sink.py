@@ -8,8 +8,8 @@ import numpy as np
 
 from mula_bridge.errors import MulaError
 from mula_daemon.audio.blocks import check_block
+from mula_daemon.audio.samples import Samples
 from mula_daemon.clips.take import Finished, Outcome, Take
-from mula_daemon.engine.seam import Samples
 
 
 @dataclass(frozen=True, slots=True)

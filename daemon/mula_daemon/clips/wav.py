@@ -15,7 +15,7 @@ from mula_bridge import __version__
 from mula_bridge.control.knobs import KEYS, KnobValue
 from mula_bridge.errors import MulaError
 from mula_daemon.audio.blocks import check_block
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 
 SAMPLE_BYTES: Final = 3
 _HEADER_BYTES: Final = 44

@@ -1,16 +1,33 @@
-"""The table of engines. Each row imports its engine, and torch, only when it is built."""
+"""The table of engines: the one place that knows them by name.
+
+Each row says where its parts are; a part, and torch with it, is imported when it is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from mula_bridge.errors import Unavailable, UnknownName
+from mula_daemon.engine.findings import Finding
 from mula_daemon.engine.messages import EngineSpec
-from mula_daemon.engine.seam import Engine
+from mula_daemon.engine.seam import ClipRequest, Engine, EngineInfo
 from mula_daemon.weights.releases import default_place
+
+Codes = tuple[tuple[int, ...], ...]
+"""What was sampled: codes of every frame, [frames][codebooks]."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """One engine: how it is built, what it says of this machine, and its codes as a MIDI file."""
+
+    build: Callable[[EngineSpec], Engine]
+    findings: Callable[[EngineSpec], Iterator[Finding]] | None = None
+    notes: Callable[[Codes, ClipRequest, str], bytes] | None = None
 
 
 def _mini(spec: EngineSpec) -> Engine:
@@ -19,14 +36,28 @@ def _mini(spec: EngineSpec) -> Engine:
     return MiniEngine(Path(spec.kit) if spec.kit else None, stems=spec.stems)
 
 
+def _mini_findings(spec: EngineSpec) -> Iterator[Finding]:
+    from mula_daemon.engine.mini.health import findings
+
+    return findings(spec)
+
+
+def _mini_notes(codes: Codes, request: ClipRequest, title: str) -> bytes:
+    from mula_daemon.engine.mini.notes.midi_file import midi_file
+
+    return midi_file(
+        codes,
+        bpm=request.bpm,
+        key=request.key,
+        beats_per_bar=request.beats_per_bar,
+        title=title,
+    )
+
+
 def _tone(_spec: EngineSpec) -> Engine:
     from mula_daemon.engine.tone import ToneEngine
 
     return ToneEngine()
-
-
-def _auto(spec: EngineSpec) -> Engine:
-    return _heartmula(spec) if spec.checkpoint else _mini(spec)
 
 
 def _heartmula(spec: EngineSpec) -> Engine:
@@ -49,12 +80,22 @@ def _heartmula(spec: EngineSpec) -> Engine:
     )
 
 
-ENGINES: Final[Mapping[str, Callable[[EngineSpec], Engine]]] = MappingProxyType(
+def _heartmula_findings(spec: EngineSpec) -> Iterator[Finding]:
+    from mula_daemon.engine.heartmula.health import findings
+
+    return findings(spec)
+
+
+def _auto(spec: EngineSpec) -> Engine:
+    return _heartmula(spec) if spec.checkpoint else _mini(spec)
+
+
+ENGINES: Final[Mapping[str, EngineRow]] = MappingProxyType(
     {
-        "auto": _auto,
-        "mini": _mini,
-        "heartmula": _heartmula,
-        "tone": _tone,
+        "auto": EngineRow(_auto),
+        "mini": EngineRow(_mini, _mini_findings, _mini_notes),
+        "heartmula": EngineRow(_heartmula, _heartmula_findings),
+        "tone": EngineRow(_tone),
     }
 )
 
@@ -62,7 +103,20 @@ ENGINES: Final[Mapping[str, Callable[[EngineSpec], Engine]]] = MappingProxyType(
 def build(spec: EngineSpec) -> Engine:
     """The engine that ``spec`` names, not yet warm. Raises UnknownName or Unavailable."""
     try:
-        make = ENGINES[spec.name]
+        row = ENGINES[spec.name]
     except KeyError:
         raise UnknownName("engine", spec.name, ENGINES) from None
-    return make(spec)
+    return row.build(spec)
+
+
+def findings(spec: EngineSpec) -> Iterator[Finding]:
+    """What every engine says of this machine, as it would be built by ``spec``. Imports torch."""
+    for row in ENGINES.values():
+        if row.findings is not None:
+            yield from row.findings(spec)
+
+
+def notes(engine: EngineInfo, codes: Codes, request: ClipRequest, title: str) -> bytes | None:
+    """A take's codes as a MIDI file; None for an engine whose codes are no notes."""
+    row = ENGINES.get(engine.name)
+    return row.notes(codes, request, title) if row is not None and row.notes else None

@@ -12,14 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mula_bridge.control.knobs import Effect
 from mula_bridge.control.messages.reports import Notice
-
-Samples = NDArray[np.float32]
-"""Audio: float32 [samples, channels], nominal range -1..1."""
+from mula_daemon.audio.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from typing import Final
 
 from mula_bridge.control.messages.states import AUTO, Clock
 from mula_bridge.errors import BadInput, UnknownName
-from mula_daemon.beats.fit import BeatsMode
-from mula_daemon.clips.layout import Layout
+from mula_daemon.settings.choices import BeatsMode, Layout
 from mula_daemon.settings.default_folder import Default, default_folder
 from mula_daemon.settings.limits import Limits, parse_limits
 from mula_daemon.settings.output_settings import OutputSettings

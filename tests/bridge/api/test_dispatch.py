@@ -6,12 +6,13 @@ import logging
 
 import pytest
 
-from mula_bridge.api.dispatch import Dispatch, Guests
+from mula_bridge.api.dispatch import Dispatch
 from mula_bridge.api.readers import Ping, Request
 from mula_bridge.control.knobs import KNOBS
 from mula_bridge.control.messages.commands import Command, Generate, QueryKnob, ResetKnob, SetKnob
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import BadInput, Busy, MulaError
+from mula_bridge.net.guests import Guests
 from mula_bridge.osc.arguments import Args
 from mula_bridge.osc.wire import Message, encode
 

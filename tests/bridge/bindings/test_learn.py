@@ -14,7 +14,8 @@ from mula_bridge.bindings.midi import MidiRouter
 from mula_bridge.control.messages.commands import SetKnob
 from mula_bridge.errors import BadInput, UnknownName
 from mula_bridge.mapping.file import load_mapping, parse_mapping
-from mula_bridge.mapping.model import MappingError, port_matches
+from mula_bridge.mapping.model import MappingError
+from mula_bridge.midi.port_names import port_matches
 
 PORT = "Box:Box MIDI 1 20:0"
 

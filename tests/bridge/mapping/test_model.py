@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mula_bridge.errors import BadInput, UnknownName
-from mula_bridge.mapping.model import Mapping, port_matches
+from mula_bridge.mapping.model import Mapping
+from mula_bridge.midi.port_names import port_matches
 
 PRESETS = Mapping(presets={"paper-default": {"cfg": 1.5}, "aggressive": {"cfg": 3.0}})
 

@@ -43,8 +43,9 @@ from mula_bridge.control.messages.reports import (
 )
 from mula_bridge.control.messages.states import EngineState
 from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable
+from mula_bridge.net.guests import LOOPBACK
 from mula_bridge.osc.wire import Value, decode, encode
-from mula_bridge.servers.udp import LOOPBACK, OscServer
+from mula_bridge.servers.udp import OscServer
 
 Heard = tuple[str, tuple[Value, ...]]
 PATIENCE_S = 5.0

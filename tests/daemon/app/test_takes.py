@@ -8,8 +8,8 @@ from pathlib import Path
 from mula_bridge.control.messages.reports import ClipReady
 from mula_daemon.app.takes import Takes
 from mula_daemon.audition.take_sink import TakeSink
-from mula_daemon.clips.layout import Layout
 from mula_daemon.clips.library import Library
+from mula_daemon.settings.choices import Layout
 from support.shelved_clips import RECIPE
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.audio.converter import Converter
-from mula_daemon.engine.seam import Samples
+from mula_daemon.audio.samples import Samples
 from support.takes import blocks, noise
 
 

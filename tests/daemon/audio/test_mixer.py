@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mula_daemon.audio.mixer import Mixer
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.stream_voice import StreamVoice
 from mula_daemon.audio.voice import Voice
-from mula_daemon.engine.seam import Samples
 from support.takes import noise
 from support.voices import SECOND_NS, ArrayVoice, flat
 

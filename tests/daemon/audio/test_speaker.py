@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mula_daemon.audio.outlet import Nowhere, Outlet
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.speaker import Speaker
-from mula_daemon.engine.seam import Samples
 from support.takes import noise
 from support.voices import ArrayVoice, flat
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audition.clip_voice import ClipVoice
 from mula_daemon.audition.tape import Tape
-from mula_daemon.engine.seam import Samples
 from support.takes import noise
 
 RATE = 48_000

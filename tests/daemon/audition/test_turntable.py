@@ -11,11 +11,11 @@ import soundfile
 
 from mula_bridge.control.messages.states import Playing
 from mula_daemon.audio.levels import to_gain
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.voice import Voice
 from mula_daemon.audition.clip_voice import ClipVoice
 from mula_daemon.audition.turntable import Start, Turntable
 from mula_daemon.clips.library import Library
-from mula_daemon.engine.seam import Samples
 from mula_daemon.tempo.timeline import Timeline
 from support.decks import turning, until
 from support.shelved_clips import put_clip

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mula_bridge.errors import MulaError
+from mula_daemon.audio.samples import Samples
 from mula_daemon.bench.faults import Fault, common, faults, place
-from mula_daemon.engine.seam import Samples
 from support.takes import noise
 from support.voices import flat
 

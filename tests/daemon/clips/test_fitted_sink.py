@@ -11,14 +11,14 @@ import soundfile
 from mula_bridge.control.knobs import Knobs
 from mula_bridge.control.messages.reports import ClipReady, Notice
 from mula_daemon.app.takes import Takes
+from mula_daemon.audio.samples import Samples
 from mula_daemon.audition.take_sink import TakeSink
-from mula_daemon.beats.fit import BeatsMode
-from mula_daemon.clips.layout import Layout
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Recipe
 from mula_daemon.clips.replay import replay_request
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs, Samples
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.jobs.queue import Job
+from mula_daemon.settings.choices import BeatsMode, Layout
 from support.decks import Quiet, turning
 from support.drums import RATE, drums, steady
 

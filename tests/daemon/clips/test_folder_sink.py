@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import MulaError, Unavailable
 from mula_daemon.audio.levels import loudness_lufs
+from mula_daemon.audio.samples import Samples
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import MadeBy, Parent
 from mula_daemon.clips.take import Abandoned, Finished, Take
 from mula_daemon.engine.mini.tokens import INSTRUMENTS
-from mula_daemon.engine.seam import Samples
 from support.takes import FINISHED, blocks, make_take, noise
 
 FILE_CALLS: tuple[tuple[Any, str], ...] = (
@@ -94,7 +94,7 @@ def test_a_take_lands_with_its_sidecar_and_codes(folder: Path) -> None:
 
 def test_notes_land_beside_the_clip_where_codes_are_instruments(folder: Path) -> None:
     take = make_take()
-    take = replace(take, engine=replace(take.engine, instruments=INSTRUMENTS))
+    take = replace(take, engine=replace(take.engine, name="mini", instruments=INSTRUMENTS))
     sink = FolderSink(folder)
     sink.open(take)
     sink.write(noise(take.samples))

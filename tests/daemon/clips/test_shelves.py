@@ -269,7 +269,7 @@ def test_a_move_that_died_is_either_not_begun_or_carried_out(links: bool) -> Non
 JUDGE_FOREVER = """
 import random, sys
 from pathlib import Path
-from mula_bridge.control.messages.deck import Status
+from mula_bridge.control.messages.states import Status
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.shelves import Shelves
 library = Library(Path(sys.argv[1]))

@@ -14,12 +14,12 @@ import pytest
 
 from mula_bridge.errors import MulaError
 from mula_daemon.audition.take_sink import TakeSink
-from mula_daemon.beats.fit import BeatsMode
 from mula_daemon.clips.fitted_sink import FittedSink
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.memory_sink import MemorySink
 from mula_daemon.clips.take import Abandoned, Sink, Take
+from mula_daemon.settings.choices import BeatsMode
 from support.decks import Following, turning
 from support.takes import FINISHED, blocks, make_take, noise
 

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 def mini_take(**changes: object) -> Take:
     take = make_take(**changes)  # type: ignore[arg-type]
-    return replace(take, engine=replace(take.engine, instruments=INSTRUMENTS))
+    return replace(take, engine=replace(take.engine, name="mini", instruments=INSTRUMENTS))
 
 
 def stems_of(take: Take) -> np.ndarray:

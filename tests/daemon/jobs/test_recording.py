@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mula_bridge.errors import Unavailable
+from mula_daemon.audio.samples import Samples
 from mula_daemon.clips.replay import performance
 from mula_daemon.clips.take import Abandoned, Finished, Outcome, Take
 from mula_daemon.engine.seam import (
@@ -15,7 +16,6 @@ from mula_daemon.engine.seam import (
     EngineInfo,
     Frame,
     FrameKnobs,
-    Samples,
     Texts,
 )
 from mula_daemon.jobs.recording import Recording, Timeline, frame_values

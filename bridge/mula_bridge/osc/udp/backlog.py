@@ -9,29 +9,18 @@ it was sent. Everything else is kept as it came, as long as there is room.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
-from mula_bridge.api import addresses
 from mula_bridge.osc.udp.reading import Datagram
-from mula_bridge.osc.values import write_text
 
 MAX_WAITING: Final = 8 << 20
 """Bytes of datagrams that wait; what comes when there are more is dropped."""
 
 _OVERHEAD: Final = 64  # bytes counted on top of each, so that empty ones are bounded too
-_SIZES: Final = {"i": 4, "f": 4, "h": 8, "d": 8}
-
-_SETTERS: Final = {
-    head: len(head) + size
-    for address, row, knob in addresses.concrete()
-    if knob is not None and row.template in ("/mula/knob/NAME", "/mula/norm/NAME")
-    for tag, size in _SIZES.items()
-    for head in (write_text(address) + write_text(f",{tag}"),)
-}
+Heads = Mapping[bytes, int]
 """How datagrams begin that do nothing but set a knob to a number, and how long they are."""
-
-_PING: Final = write_text("/mula/ping")
 
 _Key = tuple[bytes, tuple[str, int], int] | int
 
@@ -39,9 +28,18 @@ _Key = tuple[bytes, tuple[str, int], int] | int
 class Backlog:
     """Takes datagrams in, and gives them out in order."""
 
-    def __init__(self, room: int = MAX_WAITING) -> None:
+    def __init__(
+        self,
+        room: int = MAX_WAITING,
+        *,
+        setters: Heads = MappingProxyType({}),
+        urgent: bytes | None = None,
+    ) -> None:
+        """``urgent`` is how those datagrams begin that wait for nobody."""
         self._waiting: OrderedDict[_Key, Datagram] = OrderedDict()
         self._room = room
+        self._setters = setters
+        self._urgent = urgent
         self._others = 0  # datagrams so far that set no knob
         self.replaced = 0
         """Datagrams whose knob had a newer value before they were handled."""
@@ -52,21 +50,22 @@ class Backlog:
         return len(self._waiting)
 
     def extend(self, datagrams: Iterable[Datagram]) -> list[Datagram]:
-        """Take them in, oldest first. Returns the pings among them: they wait for nobody."""
-        waiting, pings = self._waiting, []
+        """Take them in, oldest first. Returns the urgent ones among them instead."""
+        waiting, setters, urgent = self._waiting, self._setters, self._urgent
+        first = []
         for datagram in datagrams:
             data, sender, _ = datagram
             head = data[: (data.find(b"\0") + 8) & -4]  # the address and one type tag
             key: _Key
-            if _SETTERS.get(head) == len(data):
+            if setters.get(head) == len(data):
                 key = (head, sender, self._others)
                 if key in waiting:
                     waiting[key] = datagram
                     waiting.move_to_end(key)  # it came after what other knobs got
                     self.replaced += 1
                     continue
-            elif data.startswith(_PING):
-                pings.append(datagram)
+            elif urgent is not None and data.startswith(urgent):
+                first.append(datagram)
                 continue
             else:
                 self._others += 1
@@ -76,7 +75,7 @@ class Backlog:
                 continue
             self._room -= len(data) + _OVERHEAD
             waiting[key] = datagram
-        return pings
+        return first
 
     def take(self, most: int) -> list[Datagram]:
         """The ``most`` oldest, or all; they are taken out."""

@@ -14,8 +14,6 @@ from mula_bridge.net.priority import hurry
 from mula_bridge.osc.udp.backlog import Backlog
 from mula_bridge.osc.udp.reading import Datagram, reading
 
-__all__ = ["Datagram", "Receiver", "Take"]
-
 Take = Callable[[list[Datagram]], float | None]
 """Handles a batch on the receiver's thread. Returns the seconds after which it wants to
 be called again, with whatever came, if only nothing; None: when something comes."""
@@ -34,16 +32,16 @@ class Receiver:
 
     The kernel's buffer may be as small as a few hundred datagrams, and reading one
     takes a fraction of handling it. So every turn reads all there is before it handles a
-    few; a burst waits in a Backlog instead of being lost. Pings overtake it. When there is
-    something again within a millisecond it rests for half of one, to find more at once:
-    waking up costs many times what a datagram does.
+    few; a burst waits in ``backlog`` instead of being lost, and what is urgent overtakes it.
+    When there is something again within a millisecond it rests for half of one, to find more
+    at once: waking up costs many times what a datagram does.
     """
 
-    def __init__(self, opened: socket.socket, take: Take) -> None:
+    def __init__(self, opened: socket.socket, take: Take, backlog: Backlog) -> None:
         self._socket = opened
         self._reading = reading(opened)
         self._take = take
-        self.backlog = Backlog()
+        self.backlog = backlog
         """Read its counters from any thread."""
         self._stopping = False
         self._wake, self._woken = socket.socketpair()
@@ -82,9 +80,9 @@ class Receiver:
         """Everything that waits in the socket; not for ever, should more come all the time."""
         until = perf_counter_ns() + _READ_NS
         while datagrams := self._reading.read():
-            pings = self.backlog.extend(datagrams)
-            if pings:
-                self._hand_over(pings)
+            urgent = self.backlog.extend(datagrams)
+            if urgent:
+                self._hand_over(urgent)
             if perf_counter_ns() > until:
                 return
 

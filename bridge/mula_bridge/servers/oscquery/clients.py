@@ -12,11 +12,11 @@ from mula_bridge.api import addresses
 from mula_bridge.api.dispatch import ERRORS_PER_SECOND, Dispatch
 from mula_bridge.api.echo import EchoHold
 from mula_bridge.api.readers import Ping, QueryVersion, Request
-from mula_bridge.api.subscriptions import Peer
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, PresetsChanged, Report
 from mula_bridge.control.seams import Emit
 from mula_bridge.errors import BadInput, MulaError
+from mula_bridge.net.guests import Peer
 from mula_bridge.net.loop_timer import LoopTimer
 from mula_bridge.net.rate_limit import RateLimit
 from mula_bridge.osc import wire

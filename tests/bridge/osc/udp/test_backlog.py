@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mula_bridge.api.urgency import PING, SETTERS
 from mula_bridge.osc.udp.backlog import Backlog
 from mula_bridge.osc.udp.reading import Datagram
 from mula_bridge.osc.wire import encode
@@ -17,7 +18,7 @@ def said(address: str, *args: float | str, by: tuple[str, int] = ALICE) -> Datag
 
 
 def fed(*datagrams: Datagram) -> Backlog:
-    backlog = Backlog()
+    backlog = Backlog(setters=SETTERS, urgent=PING)
     assert backlog.extend(datagrams) == []
     return backlog
 
@@ -75,14 +76,14 @@ def test_what_only_looks_like_a_knob_is_kept() -> None:
 
 
 def test_pings_wait_for_nobody() -> None:
-    backlog = Backlog()
+    backlog = Backlog(setters=SETTERS, urgent=PING)
     ping = said("/mula/ping", 7)
     assert backlog.extend([said("/mula/stop"), ping, said("/mula/stop")]) == [ping]
     assert len(backlog) == 2
 
 
 def test_what_waits_is_bounded_and_room_comes_back() -> None:
-    backlog = Backlog(room=1000)
+    backlog = Backlog(1000, setters=SETTERS, urgent=PING)
     for _ in range(3):
         backlog.extend(said("/mula/stop") for _ in range(100))
         assert len(backlog.take(100)) == 12

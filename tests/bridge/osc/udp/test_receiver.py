@@ -11,6 +11,7 @@ from time import monotonic
 import pytest
 
 from mula_bridge.net.udp import open_udp
+from mula_bridge.osc.udp.backlog import Backlog
 from mula_bridge.osc.udp.receiver import Datagram, Receiver
 from mula_bridge.osc.wire import encode
 
@@ -37,7 +38,7 @@ def test_everything_comes_in_order(opened: socket.socket, sender: socket.socket)
         if len(got) == 200:
             done.set()
 
-    receiver = Receiver(opened, take)
+    receiver = Receiver(opened, take, Backlog())
     for index in range(200):
         sender.send(b"%d" % index)
     receiver.start()
@@ -57,7 +58,7 @@ def test_pings_overtake_what_waits(opened: socket.socket, sender: socket.socket)
         if len(got) == 500:
             done.set()
 
-    receiver = Receiver(opened, take)
+    receiver = Receiver(opened, take, Backlog(urgent=ping))
     for _ in range(499):
         sender.send(b"x")
     sender.send(ping)
@@ -78,7 +79,7 @@ def test_a_bug_in_the_callee_is_logged_and_survived(
         done.set()
 
     with caplog.at_level(logging.ERROR):
-        receiver = Receiver(opened, take)
+        receiver = Receiver(opened, take, Backlog())
         receiver.start()
         sender.send(b"bad")
         while not caplog.records:
@@ -100,7 +101,7 @@ def test_it_calls_again_after_the_pause_that_was_asked_for(opened: socket.socket
         return 0.05 if len(calls) < 3 else None
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        receiver = Receiver(opened, take)
+        receiver = Receiver(opened, take, Backlog())
         receiver.start()
         sender.sendto(b"x", opened.getsockname())
         assert done.wait(5)
@@ -110,7 +111,7 @@ def test_it_calls_again_after_the_pause_that_was_asked_for(opened: socket.socket
 
 
 def test_stopping_from_its_own_thread(opened: socket.socket, sender: socket.socket) -> None:
-    receiver = Receiver(opened, lambda batch: receiver.stop())
+    receiver = Receiver(opened, lambda batch: receiver.stop(), Backlog())
     receiver.start()
     sender.send(b"x")
     receiver._thread.join(5)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mula_bridge.errors import BadInput
+from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.codec.config import (
     LATENTS_PER_FRAME,
     CodecConfig,
@@ -24,7 +25,6 @@ from mula_daemon.engine.heartmula.codec.config import (
 from mula_daemon.engine.heartmula.codec.flow import Flow
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 from mula_daemon.engine.heartmula.codec.weights import load_codec_weights
-from mula_daemon.engine.seam import Samples
 
 WINDOW = 372  # frames
 HOP = 320  # frames

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.codec.config import CHANNELS
 from mula_daemon.engine.heartmula.model.codec_lane import Arrivals, CodecLane
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder
-from mula_daemon.engine.seam import Samples
 
 Codes = np.ndarray
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from mula_daemon.engine.lm.language_model import Flavour, LanguageModel, LMConfig
-from mula_daemon.engine.mini.model.tokenizer import FILE as TOKENIZER_FILE
-from mula_daemon.engine.mini.train.bias import BIAS
-
-if TYPE_CHECKING:
-    from mula_daemon.engine.mini.train.recipe import Recipe
-    from mula_daemon.engine.mini.train.training import Progress
 
 NAME: Final = "mini.safetensors"
 
@@ -38,7 +30,7 @@ def load_mini(path: Path | None = None) -> tuple[LanguageModel, dict[str, Any]]:
 
 def _load(path: Path, facts_path: Path) -> tuple[LanguageModel, dict[str, Any]]:
     facts: dict[str, Any] = json.loads(facts_path.read_text(encoding="utf-8"))
-    if (found := _sha256(path)) != facts["sha256"]:
+    if (found := sha256_of(path)) != facts["sha256"]:
         raise ValueError(f"{path.name} is not what {facts_path.name} describes: sha256 {found}")
     sizes = dict(facts["config"])
     backbone, decoder = (Flavour(**sizes.pop(name)) for name in ("backbone", "decoder"))
@@ -49,25 +41,6 @@ def _load(path: Path, facts_path: Path) -> tuple[LanguageModel, dict[str, Any]]:
     return model.eval().requires_grad_(False), facts
 
 
-def save(model: LanguageModel, path: Path, recipe: Recipe, curve: Sequence[Progress] = ()) -> None:
-    """Writes ``path`` in half precision and its JSON beside it."""
-    weights = {
-        name: value.detach().half().contiguous() for name, value in model.state_dict().items()
-    }
-    save_file(weights, path, metadata={"format": "pt"})
-    path.chmod(0o644)  # the writer leaves it to its owner alone, and a package is for everyone
-    facts = {
-        "name": "mini",
-        "config": dataclasses.asdict(model.config),
-        "parameters": sum(value.numel() for value in weights.values()),
-        "sha256": _sha256(path),
-        "tokenizer": TOKENIZER_FILE,
-        "recipe": dataclasses.asdict(recipe),
-        "bias": dataclasses.asdict(BIAS),
-        "curve": [dataclasses.asdict(line) for line in curve],
-    }
-    path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-
-
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

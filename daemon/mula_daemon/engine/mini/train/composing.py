@@ -10,7 +10,9 @@ import random
 import sys
 from pathlib import Path
 
-from mula_daemon.clips.wav import WavWriter
+import numpy as np
+import soundfile
+
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
 from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer
@@ -38,13 +40,11 @@ def main(argv: list[str] | None = None) -> int:
         options.key or ("C" if grammar.scale == "major" else "Cmin"),
         options.seed,
     )
-    writer = WavWriter(options.out, SAMPLE_RATE, 2)
     renderer = ClipRenderer(synthesiser, len(piece.codes))
-    for codes in piece.codes:
-        writer.write(renderer.render(codes).mix)
+    clip = np.concatenate([renderer.render(codes).mix for codes in piece.codes])
     for sound in renderer.seam():
-        writer.overwrite(sound.at, sound.mix)
-    writer.close()
+        clip[sound.at : sound.at + len(sound.mix)] = sound.mix
+    soundfile.write(options.out, clip, SAMPLE_RATE, subtype="PCM_24")
     sys.stdout.write(f"{options.out}: {', '.join(piece.tags)}\n")
     return 0
 

@@ -12,7 +12,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,9 @@ from mula_daemon.engine.mini.train.examples import STEPS, Batch, Examples, Libra
 from mula_daemon.engine.mini.train.first_weights import lay_time
 from mula_daemon.engine.mini.train.muon import Muon
 from mula_daemon.engine.mini.train.recipe import Recipe, config
+from mula_daemon.engine.mini.train.saving import Progress, save
 
 BAR_LINE = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One line of the log; losses in nats per code."""
-
-    step: int
-    minutes: float
-    loss: float
-    held_out: float
 
 
 def losses(
@@ -179,8 +170,6 @@ def train(recipe: Recipe, report: Callable[[Progress, LanguageModel], None]) -> 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    from mula_daemon.engine.mini.model.weights import save
-
     parser = argparse.ArgumentParser(
         prog="mula_daemon.engine.mini.train.training", description=__doc__
     )

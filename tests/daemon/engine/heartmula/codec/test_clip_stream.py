@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.codec.codec import GeneratorNoise, HeartCodec
 from mula_daemon.engine.heartmula.model.clip_stream import ClipStream
 from mula_daemon.engine.heartmula.model.codec_lane import CodecLane
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
-from mula_daemon.engine.seam import Samples
 
 RATE = 24  # samples per frame
 CODES = torch.randint(0, 11, (20, 3), generator=torch.Generator().manual_seed(0)).numpy()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mula_bridge.errors import BadInput
+from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.codec.codec import (
     HOP,
     OVERLAP,
@@ -20,7 +21,6 @@ from mula_daemon.engine.heartmula.codec.codec import (
     HeartCodec,
     cross_fade,
 )
-from mula_daemon.engine.seam import Samples
 
 QUICK: Any = {"steps": 2, "guidance": 1.5}
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mula_bridge.errors import BadInput
+from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.codec.codec import HOP, OVERLAP, WINDOW, GeneratorNoise
 from mula_daemon.engine.heartmula.codec.codec import HeartCodec as Codec
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
-from mula_daemon.engine.seam import Samples
 
 RATE = 24  # samples per frame
 QUICK: Any = {"steps": 2, "guidance": 1.5}

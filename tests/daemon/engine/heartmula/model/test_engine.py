@@ -11,12 +11,13 @@ import torch
 
 from mula_bridge.control.messages.reports import Notice
 from mula_bridge.errors import Unavailable
+from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.model.device import pick_device
 from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine, Item
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.language_model import Flavour
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Samples, Texts
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Texts
 
 REFERENCE = Path(__file__).parents[4] / "data" / "heartmula_reference"
 TOY = {

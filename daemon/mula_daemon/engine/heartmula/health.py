@@ -1,0 +1,56 @@
+"""What ``mula doctor`` says of HeartMuLa: what fits on which card, and the checkpoint named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mula_bridge.errors import MulaError
+from mula_daemon.engine.findings import Finding, Grade
+from mula_daemon.engine.heartmula.layout import find_layout
+from mula_daemon.engine.heartmula.memory_plan import (
+    CARDS_GB,
+    DESKTOP,
+    GB,
+    Placement,
+    make_plan,
+    report,
+)
+from mula_daemon.engine.messages import EngineSpec
+
+
+def memory(spec: EngineSpec) -> Iterator[Finding]:
+    """What of it fits on the card that is there, and on others."""
+    import torch
+
+    if torch.cuda.is_available():
+        free, _ = torch.cuda.mem_get_info()
+        named = "" if spec.precision in ("", "auto") else spec.precision
+        where = None if spec.codec in ("", "auto") else Placement(spec.codec)
+        plan = make_plan(free, precision=named, placement=where)
+        grade = Grade.OK if plan.fits else Grade.WARN
+        remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
+        yield Finding("this card", grade, report(free, plan), remedy)
+    for size in CARDS_GB:
+        plan = make_plan(size * GB - DESKTOP)
+        yield Finding(f"{size} GB card", Grade.OK, report(size * GB, plan))
+
+
+def checkpoint(spec: EngineSpec) -> Iterator[Finding]:
+    """The checkpoint folder, if one is named."""
+    if not spec.checkpoint:
+        return
+    try:
+        find_layout(Path(spec.checkpoint))
+    except MulaError as error:
+        yield Finding(
+            "checkpoint", Grade.FAIL, str(error), "name a whole release with --checkpoint, or none"
+        )
+    else:
+        yield Finding("checkpoint", Grade.OK, spec.checkpoint)
+
+
+def findings(spec: EngineSpec) -> Iterator[Finding]:
+    """Everything; imports torch."""
+    yield from memory(spec)
+    yield from checkpoint(spec)
