@@ -13,11 +13,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from mula_bridge.control.messages.states import Clock
+from mula_bridge.control.messages import Clock
 from mula_bridge.errors import MulaError
-from mula_daemon.engine.engines import findings
-from mula_daemon.engine.findings import Finding, Grade
-from mula_daemon.settings.config import OFF, Config
+from mula_daemon.engine import Finding, Grade, findings
+from mula_daemon.settings import OFF, Config
 
 GIB: Final = 2**30
 LOW_DISK_GIB: Final = 1.0
@@ -37,7 +36,7 @@ def python(_config: Config) -> Iterator[Finding]:
 
 def folder(config: Config) -> Iterator[Finding]:
     """Whether clips can land, and how much room is left."""
-    from mula_daemon.clips.library import Library
+    from mula_daemon.clips import Library
 
     chosen = config.clip_folder
     path = chosen.folder
@@ -58,7 +57,7 @@ def folder(config: Config) -> Iterator[Finding]:
 
 def osc(config: Config) -> Iterator[Finding]:
     """Whether the OSC port is free, and a burst finds room."""
-    from mula_bridge.net.udp import RECEIVE_BUFFER, open_udp, receive_buffer
+    from mula_bridge.net import RECEIVE_BUFFER, open_udp, receive_buffer
 
     host, port = config.osc_address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -90,8 +89,8 @@ def osc(config: Config) -> Iterator[Finding]:
 
 def midi(config: Config) -> Iterator[Finding]:
     """The MIDI inputs, and which of them the pattern takes."""
-    from mula_bridge.midi.port_names import port_matches
-    from mula_bridge.servers.midi import list_ports
+    from mula_bridge.midi import port_matches
+    from mula_bridge.servers import list_ports
 
     if config.midi == OFF:
         yield Finding("midi", Grade.OK, "off, as asked")
@@ -135,7 +134,7 @@ def clock(config: Config) -> Iterator[Finding]:
 
 def mapping(config: Config) -> Iterator[Finding]:
     """Whether the controller map can be read."""
-    from mula_daemon.app.running import read_mapping
+    from mula_daemon.app import read_mapping
 
     try:
         found = read_mapping(config)
@@ -151,7 +150,7 @@ def mapping(config: Config) -> Iterator[Finding]:
 
 def audio(config: Config) -> Iterator[Finding]:
     """The audio outputs, and whether the one asked for is among them."""
-    from mula_daemon.audio.devices import choose, list_outputs
+    from mula_daemon.audio import choose, list_outputs
 
     if config.audio == OFF:
         yield Finding("audio", Grade.OK, "off, as asked")
@@ -199,7 +198,7 @@ def graphics(_config: Config) -> Iterator[Finding]:
 
 def models(config: Config) -> Iterator[Finding]:
     """What each model says: its weights, its memory, what else it was given."""
-    from mula_daemon.app.running import engine_spec
+    from mula_daemon.app import engine_spec
 
     return findings(engine_spec(config))
 

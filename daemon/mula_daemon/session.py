@@ -16,53 +16,58 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.commands import (
-    Cancel,
-    Command,
-    Generate,
-    LearnKnob,
-    Panic,
-    QueryDump,
-    QueryStatus,
-    Render,
-    SetKnob,
-    Stop,
-    StopLearning,
-)
-from mula_bridge.control.messages.origin import DAEMON, Origin
-from mula_bridge.control.messages.reports import (
+from mula_bridge.control import Handler, Listener
+from mula_bridge.control.messages import (
+    DAEMON,
     AudioDevice,
     AudioReport,
     Beat,
+    Cancel,
     ClipReady,
     ClockChanged,
+    Command,
     EngineChanged,
+    EngineState,
     Failed,
     FrameReport,
+    Generate,
     Heard,
     KnobLearnt,
+    LearnKnob,
     Notice,
+    Origin,
+    Panic,
     Progress,
+    Prompt,
+    QueryDump,
+    QueryStatus,
+    Render,
     Report,
+    SetKnob,
     StatusReport,
+    Stop,
+    StopLearning,
 )
-from mula_bridge.control.messages.states import EngineState, Prompt
-from mula_bridge.control.seams import Handler, Listener
 from mula_bridge.errors import BadInput, MulaError, Unavailable
-from mula_daemon.engine.messages import Ended
-from mula_daemon.engine.process import EngineHost
-from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame
-from mula_daemon.jobs.events import Act, EngineNews, Event, Remapped, Shutdown
-from mula_daemon.jobs.guards import Reroll
-from mula_daemon.jobs.inbox import Inbox
-from mula_daemon.jobs.queue import MAX_SEED, Job, JobQueue
-from mula_daemon.jobs.recorder import Recorder
-from mula_daemon.jobs.recording import frame_values
-from mula_daemon.jobs.scheduler import Scheduler, StartRecording
-from mula_daemon.steering.controls import Controls, checked_lyrics
-from mula_daemon.steering.handler import Desk
-from mula_daemon.steering.preset_store import PresetStore
-from mula_daemon.tempo.conductor import CLOCK, Conductor
+from mula_daemon.engine import ClipRequest, Ended, EngineHost, EngineInfo, Frame
+from mula_daemon.jobs import (
+    MAX_SEED,
+    Act,
+    EngineNews,
+    Event,
+    Inbox,
+    Job,
+    JobQueue,
+    Recorder,
+    Remapped,
+    Reroll,
+    Scheduler,
+    Shutdown,
+    StartRecording,
+    frame_values,
+)
+from mula_daemon.steering import Controls, Desk, PresetStore, checked_lyrics
+from mula_daemon.tempo import CLOCK, Conductor
 
 log = logging.getLogger(__name__)
 

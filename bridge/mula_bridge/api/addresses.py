@@ -14,8 +14,10 @@ from typing import Final
 from mula_bridge.api import readers as readers
 from mula_bridge.api import writers as writers
 from mula_bridge.api.readers import QueryVersion, Reader, Request
-from mula_bridge.control.knobs import KNOBS, Knob
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control import KNOBS, Knob, parse_quantum, quantum_text
+from mula_bridge.control.messages import (
+    AudioDevice,
+    AudioReport,
     AuditionAdvance,
     AuditionCompare,
     AuditionFollow,
@@ -23,21 +25,43 @@ from mula_bridge.control.messages.commands import (
     AuditionLoop,
     AuditionPlay,
     AuditionQuantise,
+    AuditionSettings,
+    AuditionState,
     AuditionStep,
     AuditionStop,
+    Beat,
     Cancel,
+    ClipJudged,
+    ClipReady,
+    ClockChanged,
     Command,
+    DeckChanged,
+    EngineChanged,
+    Failed,
     Favourite,
+    FrameReport,
     Generate,
+    Heard,
+    JobChanged,
     Judge,
+    KnobChanged,
+    KnobLearnt,
+    LiveChanged,
     LoadPreset,
+    LyricsChanged,
     MakeMore,
+    Notice,
     NudgeKnob,
     Panic,
+    PresetSaved,
+    PresetsChanged,
+    Progress,
+    Prompt,
     Quantised,
     QueryDump,
     QueryStatus,
     Render,
+    Report,
     Reroll,
     ResetKnob,
     SavePreset,
@@ -45,44 +69,17 @@ from mula_bridge.control.messages.commands import (
     SetLyrics,
     SetTags,
     StartTransport,
+    Status,
+    StatusReport,
     Stop,
     StopLearning,
     StopTransport,
+    TagsChanged,
     ToggleTag,
     UndoJudgement,
 )
-from mula_bridge.control.messages.reports import (
-    AudioDevice,
-    AudioReport,
-    AuditionSettings,
-    AuditionState,
-    Beat,
-    ClipJudged,
-    ClipReady,
-    ClockChanged,
-    DeckChanged,
-    EngineChanged,
-    Failed,
-    FrameReport,
-    Heard,
-    JobChanged,
-    KnobChanged,
-    KnobLearnt,
-    LiveChanged,
-    LyricsChanged,
-    Notice,
-    PresetSaved,
-    PresetsChanged,
-    Progress,
-    Report,
-    StatusReport,
-    TagsChanged,
-)
-from mula_bridge.control.messages.states import Prompt, Status
-from mula_bridge.control.quantum import parse_quantum, quantum_text
 from mula_bridge.errors import BadInput, nearest
-from mula_bridge.osc.arguments import Args, Argument, Kind, Mismatch
-from mula_bridge.osc.pattern import MAX_LENGTH, Pattern
+from mula_bridge.osc import MAX_LENGTH, Args, Argument, Kind, Mismatch, Pattern
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7770

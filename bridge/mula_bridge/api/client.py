@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT
 from mula_bridge.errors import Unavailable
-from mula_bridge.net.udp import resolve
+from mula_bridge.net import resolve
 from mula_bridge.osc import wire
 
 

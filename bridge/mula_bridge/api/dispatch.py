@@ -9,14 +9,12 @@ from typing import Final, Protocol
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import UnknownAddress
 from mula_bridge.api.readers import REQUESTS, Request
-from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.seams import Emit
+from mula_bridge.bindings import OscBindings
+from mula_bridge.control import Emit
+from mula_bridge.control.messages import Origin
 from mula_bridge.errors import MulaError
-from mula_bridge.net.guests import Peer
-from mula_bridge.osc import wire
-from mula_bridge.osc.arguments import Args
-from mula_bridge.osc.pattern import is_pattern
+from mula_bridge.net import Peer
+from mula_bridge.osc import Args, is_pattern, wire
 
 ERRORS_PER_SECOND: Final = 10
 """What is said to one sender at most of what it did wrong."""

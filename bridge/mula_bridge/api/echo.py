@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Final
 
-from mula_bridge.net.guests import Peer
-from mula_bridge.osc.arguments import Args
-from mula_bridge.osc.values import Value
+from mula_bridge.net import Peer
+from mula_bridge.osc import Args, Value
 
 HOLD_S: Final = 0.25
 _MAX_MOVES: Final = 1024

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control import BEATS_PER_BAR, KNOBS, MAX_BARS, parse_quantum
+from mula_bridge.control.messages import (
     AuditionGain,
     AuditionQuantise,
     AuditionStep,
@@ -26,6 +26,7 @@ from mula_bridge.control.messages.commands import (
     MakeMore,
     MorphPresets,
     NudgeKnob,
+    Prompt,
     QueryKnob,
     Render,
     Reroll,
@@ -33,13 +34,14 @@ from mula_bridge.control.messages.commands import (
     SetKnob,
     SetLyrics,
     SetTags,
+    Status,
     ToggleTag,
 )
-from mula_bridge.control.messages.states import Prompt, Status
-from mula_bridge.control.quantum import BEATS_PER_BAR, MAX_BARS, parse_quantum
-from mula_bridge.osc.arguments import (
+from mula_bridge.osc import (
     Args,
     Mismatch,
+    Pattern,
+    Value,
     fires,
     is_question,
     number,
@@ -47,8 +49,6 @@ from mula_bridge.osc.arguments import (
     text,
     whole,
 )
-from mula_bridge.osc.pattern import Pattern
-from mula_bridge.osc.values import Value
 
 MAX_PATTERNS: Final = 8
 """Patterns in one subscription."""

@@ -16,10 +16,8 @@ from mula_bridge.api.dispatch import ERRORS_PER_SECOND
 from mula_bridge.api.echo import HOLD_S
 from mula_bridge.api.readers import MAX_PATTERNS
 from mula_bridge.api.subscriptions import LEASE_S, MAX_SUBSCRIBERS
-from mula_bridge.control.knobs import KNOBS, Effect, Knob
-from mula_bridge.osc.arguments import Argument
-from mula_bridge.osc.pattern import MAX_LENGTH
-from mula_bridge.osc.wire import MAX_DEPTH
+from mula_bridge.control import KNOBS, Effect, Knob
+from mula_bridge.osc import MAX_DEPTH, MAX_LENGTH, Argument
 
 _EFFECTS = {
     Effect.FRAME: "next frame of the running clip",

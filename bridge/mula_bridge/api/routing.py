@@ -16,10 +16,9 @@ from typing import cast
 from mula_bridge.api.addresses import ERROR, OPT_IN, SUBSCRIBE
 from mula_bridge.api.echo import EchoHold
 from mula_bridge.api.subscriptions import Subscriber, Subscriptions
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.net.guests import Peer
-from mula_bridge.osc.arguments import Args
-from mula_bridge.osc.pattern import Pattern
+from mula_bridge.control.messages import Origin
+from mula_bridge.net import Peer
+from mula_bridge.osc import Args, Pattern
 
 Delivery = tuple[Peer, str, Args]
 """Destination, address, arguments."""

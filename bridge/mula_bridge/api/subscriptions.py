@@ -13,8 +13,8 @@ from typing import Final
 
 from mula_bridge.api.addresses import OPT_IN
 from mula_bridge.errors import Busy
-from mula_bridge.net.guests import Peer
-from mula_bridge.osc.pattern import Pattern
+from mula_bridge.net import Peer
+from mula_bridge.osc import Pattern
 
 LEASE_S: Final = 60.0
 MAX_SUBSCRIBERS: Final = 32

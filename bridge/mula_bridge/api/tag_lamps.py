@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from mula_bridge.api import addresses
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Report, TagsChanged
-from mula_bridge.control.messages.states import Prompt
-from mula_bridge.osc.arguments import Args
+from mula_bridge.control.messages import Origin, Prompt, Report, TagsChanged
+from mula_bridge.osc import Args
 
 
 class TagLamps:

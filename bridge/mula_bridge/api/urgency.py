@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mula_bridge.api import addresses
-from mula_bridge.osc.values import write_text
+from mula_bridge.osc import write_text
 
 _SIZES: Final = {"i": 4, "f": 4, "h": 8, "d": 8}
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from mula_bridge.control.knobs import FRAME_KNOBS, KNOBS
-from mula_bridge.control.messages.reports import (
+from mula_bridge.control import FRAME_KNOBS, KNOBS, quantum_text
+from mula_bridge.control.messages import (
     AudioDevice,
     AudioReport,
     AuditionSettings,
@@ -33,13 +33,11 @@ from mula_bridge.control.messages.reports import (
     PresetSaved,
     PresetsChanged,
     Progress,
+    Prompt,
     StatusReport,
     TagsChanged,
 )
-from mula_bridge.control.messages.states import Prompt
-from mula_bridge.control.quantum import quantum_text
-from mula_bridge.osc.arguments import Args
-from mula_bridge.osc.pattern import MAX_LENGTH, is_pattern
+from mula_bridge.osc import MAX_LENGTH, Args, is_pattern
 
 Messages = Iterable[tuple[str, Args]]
 Writer = Callable[[Any], Messages]

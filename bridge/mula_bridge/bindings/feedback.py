@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mula_bridge.mapping.model import Control, Light
-from mula_bridge.midi.decoding import Kind
+from mula_bridge.mapping import Control, Light
+from mula_bridge.midi import Kind
 
 
 def show(control: Control, raw: int, channel: int) -> list[bytes]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mula_bridge.control.encoders import Acceleration, Encoding, ticks
-from mula_bridge.control.takeover import Takeover, takeover
-from mula_bridge.mapping.model import Binding, KnobTarget
-from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.control import Acceleration, Encoding, Takeover, takeover, ticks
+from mula_bridge.mapping import Binding, KnobTarget
+from mula_bridge.midi import Event, Kind
 
 PRESSED = 64
 """The lowest value of a button's control change that counts as pressed."""

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from mula_bridge.control.encoders import Encoding
-from mula_bridge.control.knobs import knob
+from mula_bridge.control import Encoding, knob
 from mula_bridge.errors import BadInput
-from mula_bridge.midi.decoder import Decoder
-from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.midi import Decoder, Event, Kind
 
 ENOUGH: Final = 6
 """How many messages of one control make a guess."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from mula_bridge.bindings.learn import Learnt
 from mula_bridge.errors import BadInput
-from mula_bridge.mapping.file import parse_mapping
+from mula_bridge.mapping import parse_mapping
 
 _HEAD: Final = """\
 # Controls learnt by touching them. Written by mulabridge, one line each; delete any line,

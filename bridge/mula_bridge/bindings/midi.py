@@ -7,17 +7,10 @@ from dataclasses import dataclass, field
 
 from mula_bridge.bindings.feedback import show, show_light
 from mula_bridge.bindings.hand import Hand, raw_value
-from mula_bridge.control.actions import Action
-from mula_bridge.control.knobs import Knobs, KnobValue
-from mula_bridge.control.lamps import Lamps
-from mula_bridge.control.messages.commands import Command, SetKnob, quantised
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import KnobChanged, Report
-from mula_bridge.control.travel import Travel
-from mula_bridge.mapping.model import Binding, KnobTarget, Mapping
-from mula_bridge.midi.decoder import Decoder
-from mula_bridge.midi.decoding import Event, Kind
-from mula_bridge.midi.port_names import port_matches
+from mula_bridge.control import Action, Knobs, KnobValue, Lamps, Travel
+from mula_bridge.control.messages import Command, KnobChanged, Origin, Report, SetKnob, quantised
+from mula_bridge.mapping import Binding, KnobTarget, Mapping
+from mula_bridge.midi import Decoder, Event, Kind, port_matches
 
 HOLD_NS = 250_000_000
 """For so long after a control was moved its light is left alone, so as not to fight the hand."""

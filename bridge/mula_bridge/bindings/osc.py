@@ -10,15 +10,11 @@ from collections import abc
 from dataclasses import dataclass
 from threading import Lock
 
-from mula_bridge.control.actions import Action
-from mula_bridge.control.knobs import Knobs, KnobValue
-from mula_bridge.control.lamps import Lamps
-from mula_bridge.control.messages.commands import Command, QueryKnob, SetKnob, quantised
-from mula_bridge.control.messages.reports import KnobChanged, Report
-from mula_bridge.control.takeover import Takeover, takeover
+from mula_bridge.control import Action, Knobs, KnobValue, Lamps, Takeover, takeover
+from mula_bridge.control.messages import Command, KnobChanged, QueryKnob, Report, SetKnob, quantised
 from mula_bridge.errors import BadInput
-from mula_bridge.mapping.model import KnobTarget, Mapping, OscBinding
-from mula_bridge.osc.arguments import Args, Mismatch, fires, is_question, number, single
+from mula_bridge.mapping import KnobTarget, Mapping, OscBinding
+from mula_bridge.osc import Args, Mismatch, fires, is_question, number, single
 
 
 @dataclass(slots=True)

@@ -1,1 +1,61 @@
 """The vocabulary: knobs, commands, reports, and the seams between who sends and who hears. Pure."""
+
+from mula_bridge.control.actions import ACTIONS, Action, ActionRow, Needs, Press, parse_action
+from mula_bridge.control.curve import Curve, Point, check_point
+from mula_bridge.control.encoders import Acceleration, Encoding, ticks
+from mula_bridge.control.knobs import FRAME_KNOBS, KEYS, KNOBS, Effect, Knob, Knobs, KnobValue, knob
+from mula_bridge.control.lamps import Lamps
+from mula_bridge.control.presets import Preset, find_preset, morph, preset_name
+from mula_bridge.control.quantum import (
+    BEATS_PER_BAR,
+    MAX_BARS,
+    OFF,
+    QUANTUM,
+    parse_quantum,
+    quantum_text,
+)
+from mula_bridge.control.seams import Emit, Handler, Listener, Publish
+from mula_bridge.control.takeover import Mode, Takeover, takeover
+from mula_bridge.control.travel import Travel
+
+__all__ = [
+    "ACTIONS",
+    "BEATS_PER_BAR",
+    "FRAME_KNOBS",
+    "KEYS",
+    "KNOBS",
+    "MAX_BARS",
+    "OFF",
+    "QUANTUM",
+    "Acceleration",
+    "Action",
+    "ActionRow",
+    "Curve",
+    "Effect",
+    "Emit",
+    "Encoding",
+    "Handler",
+    "Knob",
+    "KnobValue",
+    "Knobs",
+    "Lamps",
+    "Listener",
+    "Mode",
+    "Needs",
+    "Point",
+    "Preset",
+    "Press",
+    "Publish",
+    "Takeover",
+    "Travel",
+    "check_point",
+    "find_preset",
+    "knob",
+    "morph",
+    "parse_action",
+    "parse_quantum",
+    "preset_name",
+    "quantum_text",
+    "takeover",
+    "ticks",
+]

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mula_bridge.control.knobs import knob
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control.messages import (
     AuditionCompare,
     AuditionFollow,
     AuditionLoop,
@@ -29,11 +29,11 @@ from mula_bridge.control.messages.commands import (
     Panic,
     Reroll,
     ResetKnob,
+    Status,
     Stop,
     ToggleTag,
     UndoJudgement,
 )
-from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput, UnknownName
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from mula_bridge.control.actions import Action, Press, fold_tag
-from mula_bridge.control.messages.commands import Command
-from mula_bridge.control.messages.reports import (
+from mula_bridge.control.messages import (
     AuditionSettings,
     AuditionState,
+    Command,
     DeckChanged,
     JobChanged,
+    JobState,
     LiveChanged,
+    Playing,
+    Prompt,
     Report,
     TagsChanged,
 )
-from mula_bridge.control.messages.states import JobState, Playing, Prompt
 
 
 class Lamps:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from mula_bridge.control.messages.commands import Command
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Report
+from mula_bridge.control.messages import Command, Origin, Report
 
 Emit = Callable[[Command, Origin], None]
 """Hands a command to the session. Callable from any thread; never blocks on the model."""

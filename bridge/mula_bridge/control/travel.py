@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mula_bridge.control.knobs import Knob, KnobValue
-from mula_bridge.control.messages.commands import SetKnob
+from mula_bridge.control.messages import SetKnob
 from mula_bridge.control.tapers import Linear, Log, Piecewise, Taper
 from mula_bridge.errors import BadInput
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mula_bridge.control.encoders import Encoding
+from mula_bridge.control import Encoding
 from mula_bridge.mapping.model import Control, Light
 from mula_bridge.mapping.yaml_tree import Part
-from mula_bridge.midi.decoding import Kind
-from mula_bridge.midi.pairs import Order
+from mula_bridge.midi import Kind, Order
 
 SOURCES: Final = {
     "cc": 127,

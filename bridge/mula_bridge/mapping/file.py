@@ -9,14 +9,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from mula_bridge.control.actions import Action, parse_action
-from mula_bridge.control.curve import Curve, Point, check_point
-from mula_bridge.control.encoders import Encoding
-from mula_bridge.control.knobs import KnobValue, knob
-from mula_bridge.control.presets import preset_name
-from mula_bridge.control.quantum import OFF, parse_quantum
-from mula_bridge.control.takeover import Mode
-from mula_bridge.control.travel import Travel
+from mula_bridge.control import (
+    OFF,
+    Action,
+    Curve,
+    Encoding,
+    KnobValue,
+    Mode,
+    Point,
+    Travel,
+    check_point,
+    knob,
+    parse_action,
+    parse_quantum,
+    preset_name,
+)
 from mula_bridge.errors import UnknownName
 from mula_bridge.mapping.controls import addresses, read_control
 from mula_bridge.mapping.model import (
@@ -32,7 +39,7 @@ from mula_bridge.mapping.model import (
 )
 from mula_bridge.mapping.osc_controls import read_osc_control
 from mula_bridge.mapping.yaml_tree import Part, parse_yaml
-from mula_bridge.midi.decoding import Kind
+from mula_bridge.midi import Kind
 
 _TOP = ("version", "controllers", "bindings", "presets", "genre_strength")
 _BINDING = ("from", "to", "do", "range", "takeover", "feedback", "quantize")

@@ -10,17 +10,9 @@ from collections import abc
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mula_bridge.control.actions import Action
-from mula_bridge.control.curve import Curve
-from mula_bridge.control.encoders import Encoding
-from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.presets import preset_name
-from mula_bridge.control.quantum import OFF
-from mula_bridge.control.takeover import Mode
-from mula_bridge.control.travel import Travel
+from mula_bridge.control import OFF, Action, Curve, Encoding, KnobValue, Mode, Travel, preset_name
 from mula_bridge.errors import BadInput
-from mula_bridge.midi.decoding import Kind
-from mula_bridge.midi.pairs import Order
+from mula_bridge.midi import Kind, Order
 
 Preset = abc.Mapping[str, KnobValue]
 

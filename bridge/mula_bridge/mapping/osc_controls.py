@@ -6,7 +6,7 @@ from typing import Final
 
 from mula_bridge.mapping.model import OscControl
 from mula_bridge.mapping.yaml_tree import Part
-from mula_bridge.osc.pattern import MAX_LENGTH
+from mula_bridge.osc import MAX_LENGTH
 
 OSC_FIELDS: Final = ("osc", "range", "kind")
 OWN: Final = "/mula"

@@ -14,14 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mula_bridge.control.actions import ACTIONS, ActionRow, Needs
-from mula_bridge.control.encoders import Encoding
-from mula_bridge.control.knobs import KNOBS, Knob
-from mula_bridge.control.quantum import QUANTUM
-from mula_bridge.control.takeover import Mode
+from mula_bridge.control import ACTIONS, KNOBS, QUANTUM, ActionRow, Encoding, Knob, Mode, Needs
 from mula_bridge.mapping.controls import SOURCES
 from mula_bridge.mapping.osc_controls import ADDRESS
-from mula_bridge.midi.pairs import Order
+from mula_bridge.midi import Order
 
 Schema = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 
-from mula_bridge.control.messages.reports import Failed
+from mula_bridge.control.messages import Failed
 from mula_bridge.mapping.file import load_mapping
 from mula_bridge.mapping.model import Mapping, MappingError
 

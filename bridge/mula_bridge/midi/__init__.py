@@ -1,1 +1,26 @@
 """MIDI bytes to events, and the ports that they come through."""
+
+from mula_bridge.midi.backend import Backend, RtMidi
+from mula_bridge.midi.clock import ClockNews, Clocks
+from mula_bridge.midi.connections import Connections
+from mula_bridge.midi.decoder import Decoder
+from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.midi.monitor import monitor
+from mula_bridge.midi.pairs import Order
+from mula_bridge.midi.port_names import port_matches
+from mula_bridge.midi.reader import Heard
+
+__all__ = [
+    "Backend",
+    "ClockNews",
+    "Clocks",
+    "Connections",
+    "Decoder",
+    "Event",
+    "Heard",
+    "Kind",
+    "Order",
+    "RtMidi",
+    "monitor",
+    "port_matches",
+]

@@ -20,7 +20,7 @@ from threading import Condition, Thread
 from time import perf_counter_ns
 from typing import Any, Final
 
-from mula_bridge.net.priority import hurry
+from mula_bridge.net import hurry
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Report
+from mula_bridge.control.messages import Origin, Report
 
 MAX_WAITING: Final = 4096
 """Reports that wait for the thread; beyond that the oldest are forgotten."""

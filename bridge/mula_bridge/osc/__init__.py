@@ -1,1 +1,45 @@
 """The OSC wire: bytes to messages and back. Pure, but for udp."""
+
+from mula_bridge.osc import wire
+from mula_bridge.osc.arguments import (
+    Args,
+    Argument,
+    Kind,
+    Mismatch,
+    fires,
+    is_question,
+    number,
+    single,
+    text,
+    whole,
+)
+from mula_bridge.osc.framing import AUTO, FRAMINGS, FramingError, detect
+from mula_bridge.osc.pattern import MAX_LENGTH, Pattern, is_pattern
+from mula_bridge.osc.values import Value, write_text
+from mula_bridge.osc.wire import MAX_DEPTH, Message, encode
+
+__all__ = [
+    "AUTO",
+    "FRAMINGS",
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "Args",
+    "Argument",
+    "FramingError",
+    "Kind",
+    "Message",
+    "Mismatch",
+    "Pattern",
+    "Value",
+    "detect",
+    "encode",
+    "fires",
+    "is_pattern",
+    "is_question",
+    "number",
+    "single",
+    "text",
+    "whole",
+    "wire",
+    "write_text",
+]

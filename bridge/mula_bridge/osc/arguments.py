@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 
-from mula_bridge.control.knobs import Knob
+from mula_bridge.control import Knob
 from mula_bridge.osc.values import IMPULSE, Value
 
 Args = tuple[Value, ...]

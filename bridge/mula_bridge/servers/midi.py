@@ -13,25 +13,21 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from time import perf_counter_ns
 
-from mula_bridge.bindings.learn import Learner, Learnt
-from mula_bridge.bindings.midi import MidiRouter, Outgoing
-from mula_bridge.control.messages.commands import Command, QueryDump
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import (
+from mula_bridge.bindings import Learner, Learnt, MidiRouter, Outgoing
+from mula_bridge.control import Emit
+from mula_bridge.control.messages import (
+    Command,
     Failed,
     JobChanged,
     KnobChanged,
+    Origin,
+    QueryDump,
     Report,
     TagsChanged,
 )
-from mula_bridge.control.seams import Emit
 from mula_bridge.errors import MulaError
-from mula_bridge.mapping.model import Mapping
-from mula_bridge.midi.backend import Backend, RtMidi
-from mula_bridge.midi.clock import ClockNews, Clocks
-from mula_bridge.midi.connections import Connections
-from mula_bridge.midi.port_names import port_matches
-from mula_bridge.midi.reader import Heard
+from mula_bridge.mapping import Mapping
+from mula_bridge.midi import Backend, ClockNews, Clocks, Connections, Heard, RtMidi, port_matches
 
 log = logging.getLogger(__name__)
 

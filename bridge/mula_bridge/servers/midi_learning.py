@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mula_bridge.bindings.learn import Learner, Learnt
-from mula_bridge.bindings.learn_overlay import write_learnt
-from mula_bridge.control.messages.reports import Failed, KnobLearnt
+from mula_bridge.bindings import Learner, Learnt, write_learnt
+from mula_bridge.control.messages import Failed, KnobLearnt
 from mula_bridge.errors import MulaError
 from mula_bridge.servers.midi import MidiSource
 

@@ -17,28 +17,31 @@ from time import monotonic, time
 from typing import Final, cast
 
 from mula_bridge import __version__
-from mula_bridge.api import addresses
-from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT
-from mula_bridge.api.dispatch import ERRORS_PER_SECOND, Dispatch
-from mula_bridge.api.readers import Ping, QueryVersion, Request, Subscribe, Unsubscribe
-from mula_bridge.api.routing import Content, Delivery, Routing
-from mula_bridge.api.tag_lamps import TagLamps
-from mula_bridge.api.urgency import PING, SETTERS
-from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.commands import QueryDump
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Failed, Report
-from mula_bridge.control.seams import Emit
+from mula_bridge.api import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    ERRORS_PER_SECOND,
+    PING,
+    SETTERS,
+    Content,
+    Delivery,
+    Dispatch,
+    Ping,
+    QueryVersion,
+    Request,
+    Routing,
+    Subscribe,
+    TagLamps,
+    Unsubscribe,
+    addresses,
+)
+from mula_bridge.bindings import OscBindings
+from mula_bridge.control import Emit
+from mula_bridge.control.messages import Failed, Origin, QueryDump, Report
 from mula_bridge.errors import BadInput, MulaError
-from mula_bridge.net.guests import LOOPBACK, Guests, Peer
-from mula_bridge.net.rate_limit import RateLimit
-from mula_bridge.net.udp import is_loopback, open_udp, resolve
-from mula_bridge.osc import wire
-from mula_bridge.osc.arguments import Args
-from mula_bridge.osc.udp.backlog import Backlog
-from mula_bridge.osc.udp.reading import Datagram
-from mula_bridge.osc.udp.receiver import Receiver
-from mula_bridge.osc.udp.schedule import Schedule
+from mula_bridge.net import LOOPBACK, Guests, Peer, RateLimit, is_loopback, open_udp, resolve
+from mula_bridge.osc import Args, wire
+from mula_bridge.osc.udp import Backlog, Datagram, Receiver, Schedule
 
 SOURCE: Final = "osc"
 _MAX_HOSTS: Final = 256

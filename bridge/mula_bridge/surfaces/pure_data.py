@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT
-from mula_bridge.control.knobs import KNOBS
+from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT
+from mula_bridge.control import KNOBS
 from mula_bridge.surfaces.pd_patch import Canvas, Port
 
 PORTS: Final = (7900, 7999)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from mula_bridge.control.knobs import KNOBS, Effect
+from mula_bridge.control import KNOBS, Effect
 
 WIDTH: Final = 1024
 HEIGHT: Final = 768

@@ -5,16 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 
-from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.reports import Failed
-from mula_bridge.net.advertise import Advertiser
-from mula_bridge.net.guests import LOOPBACK
-from mula_bridge.servers.oscquery.server import OscQueryServer
-from mula_bridge.servers.tcp import OscTcpServer
-from mula_bridge.servers.udp import OscServer
-from mula_daemon.engine.seam import EngineInfo
+from mula_bridge.bindings import OscBindings
+from mula_bridge.control.messages import Failed
+from mula_bridge.net import LOOPBACK, Advertiser
+from mula_bridge.servers import OscServer, OscTcpServer
+from mula_bridge.servers.oscquery import OscQueryServer
+from mula_daemon.engine import EngineInfo
 from mula_daemon.session import Session
-from mula_daemon.settings.config import OFF, Config
+from mula_daemon.settings import OFF, Config
 
 
 def start_network(

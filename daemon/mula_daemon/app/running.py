@@ -18,48 +18,26 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mula_bridge.bindings.osc import OscBindings
-from mula_bridge.control.messages.commands import Panic
-from mula_bridge.control.messages.origin import DAEMON
-from mula_bridge.control.presets import Preset
-from mula_bridge.control.seams import Emit, Listener
+from mula_bridge.bindings import OscBindings
+from mula_bridge.control import Emit, Listener, Preset
+from mula_bridge.control.messages import DAEMON, Panic
 from mula_bridge.errors import MulaError, Unavailable
-from mula_bridge.mapping.bundled import BASE, mapping_paths
-from mula_bridge.mapping.file import load_mapping
-from mula_bridge.mapping.model import Mapping
-from mula_bridge.mapping.watcher import MappingWatcher
-from mula_bridge.servers.midi import MidiSource
-from mula_bridge.servers.midi_learning import MidiLearning, default_learnt_file
+from mula_bridge.mapping import BASE, Mapping, MappingWatcher, load_mapping, mapping_paths
+from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file
 from mula_daemon.app.network import start_network
 from mula_daemon.app.sound import insist, interface_of
 from mula_daemon.app.takes import Takes
-from mula_daemon.audio.interface import Interface
-from mula_daemon.audio.outlet import Nowhere
-from mula_daemon.audio.speaker import Speaker
-from mula_daemon.audition.handler import Audition
-from mula_daemon.audition.relatives import Relatives
-from mula_daemon.audition.take_sink import TakeSink
-from mula_daemon.audition.turntable import Turntable
-from mula_daemon.clips.archivist import Archivist
-from mula_daemon.clips.folder_sink import preload
-from mula_daemon.clips.library import Library
-from mula_daemon.clips.replay import replay_request
-from mula_daemon.engine.messages import EngineSpec
-from mula_daemon.engine.process import EngineProcess
-from mula_daemon.jobs.events import Act, Remapped
-from mula_daemon.jobs.queue import Job
-from mula_daemon.live.capture import Capturer
-from mula_daemon.live.handler import LivePlay
-from mula_daemon.live.trace import KnobTrace, Punctual, heard_by
-from mula_daemon.requests.folder import RequestFolder
+from mula_daemon.audio import Interface, Nowhere, Speaker
+from mula_daemon.audition import Audition, Relatives, TakeSink, Turntable
+from mula_daemon.clips import Archivist, Library, preload, replay_request
+from mula_daemon.engine import EngineProcess, EngineSpec
+from mula_daemon.jobs import Act, Job, Remapped
+from mula_daemon.live import Capturer, KnobTrace, LivePlay, Punctual, heard_by
+from mula_daemon.requests import RequestFolder
 from mula_daemon.session import Rendering, Session
-from mula_daemon.settings.config import OFF, Config
-from mula_daemon.steering.controls import Controls
-from mula_daemon.steering.preset_store import PresetStore, default_preset_file
-from mula_daemon.tempo.conductor import Conductor
-from mula_daemon.tempo.link import LinkPeer
-from mula_daemon.tempo.midi_tempo import MidiTempo
-from mula_daemon.tempo.transport import Transport
+from mula_daemon.settings import OFF, Config
+from mula_daemon.steering import Controls, PresetStore, default_preset_file
+from mula_daemon.tempo import Conductor, LinkPeer, MidiTempo, Transport
 
 log = logging.getLogger(__name__)
 

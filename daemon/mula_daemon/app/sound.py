@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mula_bridge.control.messages.reports import AudioDevice, Failed
-from mula_bridge.control.messages.states import DeviceState
+from mula_bridge.control.messages import AudioDevice, DeviceState, Failed
 from mula_bridge.errors import Unavailable
-from mula_daemon.audio.interface import Interface, InterfaceState
-from mula_daemon.settings.config import OFF, Config
+from mula_daemon.audio import Interface, InterfaceState
+from mula_daemon.settings import OFF, Config
 
 VERDICT_S: Final = 15.0
 """For an audio interface that was asked for by name to open, or not."""

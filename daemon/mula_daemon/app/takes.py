@@ -9,21 +9,22 @@ from functools import partial
 from pathlib import Path, PurePath
 from threading import Thread
 
-from mula_bridge.control.messages.reports import ClipReady, Notice
-from mula_daemon.audition.take_sink import TakeSink
-from mula_daemon.beats import tracker, words
-from mula_daemon.beats.fit import SPARE_BARS, Fit
-from mula_daemon.clips.fitted_sink import FittedSink, needs_fitting
-from mula_daemon.clips.folder_sink import FolderSink
-from mula_daemon.clips.layout import place_of
-from mula_daemon.clips.library import Library
-from mula_daemon.clips.recipe import Recipe
-from mula_daemon.clips.take import Sink, Take
-from mula_daemon.engine.seam import EngineInfo
-from mula_daemon.jobs.guards import Reroll, remarks
-from mula_daemon.jobs.queue import Job
-from mula_daemon.jobs.recording import Recording
-from mula_daemon.settings.choices import BeatsMode, Layout
+from mula_bridge.control.messages import ClipReady, Notice
+from mula_daemon.audition import TakeSink
+from mula_daemon.beats import SPARE_BARS, Fit, tracker, words
+from mula_daemon.clips import (
+    FittedSink,
+    FolderSink,
+    Library,
+    Recipe,
+    Sink,
+    Take,
+    needs_fitting,
+    place_of,
+)
+from mula_daemon.engine import EngineInfo
+from mula_daemon.jobs import Job, Recording, Reroll, remarks
+from mula_daemon.settings import BeatsMode, Layout
 
 
 class Takes:

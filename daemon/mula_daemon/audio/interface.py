@@ -13,18 +13,13 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 from mula_daemon.audio.devices import Output
-from mula_daemon.audio.interface_worker import (
-    FromInterface,
-    Lost,
-    Missing,
-    Opened,
-)
+from mula_daemon.audio.interface_worker import FromInterface, Lost, Missing, Opened
 from mula_daemon.audio.interface_worker import main as worker_main
 from mula_daemon.audio.outlet import SECOND_NS, Nowhere, Outlet
 from mula_daemon.audio.play_clock import PlayClock
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
-from mula_daemon.settings.output_settings import OutputSettings
+from mula_daemon.settings import OutputSettings
 
 RETRY_SECONDS: Final = 0.2
 """Before a process that lost its interface is replaced; ten times that for one that never had

@@ -21,11 +21,11 @@ from typing import Any, Final
 import numpy as np
 
 from mula_bridge.errors import BadInput, MulaError, Unavailable
-from mula_bridge.net.priority import hurry
+from mula_bridge.net import hurry
 from mula_daemon.audio.devices import Output, acquire, choose, give_back, known_outputs
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
-from mula_daemon.settings.output_settings import OutputSettings
+from mula_daemon.settings import OutputSettings
 
 WATCH_SECONDS: Final = 0.1
 SEARCH_SECONDS: Final = 0.5

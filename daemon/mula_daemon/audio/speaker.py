@@ -9,8 +9,8 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Final
 
-from mula_bridge.control.messages.reports import AudioReport
-from mula_bridge.net.priority import hurry
+from mula_bridge.control.messages import AudioReport
+from mula_bridge.net import hurry
 from mula_daemon.audio.levels import SILENCE_DBFS, to_dbfs
 from mula_daemon.audio.mixer import Mixer
 from mula_daemon.audio.outlet import Outlet

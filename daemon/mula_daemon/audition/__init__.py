@@ -1,1 +1,15 @@
 """The audition deck: listening to clips, one after another, and keeping or rejecting them."""
+
+from mula_daemon.audition.clip_voice import ClipVoice
+from mula_daemon.audition.handler import Audition
+from mula_daemon.audition.relatives import Relatives
+from mula_daemon.audition.take_sink import TakeSink
+from mula_daemon.audition.turntable import Turntable
+
+__all__ = [
+    "Audition",
+    "ClipVoice",
+    "Relatives",
+    "TakeSink",
+    "Turntable",
+]

@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.audio.levels import to_gain
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples, to_gain
 from mula_daemon.audition.tape import Tape
 
 _FADE_SECONDS: Final = 0.005

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mula_bridge.control.messages.reports import AuditionSettings, DeckChanged
-from mula_bridge.control.messages.states import Status
+from mula_bridge.control.messages import AuditionSettings, DeckChanged, Status
 from mula_bridge.errors import BadInput, UnknownName
-from mula_daemon.clips.recipe import Recipe
-from mula_daemon.clips.take import Take
-from mula_daemon.engine.seam import ClipRequest
+from mula_daemon.clips import Recipe, Take
+from mula_daemon.engine import ClipRequest
 
 MOST_UNDOS: Final = 200
 TEMPO_TOLERANCE: Final = 0.005

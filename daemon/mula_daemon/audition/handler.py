@@ -8,7 +8,9 @@ from dataclasses import replace
 from time import perf_counter_ns
 from typing import Final
 
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control import Publish
+from mula_bridge.control.messages import (
+    DAEMON,
     AuditionAdvance,
     AuditionCompare,
     AuditionFollow,
@@ -16,26 +18,26 @@ from mula_bridge.control.messages.commands import (
     AuditionLoop,
     AuditionPlay,
     AuditionQuantise,
+    AuditionSettings,
+    AuditionState,
     AuditionStep,
     AuditionStop,
+    ClipJudged,
     Command,
+    Failed,
     Favourite,
     Judge,
+    Origin,
     Panic,
+    Playing,
+    Status,
     Stop,
     UndoJudgement,
 )
-from mula_bridge.control.messages.origin import DAEMON, Origin
-from mula_bridge.control.messages.reports import AuditionSettings, AuditionState, ClipJudged, Failed
-from mula_bridge.control.messages.states import Playing, Status
-from mula_bridge.control.seams import Publish
 from mula_bridge.errors import MulaError
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.turntable import Start, Turntable
-from mula_daemon.clips.library import Clip, Library
-from mula_daemon.clips.recipe import Recipe
-from mula_daemon.clips.shelves import Shelves
-from mula_daemon.clips.take import Take
+from mula_daemon.clips import Clip, Library, Recipe, Shelves, Take
 
 GAIN_DB: Final = (-60.0, 12.0)
 

@@ -8,14 +8,12 @@ from dataclasses import replace
 from itertools import count
 from typing import Final
 
-from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import Command, MakeMore, Reroll
-from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control import KNOBS
+from mula_bridge.control.messages import Command, MakeMore, Origin, Reroll
 from mula_bridge.errors import BadInput
 from mula_daemon.audition.deck import Card, Deck
-from mula_daemon.clips.library import Library
-from mula_daemon.clips.replay import replay_request
-from mula_daemon.jobs.queue import MAX_SEED, Job
+from mula_daemon.clips import Library, replay_request
+from mula_daemon.jobs import MAX_SEED, Job
 
 MOST_TAKES: Final = int(KNOBS["takes"].maximum)
 

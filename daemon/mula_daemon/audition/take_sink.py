@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.blocks import check_block
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples, check_block
 from mula_daemon.audition.tape import Tape
 from mula_daemon.audition.turntable import Turntable
-from mula_daemon.clips.take import Abandoned, Finished, Outcome, Take
+from mula_daemon.clips import Abandoned, Finished, Outcome, Take
 
 LEAD_SECONDS: Final = 0.35
 """How far the take may run ahead of what is heard of it, so that knobs are heard soon."""

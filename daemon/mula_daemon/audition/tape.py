@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 
 
 class Tape:

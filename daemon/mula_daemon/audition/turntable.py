@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.states import Playing
+from mula_bridge.control.messages import Playing
 from mula_bridge.errors import BadInput, MulaError
-from mula_daemon.audio.voice import Voice
+from mula_daemon.audio import Voice
 from mula_daemon.audition.clip_voice import ClipVoice, Place
 from mula_daemon.audition.tape import Tape
-from mula_daemon.clips.library import Library
-from mula_daemon.tempo.timeline import Timeline
+from mula_daemon.clips import Library
+from mula_daemon.tempo import Timeline
 
 AHEAD_NS: Final = 100_000_000
 """So early the speaker has to be asked for a sound that begins on time."""

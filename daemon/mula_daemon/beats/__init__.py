@@ -1,1 +1,15 @@
 """Where the beats of a sound fall, for models that have no tempo of their own."""
+
+from mula_daemon.beats import grid, tracker, words
+from mula_daemon.beats.fit import SPARE_BARS, Fit
+from mula_daemon.beats.trim import cut_of, loop_of
+
+__all__ = [
+    "SPARE_BARS",
+    "Fit",
+    "cut_of",
+    "grid",
+    "loop_of",
+    "tracker",
+    "words",
+]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 
 Curve = NDArray[np.float64]
 

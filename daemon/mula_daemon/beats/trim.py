@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 from mula_daemon.beats.grid import Grid
 
 FADE_SECONDS: Final = 0.02

@@ -14,15 +14,20 @@ from collections.abc import Callable, Sequence
 from time import monotonic, perf_counter_ns, sleep
 from typing import Final
 
-from mula_bridge.api.client import OscClient
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import EngineChanged, JobChanged, Report
-from mula_bridge.control.messages.states import EngineState, JobState
-from mula_daemon.app.running import App, running
-from mula_daemon.audition.clip_voice import ClipVoice
+from mula_bridge.api import OscClient
+from mula_bridge.control.messages import (
+    EngineChanged,
+    EngineState,
+    JobChanged,
+    JobState,
+    Origin,
+    Report,
+)
+from mula_daemon.app import App, running
+from mula_daemon.audition import ClipVoice
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_dummy import jack_dummy
-from mula_daemon.settings.config import load_config
+from mula_daemon.settings import load_config
 
 GOAL_MS: Final = 400.0
 _PATIENCE_S: Final = 60.0

@@ -18,14 +18,14 @@ from statistics import median
 from time import monotonic, sleep
 from typing import Final
 
-from mula_bridge.control.messages.commands import SetKnob, StartTransport
-from mula_bridge.control.quantum import BEATS_PER_BAR
+from mula_bridge.control import BEATS_PER_BAR
+from mula_bridge.control.messages import SetKnob, StartTransport
 from mula_bridge.errors import MulaError
 from mula_daemon.bench.faults import find_near, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_port import Capture
 from mula_daemon.bench.live_player import LivePlayer, add_settings, by_bench, live_player
-from mula_daemon.tempo.timeline import Timeline
+from mula_daemon.tempo import Timeline
 
 TEMPI: Final = (120.0, 126.0, 174.0, 90.0, 123.4)
 SETTLED_BARS: Final = 2

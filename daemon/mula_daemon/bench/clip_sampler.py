@@ -14,14 +14,16 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 import torch
 
-from mula_daemon.engine.lm.code_policy import CodePolicy
-from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
-from mula_daemon.engine.lm.history import Codes
-from mula_daemon.engine.lm.sampling import KnobTensors
-from mula_daemon.engine.lm.static_model import StaticModel
+from mula_daemon.engine.lm import (
+    CodePolicy,
+    Codes,
+    FrameLoop,
+    KnobTensors,
+    PromptTokens,
+    StaticModel,
+)
 from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.model.tokenizer import clock_id, clock_ids, prompt_ids
-from mula_daemon.engine.mini.model.weights import load_mini
+from mula_daemon.engine.mini.model import clock_id, clock_ids, load_mini, prompt_ids
 
 TAKES: Final = 160
 """In one batch; more are no faster."""

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 
 from mula_bridge.errors import BadInput
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 from mula_daemon.bench.figures import print_json
 from mula_daemon.bench.log_mel import WINDOW, log_mel_distance_db
-from mula_daemon.engine.heartmula.codec.codec import GeneratorNoise, HeartCodec
-from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
-from mula_daemon.weights.releases import CODEC
+from mula_daemon.engine.heartmula.codec import GeneratorNoise, HeartCodec
+from mula_daemon.engine.heartmula.model import StreamingDecoder, StreamSettings
+from mula_daemon.weights import CODEC
 
 FRAME_S: Final = 0.08
 
@@ -139,8 +139,8 @@ def _timed(work: Any, warm: bool) -> tuple[Samples, float]:
 def _codes(parsed: argparse.Namespace, codec: HeartCodec) -> tuple[np.ndarray, str]:
     """[codebooks, frames], and what they are."""
     if parsed.clip is not None:
-        from mula_daemon.clips.library import Library
-        from mula_daemon.settings.default_folder import default_folder
+        from mula_daemon.clips import Library
+        from mula_daemon.settings import default_folder
 
         clip = Library(parsed.folder or default_folder().folder).find(parsed.clip)
         return _known(clip.codes(), codec), f"clip {parsed.clip}"

@@ -15,9 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mula_daemon.engine.lm.language_model import LanguageModel
-from mula_daemon.engine.lm.rope import rotate, rotations
-from mula_daemon.engine.lm.transformer import Block, Stack
+from mula_daemon.engine.lm import Block, LanguageModel, Stack, rotate, rotations
 
 SLOTS = 8192
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from time import perf_counter_ns, sleep
 from typing import Any
 
-from mula_bridge.net.priority import hurry
-from mula_daemon.audio.devices import acquire
+from mula_bridge.net import hurry
+from mula_daemon.audio import acquire
 
 
 def main() -> None:

@@ -16,9 +16,7 @@ from time import perf_counter
 from typing import Any
 
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.engine.engines import build
-from mula_daemon.engine.messages import EngineSpec
-from mula_daemon.engine.seam import ClipRequest, Engine, Frame, FrameKnobs
+from mula_daemon.engine import ClipRequest, Engine, EngineSpec, Frame, FrameKnobs, build
 
 
 def main(argv: Sequence[str]) -> int:
@@ -81,7 +79,7 @@ def random_weights(parsed: argparse.Namespace) -> int:
     import torch
 
     from mula_daemon.bench import frame_speed
-    from mula_daemon.engine.lm.precision import precision_of
+    from mula_daemon.engine.lm import precision_of
 
     if parsed.threads:
         torch.set_num_threads(parsed.threads)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 
 ROUNDING: Final = 2.0**-29
 """Recorders that write 32-bit integers round; no two different sounds are so near."""

@@ -23,11 +23,14 @@ from torch import Tensor
 from mula_daemon.bench.eager_step import EagerStep
 from mula_daemon.bench.figures import percentile, spread
 from mula_daemon.bench.random_model import SIZES, random_model
-from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
-from mula_daemon.engine.lm.language_model import LMConfig
-from mula_daemon.engine.lm.precision import Precision
-from mula_daemon.engine.lm.sampling import KnobTensors
-from mula_daemon.engine.lm.static_model import StaticModel
+from mula_daemon.engine.lm import (
+    FrameLoop,
+    KnobTensors,
+    LMConfig,
+    Precision,
+    PromptTokens,
+    StaticModel,
+)
 
 FRAME_MS: Final = 80.0
 TURN: Final = 4

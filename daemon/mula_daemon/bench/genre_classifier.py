@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.train.material import compose
+from mula_daemon.engine.mini.train import compose
 
 WINDOW: Final = 2 * tokens.STEPS_PER_BAR
 SEED: Final = 77_000_000

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mula_bridge.errors import MulaError, Unavailable
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 from mula_daemon.bench.jack_dummy import RATE
 
 _WINDOW: Final = 64

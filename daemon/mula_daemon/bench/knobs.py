@@ -19,17 +19,16 @@ from typing import Final
 import numpy as np
 import torch
 
-from mula_bridge.control.curve import Curve
+from mula_bridge.control import Curve
 from mula_bridge.errors import Unavailable
-from mula_bridge.mapping.bundled import BASE, find_mapping
-from mula_bridge.mapping.file import load_mapping
+from mula_bridge.mapping import BASE, find_mapping, load_mapping
 from mula_daemon.bench import knobs_figure, plot_extra, tag_steering
 from mula_daemon.bench.clip_sampler import PHRASE, ClipSampler, Job, Setting
 from mula_daemon.bench.figures import print_json
 from mula_daemon.bench.genre_classifier import GenreClassifier, train_classifier
 from mula_daemon.bench.loops import measure_loops
 from mula_daemon.bench.phrase_form import bar_similarity, grammar_clips
-from mula_daemon.engine.lm.history import Codes
+from mula_daemon.engine.lm import Codes
 from mula_daemon.engine.mini import tags, tokens
 
 CFGS: Final = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)

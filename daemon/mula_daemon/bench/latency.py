@@ -21,15 +21,22 @@ from itertools import pairwise
 from time import sleep
 from typing import Any
 
-from mula_bridge.control.messages.commands import Generate, SetKnob, SetTags
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import EngineChanged, JobChanged, Report
-from mula_bridge.control.messages.states import EngineState, JobState
-from mula_daemon.app.running import App, running
+from mula_bridge.control.messages import (
+    EngineChanged,
+    EngineState,
+    Generate,
+    JobChanged,
+    JobState,
+    Origin,
+    Report,
+    SetKnob,
+    SetTags,
+)
+from mula_daemon.app import App, running
 from mula_daemon.bench import latency_audio
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.jobs.frame_trace import FrameTrace
-from mula_daemon.settings.config import load_config
+from mula_daemon.jobs import FrameTrace
+from mula_daemon.settings import load_config
 
 BENCH = Origin("bench")
 BARS = 64

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mula_bridge.osc.wire import encode
+from mula_bridge.osc import encode
 from mula_daemon.bench.faults import find_near, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_dummy import RATE

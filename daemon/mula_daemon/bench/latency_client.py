@@ -10,7 +10,7 @@ import socket
 import sys
 from time import monotonic, perf_counter_ns, sleep
 
-from mula_bridge.osc.wire import encode
+from mula_bridge.osc import encode
 
 PING_S = 0.005
 KNOB_EVERY = 10

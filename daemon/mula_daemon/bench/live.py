@@ -30,9 +30,8 @@ from typing import Final
 
 import numpy as np
 
-from mula_bridge.control.messages.commands import Cancel, Generate, Live, SetKnob, Stop
-from mula_bridge.control.messages.commands import Capture as CaptureBars
-from mula_bridge.control.messages.states import JobState
+from mula_bridge.control.messages import Cancel, Generate, JobState, Live, SetKnob, Stop
+from mula_bridge.control.messages import Capture as CaptureBars
 from mula_daemon.bench.faults import Fault, common, faults, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_port import Capture, Tape

@@ -13,23 +13,25 @@ from typing import Final
 
 import numpy as np
 
-from mula_bridge.control.messages.commands import Live, SetTags
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import (
+from mula_bridge.control.messages import (
     EngineChanged,
+    EngineState,
     FrameReport,
     Heard,
     JobChanged,
+    JobState,
+    Live,
     LiveChanged,
+    Origin,
     Report,
+    SetTags,
 )
-from mula_bridge.control.messages.states import EngineState, JobState
-from mula_daemon.app.running import App, running
-from mula_daemon.audio.samples import Samples
+from mula_daemon.app import App, running
+from mula_daemon.audio import Samples
 from mula_daemon.bench.jack_dummy import JackDummy, jack_dummy
 from mula_daemon.bench.jack_port import Ear
-from mula_daemon.live.played import PlayedFrame
-from mula_daemon.settings.config import load_config
+from mula_daemon.live import PlayedFrame
+from mula_daemon.settings import load_config
 
 _WARM_S: Final = 180.0
 

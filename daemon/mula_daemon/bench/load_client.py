@@ -12,7 +12,7 @@ import sys
 import threading
 from time import monotonic, sleep
 
-from mula_bridge.osc.wire import encode
+from mula_bridge.osc import encode
 
 BURST_S = 0.01
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 
 WINDOW: Final = 2048
 HOP: Final = 512

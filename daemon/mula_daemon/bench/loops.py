@@ -8,12 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.audio.samples import Samples
-from mula_daemon.engine.lm.history import Codes
+from mula_daemon.audio import Samples
+from mula_daemon.engine.lm import Codes
 from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
-from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer
-from mula_daemon.engine.mini.synth.synthesiser import Synthesiser
+from mula_daemon.engine.mini.synth import SAMPLE_RATE, ClipRenderer, Synthesiser
 
 TEMPOS: Final = (60.0, 83.7, 97.3, 120.0, 128.0, 141.4, 174.0, 200.0)
 KEYS: Final = ("Cmaj", "Amin", "F#min", "Ebmaj")

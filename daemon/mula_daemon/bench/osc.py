@@ -27,17 +27,13 @@ from multiprocessing.synchronize import Barrier
 from time import perf_counter, process_time, sleep, thread_time
 from typing import Any
 
-from mula_bridge.api.addresses import concrete
-from mula_bridge.api.dispatch import Dispatch
-from mula_bridge.api.readers import Request
-from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import Command, SetKnob
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import KnobChanged
+from mula_bridge.api import Dispatch, Request, concrete
+from mula_bridge.control import KNOBS
+from mula_bridge.control.messages import Command, KnobChanged, Origin, SetKnob
 from mula_bridge.errors import MulaError
-from mula_bridge.net.udp import RECEIVE_BUFFER
-from mula_bridge.osc.wire import Message, encode
-from mula_bridge.servers.udp import OscServer
+from mula_bridge.net import RECEIVE_BUFFER
+from mula_bridge.osc import Message, encode
+from mula_bridge.servers import OscServer
 from mula_daemon.bench.figures import print_json, spread
 
 BURST = 40_000

@@ -10,8 +10,8 @@ import socket
 import sys
 from time import monotonic, perf_counter_ns, sleep
 
-from mula_bridge.net.priority import hurry
-from mula_bridge.osc.wire import encode
+from mula_bridge.net import hurry
+from mula_bridge.osc import encode
 
 PING_S = 0.005
 PATIENCE_S = 0.5

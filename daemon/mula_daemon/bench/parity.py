@@ -20,20 +20,24 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mula_daemon.engine.heartmula.checkpoint import (
+from mula_daemon.engine.heartmula.codec import HeartCodec, Noise
+from mula_daemon.engine.heartmula.model import (
     CheckpointError,
+    PromptEncoder,
     SpecialIds,
     load_language_model,
     read_special_ids,
 )
-from mula_daemon.engine.heartmula.codec.codec import HeartCodec, Noise
-from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
-from mula_daemon.engine.lm.code_policy import CodePolicy
-from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop
-from mula_daemon.engine.lm.language_model import Flavour, LMConfig
-from mula_daemon.engine.lm.sampling import KnobTensors
-from mula_daemon.engine.lm.static_model import StaticModel
-from mula_daemon.weights.releases import CODEC, MODEL
+from mula_daemon.engine.lm import (
+    CodePolicy,
+    Codes,
+    Flavour,
+    FrameLoop,
+    KnobTensors,
+    LMConfig,
+    StaticModel,
+)
+from mula_daemon.weights import CODEC, MODEL
 
 BAR = 1e-4  # largest absolute difference of a logit that passes
 CODEC_BAR = 1e-3  # largest relative L2 distance of a waveform that passes

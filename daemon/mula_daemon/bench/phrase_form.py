@@ -7,9 +7,9 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from mula_daemon.engine.lm.history import Codes
+from mula_daemon.engine.lm import Codes
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.train.material import compose
+from mula_daemon.engine.mini.train import compose
 
 Matrix = NDArray[np.float64]
 

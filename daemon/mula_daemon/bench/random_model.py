@@ -6,7 +6,7 @@ from typing import Final
 
 import torch
 
-from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.lm import FLAVOURS, Flavour, LanguageModel, LMConfig
 
 SIZES: Final = {
     "toy": LMConfig(Flavour(2, 4, 2, 64, 160, 2048), Flavour(2, 2, 1, 64, 96, 2048), 512, 67),

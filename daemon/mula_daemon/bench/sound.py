@@ -17,17 +17,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from mula_bridge.control.knobs import KEYS
-from mula_daemon.audio.levels import loudness_lufs, to_dbfs
-from mula_daemon.audio.samples import Samples
+from mula_bridge.control import KEYS
+from mula_daemon.audio import Samples, loudness_lufs, to_dbfs
 from mula_daemon.bench.figures import print_json
+from mula_daemon.engine import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
 from mula_daemon.engine.mini import tags
-from mula_daemon.engine.mini.model.engine import MiniEngine
-from mula_daemon.engine.mini.notes.general_midi import DRUM_CHANNEL
-from mula_daemon.engine.mini.notes.scale import SCALES, parse_key
-from mula_daemon.engine.mini.notes.score import score
-from mula_daemon.engine.mini.synth.bus import Bus
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
+from mula_daemon.engine.mini.model import MiniEngine
+from mula_daemon.engine.mini.notes import DRUM_CHANNEL, SCALES, parse_key, score
+from mula_daemon.engine.mini.synth import Bus
 
 SLOWEST, FASTEST = 60, 200
 """BPM; every other tempo that is drawn is whole, the rest have decimals."""

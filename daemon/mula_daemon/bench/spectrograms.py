@@ -19,7 +19,7 @@ from mula_daemon.bench.clip_sampler import Job, Setting, play
 from mula_daemon.bench.genre_classifier import train_classifier
 from mula_daemon.bench.loops import looped
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
+from mula_daemon.engine.mini.synth import SAMPLE_RATE
 
 CFGS: Final = (1.0, 4.0)
 WINDOW: Final = 2048

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from mula_daemon.bench.clip_sampler import ClipSampler, Job, Setting
-from mula_daemon.engine.lm.history import Codes
+from mula_daemon.engine.lm import Codes
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.train.material import compose, instruments_in
+from mula_daemon.engine.mini.train import compose, instruments_in
 
 SETTING: Final = Setting(3.0)
 _PIECES: Final = 30

@@ -22,7 +22,7 @@ from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 from typing import Final
 
-from mula_bridge.api.client import OscClient
+from mula_bridge.api import OscClient
 from mula_bridge.errors import Unavailable
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_dummy import jack_dummy

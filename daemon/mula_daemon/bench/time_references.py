@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import perf_counter_ns, sleep
 from typing import Any, Protocol
 
-from mula_bridge.control.quantum import BEATS_PER_BAR
+from mula_bridge.control import BEATS_PER_BAR
 from mula_bridge.errors import Unavailable
 from mula_daemon.bench.jack_dummy import RATE, JackDummy
 

@@ -10,25 +10,28 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import (
+from mula_bridge.control.messages import (
     AudioDevice,
     AudioReport,
     ClipReady,
+    DeviceState,
     EngineChanged,
+    EngineState,
     Failed,
     FrameReport,
     Heard,
     JobChanged,
+    JobState,
     KnobChanged,
     LiveChanged,
     LyricsChanged,
     Notice,
+    Origin,
     Progress,
+    Prompt,
     Report,
     TagsChanged,
 )
-from mula_bridge.control.messages.states import DeviceState, EngineState, JobState, Prompt
 
 
 @dataclass(slots=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mula_bridge.control.messages.states import Status
+from mula_bridge.control.messages import Status
 from mula_bridge.errors import BadInput
 from mula_daemon.cli.options import config_of, parser
-from mula_daemon.clips.library import Clip, Library
-from mula_daemon.clips.shelves import Shelves
+from mula_daemon.clips import Clip, Library, Shelves
 
 _MOVES: Final = {"keep": Status.KEPT, "reject": Status.REJECTED, "restore": Status.NEW}
 _MARKS: Final = {"favourite": True, "unfavourite": False}

@@ -12,11 +12,11 @@ from pathlib import Path
 from time import monotonic, perf_counter, perf_counter_ns
 from typing import Any, Final
 
-from mula_bridge.api.client import OscClient
+from mula_bridge.api import OscClient
 from mula_bridge.errors import MulaError
-from mula_daemon.app.running import running
+from mula_daemon.app import running
 from mula_daemon.cli.options import config_of, parser
-from mula_daemon.jobs.frame_trace import Applied, FrameTrace
+from mula_daemon.jobs import Applied, FrameTrace
 
 TAGS: Final = ("techno", "dark")
 BARS: Final = 8

@@ -8,7 +8,7 @@ from typing import Final
 
 from mula_daemon.cli.options import config_of, parser
 from mula_daemon.doctor import CHECKS
-from mula_daemon.engine.findings import Finding, Grade
+from mula_daemon.engine import Finding, Grade
 
 COLOURS: Final = {Grade.OK: "32", Grade.WARN: "33", Grade.FAIL: "31"}
 

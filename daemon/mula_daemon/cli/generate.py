@@ -9,20 +9,25 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from mula_bridge.control.knobs import KNOBS, KnobValue
-from mula_bridge.control.messages.commands import Generate, SetKnob, SetLyrics, SetTags
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import (
+from mula_bridge.control import KNOBS, KnobValue
+from mula_bridge.control.messages import (
     ClipReady,
     EngineChanged,
+    EngineState,
     Failed,
+    Generate,
     JobChanged,
+    JobState,
+    Origin,
     Progress,
+    Prompt,
     Report,
+    SetKnob,
+    SetLyrics,
+    SetTags,
 )
-from mula_bridge.control.messages.states import EngineState, JobState, Prompt
 from mula_bridge.errors import MulaError
-from mula_daemon.app.running import App, running
+from mula_daemon.app import App, running
 from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
 
 CLI = Origin("cli")

@@ -13,8 +13,7 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("file", metavar="FILE", help="a .yaml file, or the name of a shipped map")
     parsed = made.parse_args(argv)
 
-    from mula_bridge.mapping.bundled import mapping_paths
-    from mula_bridge.mapping.file import load_mapping
+    from mula_bridge.mapping import load_mapping, mapping_paths
 
     mapping = load_mapping(mapping_paths(parsed.file))
     print(

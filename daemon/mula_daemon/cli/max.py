@@ -28,8 +28,8 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--check", action="store_true", help="only say which files are stale")
     parsed = made.parse_args(argv)
 
-    from mula_bridge.surfaces.max_device.files import files
-    from mula_daemon.engine.mini.tags import ENERGIES, GENRES, INSTRUMENTS, MOODS
+    from mula_bridge.surfaces.max_device import files
+    from mula_daemon.engine.mini import ENERGIES, GENRES, INSTRUMENTS, MOODS
 
     vocabulary = {"genre": GENRES, "mood": MOODS, "energy": ENERGIES, "instrument": INSTRUMENTS}
     wanted = _placed(parsed.folder, files(vocabulary))
@@ -47,8 +47,8 @@ def _placed(folder: Path | None, made: Mapping[str, bytes]) -> dict[Path, bytes]
     if folder is not None:
         return {folder / name: data for name, data in made.items()}
     from mula_bridge.errors import BadInput
-    from mula_bridge.surfaces.max_device.files import IN_USER_LIBRARY
-    from mula_daemon.settings.default_folder import live_user_library
+    from mula_bridge.surfaces.max_device import IN_USER_LIBRARY
+    from mula_daemon.settings import live_user_library
 
     library = live_user_library()
     if library is None or not library.is_dir():

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from mula_bridge.control.messages.reports import Failed, KnobLearnt
-from mula_daemon.settings.config import Config, load_config
+from mula_bridge.control.messages import Failed, KnobLearnt
+from mula_daemon.settings import Config, load_config
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     system, pattern = Config(midi=parsed.midi).midi_ports
     match parsed.action:
         case "monitor":
-            from mula_bridge.midi.monitor import monitor
+            from mula_bridge.midi import monitor
 
             monitor(lambda line: print(line, flush=True), pattern, system)
             return 0
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
 def ports(system: str | None) -> int:
     """Print every port with its direction."""
-    from mula_bridge.servers.midi import list_ports
+    from mula_bridge.servers import list_ports
 
     inputs, outputs = list_ports(system)
     for kind, names in (("in", inputs), ("out", outputs)):
@@ -56,9 +56,8 @@ def ports(system: str | None) -> int:
 
 def learn(knob: str, pattern: str, system: str | None) -> int:
     """Wait for a control, keep it; a running daemon takes it over by itself."""
-    from mula_bridge.mapping.model import Mapping
-    from mula_bridge.servers.midi import MidiSource, list_ports
-    from mula_bridge.servers.midi_learning import MidiLearning, default_learnt_file
+    from mula_bridge.mapping import Mapping
+    from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file, list_ports
 
     config = load_config({})
     file = Path(config.learnt).expanduser() if config.learnt else default_learnt_file()

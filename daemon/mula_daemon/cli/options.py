@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mula_daemon.cli import PRECEDENCE
-from mula_daemon.settings.config import DEFAULT_HTTP, DEFAULT_OSC, NAMES, ON, Config, load_config
-from mula_daemon.settings.default_folder import DAWS
+from mula_daemon.settings import DAWS, DEFAULT_HTTP, DEFAULT_OSC, NAMES, ON, Config, load_config
 
 ENGINE_NAMES: Final = ("auto", "mini", "heartmula", "tone")
 

@@ -20,9 +20,8 @@ def main(argv: Sequence[str]) -> int:
     parsed = made.parse_args(argv)
 
     from mula_bridge.errors import Unavailable
-    from mula_bridge.mapping.bundled import mapping_paths
-    from mula_bridge.mapping.file import load_mapping
-    from mula_bridge.surfaces.touchosc import write_layout
+    from mula_bridge.mapping import load_mapping, mapping_paths
+    from mula_bridge.surfaces import write_layout
 
     try:
         write_layout(parsed.file, tuple(load_mapping(mapping_paths()).presets))

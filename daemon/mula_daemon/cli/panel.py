@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mula_bridge.control.knobs import KNOBS, KnobValue
-from mula_bridge.control.messages.states import EngineState, Prompt
+from mula_bridge.control import KNOBS, KnobValue
+from mula_bridge.control.messages import EngineState, Prompt
 from mula_daemon.cli.board import Board
 
 BAR_WIDTH: Final = 28

@@ -19,9 +19,18 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from mula_daemon.weights.hub import Hub
-from mula_daemon.weights.pull import GB, Progress, pull, read_record, write_record
-from mula_daemon.weights.releases import RELEASES, Release, default_place, release
+from mula_daemon.weights import (
+    GB,
+    RELEASES,
+    Hub,
+    Progress,
+    Release,
+    default_place,
+    pull,
+    read_record,
+    release,
+    write_record,
+)
 
 CASTS: Final = ("fp32", "bf16", "fp16")
 
@@ -69,7 +78,7 @@ def _line(row: Release) -> str:
 
 
 def _converted(wanted: Release, root: Path, dtype: str) -> Path:
-    from mula_daemon.engine.heartmula.convert import DTYPES, convert
+    from mula_daemon.engine.heartmula.model import DTYPES, convert
 
     target = root.with_name(f"{root.name}-{dtype}")
     convert(

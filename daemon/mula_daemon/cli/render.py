@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mula_bridge.control.messages.commands import Render
-from mula_bridge.control.messages.origin import Origin
-from mula_daemon.app.running import running
+from mula_bridge.control.messages import Origin, Render
+from mula_daemon.app import running
 from mula_daemon.cli.generate import Waiter
 from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
 

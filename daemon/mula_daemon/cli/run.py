@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from mula_bridge.control.messages.commands import Live
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.states import EngineState
-from mula_daemon.app.running import App, running
+from mula_bridge.control.messages import EngineState, Live, Origin
+from mula_daemon.app import App, running
 from mula_daemon.cli.board import Board
 from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
-from mula_daemon.clips.whereabouts import note_folder
+from mula_daemon.clips import note_folder
 
 OPTIONS: Final = (
     *ENGINE_OPTIONS, "folder", "daw", "layout", "limit",

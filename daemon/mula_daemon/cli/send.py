@@ -13,7 +13,7 @@ SILENCE = 3
 
 def main(argv: Sequence[str]) -> int:
     """Send, then print every reply, one per line, until ``--wait`` seconds have passed."""
-    from mula_bridge.api.client import OscClient, parse_argument
+    from mula_bridge.api import OscClient, parse_argument
 
     made = parser(
         "send",

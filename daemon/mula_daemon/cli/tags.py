@@ -6,8 +6,8 @@ import argparse
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from mula_daemon.engine.heartmula.tag_guide import CATEGORIES, GUIDE, advice
-from mula_daemon.engine.mini.tags import ENERGIES, GENRES, INSTRUMENTS, MOODS, WORDS
+from mula_daemon.engine.heartmula import CATEGORIES, GUIDE, advice
+from mula_daemon.engine.mini import ENERGIES, GENRES, INSTRUMENTS, MOODS, WORDS
 
 KINDS = {"genres": GENRES, "moods": MOODS, "energy": ENERGIES, "instruments": INSTRUMENTS}
 WIDTH = 96

@@ -6,14 +6,12 @@ import logging
 import threading
 from collections.abc import Iterator
 
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import ClipReady, Report
-from mula_bridge.control.messages.states import Status
+from mula_bridge.control.messages import ClipReady, Origin, Report, Status
 from mula_bridge.errors import MulaError
 from mula_daemon.clips.files import ARCHIVE
 from mula_daemon.clips.library import Clip, Library
 from mula_daemon.clips.shelves import Shelves
-from mula_daemon.settings.limits import Limits
+from mula_daemon.settings import Limits
 
 log = logging.getLogger(__name__)
 

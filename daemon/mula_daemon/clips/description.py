@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.control.knobs import KnobValue
+from mula_bridge.control import KnobValue
 from mula_daemon.audio import levels
 from mula_daemon.clips.recipe import MadeBy, Parent, Performance, Recipe, Warn
 from mula_daemon.clips.take import Finished, Take

@@ -22,7 +22,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Final
 
-from mula_bridge.control.messages.states import Status
+from mula_bridge.control.messages import Status
 
 HIDDEN: Final = ".mula"
 MIDI_FOLDER: Final = "midi"

@@ -9,14 +9,12 @@ from typing import Final
 import numpy as np
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.audio.samples import Samples
-from mula_daemon.beats import grid, tracker
-from mula_daemon.beats.fit import Fit
-from mula_daemon.beats.trim import cut_of, loop_of
+from mula_daemon.audio import Samples
+from mula_daemon.beats import Fit, cut_of, grid, loop_of, tracker
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.take import Finished, Outcome, Take
-from mula_daemon.engine.seam import EngineInfo
-from mula_daemon.settings.choices import BeatsMode
+from mula_daemon.engine import EngineInfo
+from mula_daemon.settings import BeatsMode
 
 _NO_BEAT: Final = "no beat was found"
 

@@ -11,10 +11,9 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from mula_bridge.control.knobs import KnobValue
+from mula_bridge.control import KnobValue
 from mula_bridge.errors import MulaError
-from mula_daemon.audio import levels
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples, levels
 from mula_daemon.clips import naming
 from mula_daemon.clips.description import describe, initial_knobs
 from mula_daemon.clips.files import HERE
@@ -23,9 +22,8 @@ from mula_daemon.clips.recipe import Parent, Recipe, to_json, utc_now
 from mula_daemon.clips.stem_files import StemFiles
 from mula_daemon.clips.take import Finished, Outcome, Take
 from mula_daemon.clips.wav import SAMPLE_BYTES, Loop, WavWriter, info_chunk, loop_chunks
-from mula_daemon.engine.engines import notes
-from mula_daemon.engine.seam import AudioBlock
-from mula_daemon.files.atomic import Part, sync_folder
+from mula_daemon.engine import AudioBlock, notes
+from mula_daemon.files import Part, sync_folder
 
 
 def preload() -> None:

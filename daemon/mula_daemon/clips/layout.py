@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from mula_daemon.clips.naming import slug
-from mula_daemon.settings.choices import Layout
+from mula_daemon.settings import Layout
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -37,7 +37,7 @@ from mula_daemon.clips.files import (
 )
 from mula_daemon.clips.layout import is_day
 from mula_daemon.clips.recipe import Recipe, from_json
-from mula_daemon.files.atomic import SUFFIX, Part, locked, sweep
+from mula_daemon.files import SUFFIX, Part, locked, sweep
 
 _SPARE_BYTES: Final = 16 << 20
 """Room to leave on the disk; with less it counts as full."""

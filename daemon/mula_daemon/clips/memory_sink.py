@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.blocks import check_block
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples, check_block
 from mula_daemon.clips.take import Finished, Outcome, Take
 
 

@@ -25,8 +25,7 @@ from typing import Final
 
 from mula_bridge.errors import BadInput, Busy
 from mula_daemon.clips.files import HIDDEN
-from mula_daemon.files.atomic import SUFFIX, Part, replace_text, sweep, sync_folder
-from mula_daemon.files.json_fields import Fields
+from mula_daemon.files import SUFFIX, Fields, Part, replace_text, sweep, sync_folder
 
 NOTE: Final = "move.json"
 COPY: Final = ".copy"

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.messages.states import Status
+from mula_bridge.control import KnobValue
+from mula_bridge.control.messages import Status
 from mula_bridge.errors import BadInput
-from mula_daemon.beats.fit import Fit
+from mula_daemon.beats import Fit
 from mula_daemon.clips.take import Change
-from mula_daemon.engine.seam import NO_TEXTS
-from mula_daemon.files.json_fields import Fields, is_number, is_whole
+from mula_daemon.engine import NO_TEXTS
+from mula_daemon.files import Fields, is_number, is_whole
 
 SCHEMA: Final = 1
 TEXTS: Final = frozenset(NO_TEXTS.parts())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mula_bridge.control.knobs import FRAME_KNOBS
+from mula_bridge.control import FRAME_KNOBS
 from mula_bridge.errors import BadInput
 from mula_daemon.clips.recipe import Recipe
 from mula_daemon.clips.take import Change
-from mula_daemon.engine.seam import NO_TEXTS, ClipRequest, FrameKnobs, Texts
+from mula_daemon.engine import NO_TEXTS, ClipRequest, FrameKnobs, Texts
 
 
 def replay_request(recipe: Recipe, job: str) -> ClipRequest:

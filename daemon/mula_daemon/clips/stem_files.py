@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 from mula_daemon.clips.files import ClipFiles
 from mula_daemon.clips.wav import WavWriter
-from mula_daemon.engine.seam import EngineInfo
-from mula_daemon.files.atomic import Part
+from mula_daemon.engine import EngineInfo
+from mula_daemon.files import Part
 
 
 class StemFiles:

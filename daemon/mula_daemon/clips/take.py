@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from mula_bridge.control.knobs import KnobValue
-from mula_daemon.audio.samples import Samples
-from mula_daemon.beats.fit import Fit
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo
+from mula_bridge.control import KnobValue
+from mula_daemon.audio import Samples
+from mula_daemon.beats import Fit
+from mula_daemon.engine import AudioBlock, ClipRequest, EngineInfo
 
 Change = tuple[int, str, float | str]
 """One change of a performance: frame index, name of a knob or a text, new value."""

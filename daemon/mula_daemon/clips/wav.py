@@ -12,10 +12,9 @@ from typing import Final
 import numpy as np
 
 from mula_bridge import __version__
-from mula_bridge.control.knobs import KEYS, KnobValue
+from mula_bridge.control import KEYS, KnobValue
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.blocks import check_block
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples, check_block
 
 SAMPLE_BYTES: Final = 3
 _HEADER_BYTES: Final = 44

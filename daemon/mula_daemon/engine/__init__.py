@@ -1,1 +1,37 @@
 """Model engines, and the process that owns one."""
+
+from mula_daemon.engine.engines import build, findings, notes
+from mula_daemon.engine.findings import Finding, Grade
+from mula_daemon.engine.messages import Ended, EngineSpec, Pace
+from mula_daemon.engine.process import EngineHost, EngineProcess
+from mula_daemon.engine.seam import (
+    NO_TEXTS,
+    AudioBlock,
+    ClipRequest,
+    Engine,
+    EngineInfo,
+    Frame,
+    FrameKnobs,
+    Texts,
+)
+
+__all__ = [
+    "NO_TEXTS",
+    "AudioBlock",
+    "ClipRequest",
+    "Ended",
+    "Engine",
+    "EngineHost",
+    "EngineInfo",
+    "EngineProcess",
+    "EngineSpec",
+    "Finding",
+    "Frame",
+    "FrameKnobs",
+    "Grade",
+    "Pace",
+    "Texts",
+    "build",
+    "findings",
+    "notes",
+]

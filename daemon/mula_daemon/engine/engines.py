@@ -15,7 +15,7 @@ from mula_bridge.errors import Unavailable, UnknownName
 from mula_daemon.engine.findings import Finding
 from mula_daemon.engine.messages import EngineSpec
 from mula_daemon.engine.seam import ClipRequest, Engine, EngineInfo
-from mula_daemon.weights.releases import default_place
+from mula_daemon.weights import default_place
 
 Codes = tuple[tuple[int, ...], ...]
 """What was sampled: codes of every frame, [frames][codebooks]."""
@@ -31,19 +31,19 @@ class EngineRow:
 
 
 def _mini(spec: EngineSpec) -> Engine:
-    from mula_daemon.engine.mini.model.engine import MiniEngine
+    from mula_daemon.engine.mini.model import MiniEngine
 
     return MiniEngine(Path(spec.kit) if spec.kit else None, stems=spec.stems)
 
 
 def _mini_findings(spec: EngineSpec) -> Iterator[Finding]:
-    from mula_daemon.engine.mini.health import findings
+    from mula_daemon.engine.mini import findings
 
     return findings(spec)
 
 
 def _mini_notes(codes: Codes, request: ClipRequest, title: str) -> bytes:
-    from mula_daemon.engine.mini.notes.midi_file import midi_file
+    from mula_daemon.engine.mini.notes import midi_file
 
     return midi_file(
         codes,
@@ -67,8 +67,7 @@ def _heartmula(spec: EngineSpec) -> Engine:
             "HeartMuLa needs its weights: mula pull heartmula fetches them, --checkpoint DIR names "
             "a folder that has them, and --engine mini needs none"
         )
-    from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
-    from mula_daemon.engine.heartmula.model.streaming import StreamSettings
+    from mula_daemon.engine.heartmula.model import HeartMulaEngine, StreamSettings
 
     return HeartMulaEngine(
         place,
@@ -81,7 +80,7 @@ def _heartmula(spec: EngineSpec) -> Engine:
 
 
 def _heartmula_findings(spec: EngineSpec) -> Iterator[Finding]:
-    from mula_daemon.engine.heartmula.health import findings
+    from mula_daemon.engine.heartmula import findings
 
     return findings(spec)
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mula_bridge.control.messages.reports import Notice
-from mula_bridge.control.messages.states import JobState
+from mula_bridge.control.messages import JobState, Notice
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
-from mula_daemon.tempo.timeline import Timeline
+from mula_daemon.tempo import Timeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.quantum import BEATS_PER_BAR
-from mula_daemon.tempo.timeline import Timeline
+from mula_bridge.control import BEATS_PER_BAR, KNOBS
+from mula_daemon.tempo import Timeline
 
 TOLERANCE_MS: Final = 2.0
 """What nobody hears is left alone, so that a bar has the very tempo that was asked for."""

@@ -17,8 +17,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.reports import Notice
-from mula_bridge.control.messages.states import EngineState
+from mula_bridge.control.messages import EngineState, Notice
 from mula_daemon.engine.messages import (
     Abort,
     Broken,

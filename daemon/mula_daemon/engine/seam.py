@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Protocol
 
-from mula_bridge.control.knobs import Effect
-from mula_bridge.control.messages.reports import Notice
-from mula_daemon.audio.samples import Samples
+from mula_bridge.control import Effect
+from mula_bridge.control.messages import Notice
+from mula_daemon.audio import Samples
 
 
 @dataclass(frozen=True, slots=True)

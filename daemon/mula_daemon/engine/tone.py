@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from mula_bridge import __version__
-from mula_bridge.control.knobs import Effect
+from mula_bridge.control import Effect
 from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,

@@ -16,10 +16,9 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from time import perf_counter, perf_counter_ns
 
-from mula_bridge.control.messages.reports import Notice
-from mula_bridge.control.messages.states import JobState
+from mula_bridge.control.messages import JobState, Notice
 from mula_bridge.errors import MulaError
-from mula_bridge.net.priority import hurry, relax
+from mula_bridge.net import hurry, relax
 from mula_daemon.engine.engines import build
 from mula_daemon.engine.messages import (
     Abort,

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from mula_bridge.control.messages.reports import (
+from mula_bridge.control import Preset
+from mula_bridge.control.messages import (
     AudioDevice,
     Beat,
     ClipReady,
     ClockChanged,
+    EngineState,
     Failed,
     Heard,
     KnobLearnt,
     Notice,
 )
-from mula_bridge.control.messages.states import EngineState
-from mula_bridge.control.presets import Preset
-from mula_daemon.engine.messages import Ended
-from mula_daemon.engine.seam import EngineInfo, Frame
+from mula_daemon.engine import Ended, EngineInfo, Frame
 from mula_daemon.jobs.guards import Reroll
-from mula_daemon.steering.controls import Curve
+from mula_daemon.steering import Curve
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import FrameReport, Report
+from mula_bridge.control.messages import FrameReport, Origin, Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from mula_bridge.control.messages.reports import Notice
-from mula_daemon.clips.recipe import Recipe, Warn
+from mula_bridge.control.messages import Notice
+from mula_daemon.clips import Recipe, Warn
 from mula_daemon.jobs.queue import Job
 
 MOST_REROLLS: Final = 2

@@ -14,8 +14,7 @@ import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from mula_bridge.control.messages.commands import Command, SetKnob
-from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages import Command, Origin, SetKnob
 from mula_bridge.errors import Busy
 
 Event = TypeVar("Event")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.messages.states import JobState
+from mula_bridge.control import KnobValue
+from mula_bridge.control.messages import JobState
 from mula_bridge.errors import BadInput, Busy, UnknownName
-from mula_daemon.engine.seam import ClipRequest
+from mula_daemon.engine import ClipRequest
 
 MAX_SEED: Final = 2**31
 """Seeds are below this, in every engine."""

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from mula_bridge.control.messages.reports import Notice
-from mula_bridge.control.messages.states import EngineState, JobState
+from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_bridge.errors import MulaError
-from mula_daemon.engine.messages import Ended
-from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame
+from mula_daemon.engine import AudioBlock, Ended, EngineInfo, Frame
 from mula_daemon.jobs.events import EngineNews, Event
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mula_bridge.control.knobs import FRAME_KNOBS
-from mula_daemon.clips.take import Abandoned, Change, Finished, Outcome, Sink, StemSink, Take
-from mula_daemon.engine.seam import NO_TEXTS, AudioBlock, Frame, FrameKnobs, Texts
+from mula_bridge.control import FRAME_KNOBS
+from mula_daemon.clips import Abandoned, Change, Finished, Outcome, Sink, StemSink, Take
+from mula_daemon.engine import NO_TEXTS, AudioBlock, Frame, FrameKnobs, Texts
 
 
 class Timeline:

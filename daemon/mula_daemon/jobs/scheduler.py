@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mula_bridge.control.messages.origin import DAEMON, Origin
-from mula_bridge.control.messages.reports import JobChanged
-from mula_bridge.control.messages.states import JobState
-from mula_bridge.control.seams import Publish
+from mula_bridge.control import Publish
+from mula_bridge.control.messages import DAEMON, JobChanged, JobState, Origin
 from mula_bridge.errors import MulaError
-from mula_daemon.engine.messages import Ended
-from mula_daemon.engine.process import EngineHost
-from mula_daemon.engine.seam import EngineInfo
+from mula_daemon.engine import Ended, EngineHost, EngineInfo
 from mula_daemon.jobs.queue import Job, JobQueue
 from mula_daemon.jobs.recorder import JobRecording, Recorder
 

@@ -11,17 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from mula_bridge.control.knobs import KnobValue
-from mula_bridge.control.messages.reports import Failed
+from mula_bridge.control import KnobValue
+from mula_bridge.control.messages import Failed
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.samples import Samples
-from mula_daemon.clips.folder_sink import FolderSink
-from mula_daemon.clips.library import Library
-from mula_daemon.clips.recipe import Parent, Recipe
-from mula_daemon.clips.take import Finished, Take
-from mula_daemon.engine.seam import EngineInfo, Texts
-from mula_daemon.jobs.queue import Job
-from mula_daemon.jobs.recording import Timeline, frame_values
+from mula_daemon.audio import Samples
+from mula_daemon.clips import Finished, FolderSink, Library, Parent, Recipe, Take
+from mula_daemon.engine import EngineInfo, Texts
+from mula_daemon.jobs import Job, Timeline, frame_values
 from mula_daemon.live.played import Stretch
 
 BEND_SECONDS: Final = 0.005

@@ -6,21 +6,29 @@ import secrets
 from time import perf_counter_ns
 from typing import Final, Protocol
 
-from mula_bridge.control.messages.commands import Capture, Command, Generate, Live
-from mula_bridge.control.messages.origin import DAEMON, Origin
-from mula_bridge.control.messages.reports import JobChanged, LiveChanged, Report
-from mula_bridge.control.messages.states import JobState, Prompt
-from mula_bridge.control.quantum import BEATS_PER_BAR
+from mula_bridge.control import BEATS_PER_BAR
+from mula_bridge.control.messages import (
+    DAEMON,
+    Capture,
+    Command,
+    Generate,
+    JobChanged,
+    JobState,
+    Live,
+    LiveChanged,
+    Origin,
+    Prompt,
+    Report,
+)
 from mula_bridge.errors import BadInput, Unavailable
-from mula_daemon.audio.speaker import Speaker
-from mula_daemon.engine.process import EngineHost
-from mula_daemon.engine.seam import ClipRequest, EngineInfo
-from mula_daemon.jobs.queue import Job
+from mula_daemon.audio import Speaker
+from mula_daemon.engine import ClipRequest, EngineHost, EngineInfo
+from mula_daemon.jobs import Job
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.played import MOST_BARS, Stretch
 from mula_daemon.live.recording import LiveRecording, TooSlow
-from mula_daemon.steering.controls import Controls
-from mula_daemon.tempo.conductor import Conductor
+from mula_daemon.steering import Controls
+from mula_daemon.tempo import Conductor
 
 HEAD_START_NS: Final = 150_000_000
 """For the engine to read its prompts, before the first frame's knobs are read."""

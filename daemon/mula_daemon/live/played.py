@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.audio.samples import Samples
-from mula_daemon.engine.seam import Frame
+from mula_daemon.audio import Samples
+from mula_daemon.engine import Frame
 
 MOST_BARS: Final = 32
 """How far back a capture may reach: about 25 MB at 120 BPM."""

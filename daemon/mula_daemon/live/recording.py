@@ -11,16 +11,13 @@ from typing import Final
 import numpy as np
 
 from mula_bridge.errors import Unavailable
-from mula_bridge.net.priority import hurry, relax
-from mula_daemon.audio.blocks import check_block
-from mula_daemon.audio.converter import Converter
-from mula_daemon.audio.speaker import Speaker
-from mula_daemon.engine.messages import Pace
-from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, Texts
-from mula_daemon.jobs.queue import Job
+from mula_bridge.net import hurry, relax
+from mula_daemon.audio import Converter, Speaker, check_block
+from mula_daemon.engine import AudioBlock, EngineInfo, Frame, Pace, Texts
+from mula_daemon.jobs import Job
 from mula_daemon.live.played import Played
 from mula_daemon.live.voice import SECOND_NS, LiveVoice
-from mula_daemon.tempo.timeline import Timeline
+from mula_daemon.tempo import Timeline
 
 LATE_FRAMES: Final = 16
 """So many frames that come too late, more than come in time, and the engine is too slow."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from itertools import count
 from time import perf_counter_ns
 
-from mula_bridge.control.knobs import FRAME_KNOBS
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import FrameReport, Heard, KnobChanged, Report
+from mula_bridge.control import FRAME_KNOBS
+from mula_bridge.control.messages import FrameReport, Heard, KnobChanged, Origin, Report
 
 HeardAt = Callable[[str, int], int | None]
 """Job and number of a frame -> perf_counter_ns when it is heard, if that is known."""

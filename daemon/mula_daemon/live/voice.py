@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mula_daemon.audio.samples import Samples
-from mula_daemon.audio.stream_voice import StreamVoice
+from mula_daemon.audio import Samples, StreamVoice
 
 SECOND_NS: Final = 1_000_000_000
 _UNMOVED_NS: Final = 300_000

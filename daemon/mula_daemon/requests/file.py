@@ -12,11 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mula_bridge.control.actions import ACTIONS, Press, parse_action
-from mula_bridge.control.knobs import KNOBS, Effect, KnobValue, knob
-from mula_bridge.control.messages.commands import Command, Generate, SetKnob
+from mula_bridge.control import ACTIONS, KNOBS, Effect, KnobValue, Press, knob, parse_action
+from mula_bridge.control.messages import Command, Generate, SetKnob
 from mula_bridge.errors import BadInput, UnknownName
-from mula_daemon.files.json_fields import Fields, is_number
+from mula_daemon.files import Fields, is_number
 
 VERSION: Final = 1
 MAX_BYTES: Final = 65_536

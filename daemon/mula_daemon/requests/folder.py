@@ -23,10 +23,16 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import ClipReady, Failed, JobChanged, Progress, Report
-from mula_bridge.control.messages.states import JobState
-from mula_bridge.control.seams import Emit
+from mula_bridge.control import Emit
+from mula_bridge.control.messages import (
+    ClipReady,
+    Failed,
+    JobChanged,
+    JobState,
+    Origin,
+    Progress,
+    Report,
+)
 from mula_bridge.errors import BadInput, MulaError
 from mula_daemon.requests.file import MAX_BYTES, read_request
 

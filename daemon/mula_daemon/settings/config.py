@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.control.messages.states import AUTO, Clock
+from mula_bridge.control.messages import AUTO, Clock
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.settings.choices import BeatsMode, Layout
 from mula_daemon.settings.default_folder import Default, default_folder

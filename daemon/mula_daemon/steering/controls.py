@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from mula_bridge.control.knobs import FRAME_KNOBS, KNOBS, Knobs, KnobValue, knob
-from mula_bridge.control.messages.states import Prompt
-from mula_bridge.control.presets import Preset
+from mula_bridge.control import FRAME_KNOBS, KNOBS, Knobs, KnobValue, Preset, knob
+from mula_bridge.control.messages import Prompt
 from mula_bridge.errors import BadInput, nearest
-from mula_daemon.engine.seam import EngineInfo, FrameKnobs, Texts
+from mula_daemon.engine import EngineInfo, FrameKnobs, Texts
 
 Curve = Callable[[float], Mapping[str, KnobValue]]
 """Genre strength 0..1 -> the knobs it moves."""

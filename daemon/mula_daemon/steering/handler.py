@@ -7,32 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control import KNOBS, Preset, Publish, find_preset, morph
+from mula_bridge.control.messages import (
+    DAEMON,
     Command,
+    KnobChanged,
     LoadPreset,
+    LyricsChanged,
     MorphPresets,
     NudgeKnob,
+    Origin,
+    PresetSaved,
+    PresetsChanged,
+    Prompt,
     QueryKnob,
+    Report,
     ResetKnob,
     SavePreset,
     SetKnob,
     SetLyrics,
     SetTags,
+    TagsChanged,
     ToggleTag,
 )
-from mula_bridge.control.messages.origin import DAEMON, Origin
-from mula_bridge.control.messages.reports import (
-    KnobChanged,
-    LyricsChanged,
-    PresetSaved,
-    PresetsChanged,
-    Report,
-    TagsChanged,
-)
-from mula_bridge.control.messages.states import Prompt
-from mula_bridge.control.presets import Preset, find_preset, morph
-from mula_bridge.control.seams import Publish
 from mula_daemon.steering.controls import Controls, Curve
 from mula_daemon.steering.preset_store import PresetStore
 

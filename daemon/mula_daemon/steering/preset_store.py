@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mula_bridge.control.knobs import knob
-from mula_bridge.control.presets import Preset
+from mula_bridge.control import Preset, knob
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 
 VERSION: Final = 1

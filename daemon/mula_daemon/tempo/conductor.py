@@ -13,10 +13,8 @@ from dataclasses import replace
 from time import perf_counter_ns
 from typing import Final, Protocol, cast
 
-from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import ClockChanged
-from mula_bridge.control.messages.states import AUTO, Clock
+from mula_bridge.control import KNOBS
+from mula_bridge.control.messages import AUTO, Clock, ClockChanged, Origin
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.tempo.timeline import Timeline
 

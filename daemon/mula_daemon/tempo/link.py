@@ -13,10 +13,10 @@ from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any, Final
 
-from mula_bridge.control.messages.states import Clock
-from mula_bridge.control.quantum import BEATS_PER_BAR
+from mula_bridge.control import BEATS_PER_BAR
+from mula_bridge.control.messages import Clock
 from mula_bridge.errors import Unavailable
-from mula_bridge.net.priority import hurry
+from mula_bridge.net import hurry
 from mula_daemon.tempo.conductor import Conductor
 from mula_daemon.tempo.timeline import Timeline
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mula_bridge.control.messages.states import Clock
-from mula_bridge.midi.clock import ClockNews
+from mula_bridge.control.messages import Clock
+from mula_bridge.midi import ClockNews
 from mula_daemon.tempo.conductor import Conductor
 from mula_daemon.tempo.timeline import Timeline
 

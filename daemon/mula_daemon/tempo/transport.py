@@ -12,22 +12,23 @@ from collections.abc import Callable
 from math import floor
 from time import perf_counter_ns
 
-from mula_bridge.control.messages.commands import (
+from mula_bridge.control import BEATS_PER_BAR, Emit, Publish
+from mula_bridge.control.messages import (
+    Beat,
     ChooseClock,
+    Clock,
+    ClockChanged,
     Command,
+    Failed,
+    Origin,
     Panic,
     Quantised,
     SetKnob,
     StartTransport,
     StopTransport,
 )
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Beat, ClockChanged, Failed
-from mula_bridge.control.messages.states import Clock
-from mula_bridge.control.quantum import BEATS_PER_BAR
-from mula_bridge.control.seams import Emit, Publish
 from mula_bridge.errors import MulaError
-from mula_bridge.net.priority import hurry
+from mula_bridge.net import hurry
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.waiting import JUMP, Waiting

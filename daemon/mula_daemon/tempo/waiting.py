@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from mula_bridge.control.messages.commands import Command, Quantised, SetKnob
-from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages import Command, Origin, Quantised, SetKnob
 from mula_bridge.errors import Busy
 from mula_daemon.tempo.timeline import Timeline
 

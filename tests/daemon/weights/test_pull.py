@@ -13,7 +13,7 @@ import pytest
 
 from mula_bridge.errors import Unavailable, UnknownName
 from mula_daemon.cli.pull import main
-from mula_daemon.weights import pull as pulling
+from mula_daemon.weights.pull import RECORD
 from mula_daemon.weights.hub import Hub
 from mula_daemon.weights.pull import RECORD, pull, read_record
 from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, Source, release
@@ -210,5 +210,5 @@ def test_an_unknown_model_is_named() -> None:
 
 def test_a_record_nobody_can_read_says_nothing(tmp_path: Path) -> None:
     for text in ("", "[]", '{"sources": 3}'):
-        (tmp_path / pulling.RECORD).write_text(text)
+        (tmp_path / RECORD).write_text(text)
         assert read_record(tmp_path) == {}

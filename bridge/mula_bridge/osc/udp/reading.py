@@ -12,7 +12,7 @@ import sys
 from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
-from mula_bridge.net.guests import Peer
+from mula_bridge.net import Peer
 
 Datagram = tuple[bytes, Peer, int]
 """What came, from where, and when (``perf_counter_ns``)."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import perf_counter_ns, sleep
 from typing import Final
 
-from mula_bridge.net.priority import hurry
+from mula_bridge.net import hurry
 from mula_bridge.osc.udp.backlog import Backlog
 from mula_bridge.osc.udp.reading import Datagram, reading
 

@@ -9,7 +9,7 @@ import heapq
 from itertools import count
 from typing import Final
 
-from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages import Origin
 from mula_bridge.errors import BadInput, Busy
 from mula_bridge.osc.wire import IMMEDIATELY, Message
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from mula_bridge.net.guests import Peer
+from mula_bridge.net import Peer
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -8,19 +8,20 @@ from time import monotonic
 from typing import Final, cast
 
 from mula_bridge import __version__
-from mula_bridge.api import addresses
-from mula_bridge.api.dispatch import ERRORS_PER_SECOND, Dispatch
-from mula_bridge.api.echo import EchoHold
-from mula_bridge.api.readers import Ping, QueryVersion, Request
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Failed, PresetsChanged, Report
-from mula_bridge.control.seams import Emit
+from mula_bridge.api import (
+    ERRORS_PER_SECOND,
+    Dispatch,
+    EchoHold,
+    Ping,
+    QueryVersion,
+    Request,
+    addresses,
+)
+from mula_bridge.control import Emit
+from mula_bridge.control.messages import Failed, Origin, PresetsChanged, Report
 from mula_bridge.errors import BadInput, MulaError
-from mula_bridge.net.guests import Peer
-from mula_bridge.net.loop_timer import LoopTimer
-from mula_bridge.net.rate_limit import RateLimit
-from mula_bridge.osc import wire
-from mula_bridge.osc.arguments import Args
+from mula_bridge.net import LoopTimer, Peer, RateLimit
+from mula_bridge.osc import Args, wire
 from mula_bridge.servers.oscquery.client import Client
 from mula_bridge.servers.oscquery.messages import Verb, parse_wish, path_changed
 from mula_bridge.servers.oscquery.namespace import Change, Limits, Namespace

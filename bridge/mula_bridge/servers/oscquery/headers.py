@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from mula_bridge.net.udp import is_loopback
+from mula_bridge.net import is_loopback
 
 
 def host_name(header: str) -> str:

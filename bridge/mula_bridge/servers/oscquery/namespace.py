@@ -13,11 +13,9 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from mula_bridge import __version__
-from mula_bridge.api import addresses
-from mula_bridge.api.addresses import VERSION
-from mula_bridge.control.messages.reports import Report
-from mula_bridge.osc.arguments import Args
-from mula_bridge.osc.values import Value
+from mula_bridge.api import VERSION, addresses
+from mula_bridge.control.messages import Report
+from mula_bridge.osc import Args, Value
 from mula_bridge.servers.oscquery.messages import EXTENSIONS
 from mula_bridge.servers.oscquery.node import Access, Json, Node, Range, clean_path
 from mula_bridge.servers.oscquery.nodes import build_nodes, span

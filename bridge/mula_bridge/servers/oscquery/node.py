@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from mula_bridge.control.knobs import Knob
-from mula_bridge.osc.arguments import Args
+from mula_bridge.control import Knob
+from mula_bridge.osc import Args
 
 Json = dict[str, Any]
 

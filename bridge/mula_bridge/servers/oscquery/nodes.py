@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mula_bridge.api import addresses
-from mula_bridge.api.addresses import Row
-from mula_bridge.control.knobs import Knob
-from mula_bridge.osc.arguments import Argument, Kind
+from mula_bridge.api import Row, addresses
+from mula_bridge.control import Knob
+from mula_bridge.osc import Argument, Kind
 from mula_bridge.servers.oscquery.node import Access, Node, Range
 
 _PART: Final = ("travel", "fraction")

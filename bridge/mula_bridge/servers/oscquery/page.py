@@ -14,7 +14,7 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
-from mula_bridge.control.knobs import KNOBS, Effect, Knob
+from mula_bridge.control import KNOBS, Effect, Knob
 from mula_bridge.servers.oscquery.namespace import Namespace
 from mula_bridge.servers.oscquery.node import Access, Node, Range
 

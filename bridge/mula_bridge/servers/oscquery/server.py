@@ -12,13 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from mula_bridge.control.messages.commands import QueryDump, QueryStatus
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Report
-from mula_bridge.control.seams import Emit
+from mula_bridge.control import Emit
+from mula_bridge.control.messages import Origin, QueryDump, QueryStatus, Report
 from mula_bridge.errors import MulaError
-from mula_bridge.net.guests import LOOPBACK, Guests, Peer
-from mula_bridge.net.loop import LoopThread
+from mula_bridge.net import LOOPBACK, Guests, LoopThread, Peer
 from mula_bridge.servers.oscquery.clients import SOURCE, Clients
 from mula_bridge.servers.oscquery.namespace import Limits, Namespace
 from mula_bridge.servers.oscquery.site import Site

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from mula_bridge import __version__
 from mula_bridge.errors import Unavailable
-from mula_bridge.net.guests import Guests, Peer
-from mula_bridge.net.udp import is_loopback
+from mula_bridge.net import Guests, Peer, is_loopback
 from mula_bridge.osc import wire
 from mula_bridge.servers.oscquery.client import Client
 from mula_bridge.servers.oscquery.clients import Clients

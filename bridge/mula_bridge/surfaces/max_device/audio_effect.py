@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
-from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT
-from mula_bridge.control.knobs import KEYS, KNOBS, Knob
+from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT
+from mula_bridge.control import KEYS, KNOBS, Knob
 from mula_bridge.surfaces.max_device import controls
 from mula_bridge.surfaces.max_device.container import Kind
 from mula_bridge.surfaces.max_device.patch import Patch, Port, Rect

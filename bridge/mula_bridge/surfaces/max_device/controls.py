@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from mula_bridge.control.knobs import Knob
+from mula_bridge.control import Knob
 from mula_bridge.surfaces.max_device.patch import Patch, Rect
 
 _FLOAT, _INT, _ENUM, _BLOB = 0, 1, 2, 3

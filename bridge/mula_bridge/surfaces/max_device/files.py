@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mula_bridge.control.actions import Action
-from mula_bridge.mapping.bundled import mapping_paths
-from mula_bridge.mapping.file import load_mapping
-from mula_bridge.mapping.model import KnobTarget
+from mula_bridge.control import Action
+from mula_bridge.mapping import KnobTarget, load_mapping, mapping_paths
 from mula_bridge.surfaces.max_device import audio_effect, midi_effect
 from mula_bridge.surfaces.max_device.audio_effect import DISPLAY, SCRIPT, Vocabulary
 from mula_bridge.surfaces.max_device.container import Kind, frozen, unfrozen

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mula_bridge.control.knobs import KNOBS
+from mula_bridge.control import KNOBS
 from mula_bridge.surfaces.max_device import controls
 from mula_bridge.surfaces.max_device.audio_effect import BUTTONS, DIALS
 from mula_bridge.surfaces.max_device.container import Kind

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.lm import FLAVOURS, Flavour, LanguageModel, LMConfig
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"

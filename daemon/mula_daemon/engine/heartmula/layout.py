@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.weights.releases import CODEC, MODEL
+from mula_daemon.weights import CODEC, MODEL
 
 FETCH = "mula pull heartmula --into"
 

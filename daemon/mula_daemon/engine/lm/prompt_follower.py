@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from mula_bridge.control.messages.reports import Notice
+from mula_bridge.control.messages import Notice
 from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.priming import Priming, PromptTokens
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts

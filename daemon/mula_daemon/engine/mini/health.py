@@ -11,7 +11,7 @@ from mula_daemon.engine.messages import EngineSpec
 
 def weights(_spec: EngineSpec) -> Iterator[Finding]:
     """The built-in weights."""
-    from mula_daemon.engine.mini.model.weights import load_mini
+    from mula_daemon.engine.mini.model import load_mini
 
     try:
         model, _ = load_mini()
@@ -26,8 +26,7 @@ def kit(spec: EngineSpec) -> Iterator[Finding]:
     """The user's own one-shots, where a folder is named."""
     if not spec.kit:
         return
-    from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
-    from mula_daemon.engine.mini.synth.kit import Kit
+    from mula_daemon.engine.mini.synth import SAMPLE_RATE, Kit
 
     path = Path(spec.kit).expanduser()
     try:

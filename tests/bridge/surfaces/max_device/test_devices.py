@@ -19,7 +19,6 @@ from mula_bridge.surfaces.max_device.files import AUDIO_EFFECT, MIDI_EFFECT, fil
 from mula_bridge.surfaces.max_device.patch import HEIGHT
 from mula_daemon.cli.max import main
 from mula_daemon.engine.mini.tags import ENERGIES, GENRES, INSTRUMENTS, MOODS
-from mula_daemon.settings import default_folder
 from support.amxd import Amxd, read_amxd
 
 COMMITTED = Path(__file__).parents[4] / "max_for_live"
@@ -69,14 +68,14 @@ def test_mula_max_writes_and_checks_them(
 def test_without_a_folder_they_go_where_lives_browser_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(default_folder, "live_user_library", lambda: tmp_path)
+    monkeypatch.setattr("mula_daemon.settings.live_user_library", lambda: tmp_path)
     assert main([]) == 0
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
     assert found == {
         "Presets/Audio Effects/Max Audio Effect/Mula.amxd",
         "Presets/MIDI Effects/Max MIDI Effect/Mula CC.amxd",
     }
-    monkeypatch.setattr(default_folder, "live_user_library", lambda: None)
+    monkeypatch.setattr("mula_daemon.settings.live_user_library", lambda: None)
     with pytest.raises(BadInput, match="name a folder"):
         main([])
 

@@ -59,7 +59,8 @@ def test_any_text_is_read_and_known_tags_are_canonical(typed: list[str]) -> None
 
 def test_reading_tags_needs_no_torch() -> None:
     code = (
-        "import sys; from mula_daemon.engine.mini import tags, tokens; from mula_daemon.engine.mini.train import material;"
+        "import sys; from mula_daemon.engine.mini import tags, tokens; "
+        "from mula_daemon.engine.mini.train import material; "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

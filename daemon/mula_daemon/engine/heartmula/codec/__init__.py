@@ -1,1 +1,24 @@
 """HeartCodec: codes at 12.5 Hz in, 48 kHz stereo out."""
+
+from mula_daemon.engine.heartmula.codec.codec import Codes, GeneratorNoise, HeartCodec, Noise
+from mula_daemon.engine.heartmula.codec.config import (
+    CHANNELS,
+    LATENTS_PER_FRAME,
+    CodecConfig,
+    read_codec_config,
+)
+from mula_daemon.engine.heartmula.codec.flow import Flow
+from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
+
+__all__ = [
+    "CHANNELS",
+    "LATENTS_PER_FRAME",
+    "CodecConfig",
+    "Codes",
+    "Flow",
+    "GeneratorNoise",
+    "HeartCodec",
+    "Noise",
+    "WaveformDecoder",
+    "read_codec_config",
+]

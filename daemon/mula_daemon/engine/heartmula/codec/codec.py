@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mula_bridge.errors import BadInput
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 from mula_daemon.engine.heartmula.codec.config import (
     LATENTS_PER_FRAME,
     CodecConfig,

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mula_daemon.engine.heartmula.codec.config import CodecConfig
-from mula_daemon.engine.lm.rope import RopeScaling, rotate, rotations
+from mula_daemon.engine.lm import RopeScaling, rotate, rotations
 
 EPS = 1e-6
 TIME_WAVES = 256  # cosines, and as many sines

@@ -1,1 +1,25 @@
 """HeartMuLa as an engine: checkpoint to network, prompts, frames to sound."""
+
+from mula_daemon.engine.heartmula.checkpoint import (
+    CheckpointError,
+    SpecialIds,
+    load_language_model,
+    read_special_ids,
+)
+from mula_daemon.engine.heartmula.convert import DTYPES, convert
+from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
+from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
+from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
+
+__all__ = [
+    "DTYPES",
+    "CheckpointError",
+    "HeartMulaEngine",
+    "PromptEncoder",
+    "SpecialIds",
+    "StreamSettings",
+    "StreamingDecoder",
+    "convert",
+    "load_language_model",
+    "read_special_ids",
+]

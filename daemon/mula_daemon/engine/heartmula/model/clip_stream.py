@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mula_daemon.audio.samples import Samples
-from mula_daemon.engine.heartmula.codec.config import CHANNELS
+from mula_daemon.audio import Samples
+from mula_daemon.engine.heartmula.codec import CHANNELS
 from mula_daemon.engine.heartmula.model.codec_lane import Arrivals, CodecLane
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder
 

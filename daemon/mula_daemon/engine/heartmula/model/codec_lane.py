@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio import Samples
 
 
 @dataclass(frozen=True)

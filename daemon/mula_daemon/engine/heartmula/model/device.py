@@ -7,7 +7,7 @@ from typing import Final
 import torch
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.engine.lm.precision import AUTO
+from mula_daemon.engine.lm import AUTO
 
 NOTES: Final = {
     "cpu": "HeartMuLa on the CPU is far from real time; mini is made for machines without a GPU",

@@ -16,16 +16,20 @@ from typing import Final
 import torch
 
 from mula_bridge import __version__
-from mula_bridge.control.knobs import Effect
-from mula_bridge.control.messages.reports import Notice
+from mula_bridge.control import Effect
+from mula_bridge.control.messages import Notice
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.engine.heartmula.checkpoint import (
     load_language_model,
     read_config,
     read_special_ids,
 )
-from mula_daemon.engine.heartmula.codec.codec import GeneratorNoise, HeartCodec
-from mula_daemon.engine.heartmula.codec.config import CodecConfig, read_codec_config
+from mula_daemon.engine.heartmula.codec import (
+    CodecConfig,
+    GeneratorNoise,
+    HeartCodec,
+    read_codec_config,
+)
 from mula_daemon.engine.heartmula.layout import Layout, find_layout
 from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
 from mula_daemon.engine.heartmula.model.clip_stream import ClipStream
@@ -36,13 +40,21 @@ from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 from mula_daemon.engine.heartmula.model.weight_counts import sizes_of
 from mula_daemon.engine.heartmula.tag_guide import advice
-from mula_daemon.engine.lm.code_policy import CodePolicy
-from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
-from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LMConfig
-from mula_daemon.engine.lm.precision import AUTO, precision_of
-from mula_daemon.engine.lm.prompt_follower import PromptFollower
-from mula_daemon.engine.lm.sampling import MAX_TOP_K, KnobTensors, choices
-from mula_daemon.engine.lm.static_model import StaticModel
+from mula_daemon.engine.lm import (
+    AUTO,
+    FLAVOURS,
+    MAX_TOP_K,
+    CodePolicy,
+    Flavour,
+    FrameLoop,
+    KnobTensors,
+    LMConfig,
+    PromptFollower,
+    PromptTokens,
+    StaticModel,
+    choices,
+    precision_of,
+)
 from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,

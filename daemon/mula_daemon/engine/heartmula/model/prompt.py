@@ -5,7 +5,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from mula_daemon.engine.heartmula.checkpoint import REMEDY, CheckpointError, SpecialIds
-from mula_daemon.engine.lm.frame_loop import PromptTokens
+from mula_daemon.engine.lm import PromptTokens
 
 
 class PromptEncoder:

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from mula_bridge.errors import BadInput, UnknownName
-from mula_daemon.engine.heartmula.codec.codec import Codes, HeartCodec, Noise
-from mula_daemon.engine.heartmula.codec.config import CHANNELS, LATENTS_PER_FRAME
+from mula_daemon.engine.heartmula.codec import CHANNELS, LATENTS_PER_FRAME, Codes, HeartCodec, Noise
 from mula_daemon.engine.heartmula.model.effort import Effort
 
 LIVE_HOP: Final = 8

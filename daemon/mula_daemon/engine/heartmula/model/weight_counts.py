@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mula_daemon.engine.heartmula.codec.config import CodecConfig
-from mula_daemon.engine.heartmula.codec.flow import Flow
-from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
+from mula_daemon.engine.heartmula.codec import CodecConfig, Flow, WaveformDecoder
 from mula_daemon.engine.heartmula.memory_plan import Sizes
-from mula_daemon.engine.lm.language_model import LanguageModel, LMConfig
+from mula_daemon.engine.lm import LanguageModel, LMConfig
 
 
 def sizes_of(config: LMConfig, codec: CodecConfig) -> Sizes:

@@ -15,22 +15,22 @@ from typing import Final
 import torch
 
 from mula_bridge import __version__
-from mula_bridge.control.knobs import Effect
-from mula_bridge.control.messages.reports import Notice
-from mula_bridge.control.quantum import BEATS_PER_BAR
+from mula_bridge.control import BEATS_PER_BAR, Effect
+from mula_bridge.control.messages import Notice
 from mula_bridge.errors import BadInput, Unavailable
-from mula_daemon.engine.lm.code_policy import CodePolicy
-from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
-from mula_daemon.engine.lm.language_model import LanguageModel
-from mula_daemon.engine.lm.prompt_follower import PromptFollower
-from mula_daemon.engine.lm.sampling import KnobTensors
-from mula_daemon.engine.lm.static_model import StaticModel
+from mula_daemon.engine.lm import (
+    CodePolicy,
+    FrameLoop,
+    KnobTensors,
+    LanguageModel,
+    PromptFollower,
+    PromptTokens,
+    StaticModel,
+)
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.model import tokenizer
 from mula_daemon.engine.mini.model.weights import load_mini
-from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer
-from mula_daemon.engine.mini.synth.kit import Kit
-from mula_daemon.engine.mini.synth.synthesiser import Synthesiser, warm_up
+from mula_daemon.engine.mini.synth import ClipRenderer, Kit, Synthesiser, warm_up
 from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import torch
 from safetensors.torch import load_file
 
-from mula_daemon.engine.lm.language_model import Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.lm import Flavour, LanguageModel, LMConfig
 
 NAME: Final = "mini.safetensors"
 

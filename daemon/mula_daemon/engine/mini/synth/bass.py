@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.engine.mini.notes.scale import hertz
+from mula_daemon.engine.mini.notes import hertz
 from mula_daemon.engine.mini.synth.audio import Samples
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.oscillators import Bend

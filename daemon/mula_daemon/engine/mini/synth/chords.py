@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mula_daemon.engine.mini.notes.scale import (
-    HIGHEST_CHORD,
-    LOWEST_CHORD,
-    LOWEST_POWER_CHORD,
-    hertz,
-)
+from mula_daemon.engine.mini.notes import HIGHEST_CHORD, LOWEST_CHORD, LOWEST_POWER_CHORD, hertz
 from mula_daemon.engine.mini.synth.amplifier import Amplifier
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.fm import ElectricPiano, Tines

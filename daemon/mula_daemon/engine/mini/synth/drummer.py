@@ -11,14 +11,7 @@ from mula_daemon.engine.mini.synth.audio import Samples
 from mula_daemon.engine.mini.synth.drums import one_shots
 from mula_daemon.engine.mini.synth.kit import Kit
 from mula_daemon.engine.mini.synth.sound import Setting
-from mula_daemon.engine.mini.tokens import (
-    DRUM_VOICES,
-    HATS,
-    KICK,
-    ROLL,
-    ROLL_HITS,
-    DrumHit,
-)
+from mula_daemon.engine.mini.tokens import DRUM_VOICES, HATS, KICK, ROLL, ROLL_HITS, DrumHit
 
 REVERSE_SIXTEENTHS: Final = 8
 """A reversed cymbal ends this long after it starts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mula_daemon.engine.mini.notes.scale import hertz
+from mula_daemon.engine.mini.notes import hertz
 from mula_daemon.engine.mini.synth.amplifier import Amplifier
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.fm import ElectricPiano, Tines

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import scipy.fft
 
-from mula_daemon.engine.mini.notes.scale import hertz
+from mula_daemon.engine.mini.notes import hertz
 from mula_daemon.engine.mini.synth.audio import Samples, around
 from mula_daemon.engine.mini.synth.envelopes import Envelope, Gate
 from mula_daemon.engine.mini.synth.sound import Setting

@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mula_daemon.engine.mini.notes.scale import bass_note, lead_note, parse_key
-from mula_daemon.engine.mini.notes.voice_leading import VoiceLeading
+from mula_daemon.engine.mini.notes import VoiceLeading, bass_note, lead_note, parse_key
 from mula_daemon.engine.mini.synth import bass, chords, lead, texture
 from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE, Samples
 from mula_daemon.engine.mini.synth.bus import Bus

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from mula_daemon.engine.mini.notes.scale import Key
+from mula_daemon.engine.mini.notes import Key
 from mula_daemon.engine.mini.synth.audio import Samples, around
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.pads import Choir, Ensemble, ensemble_loop

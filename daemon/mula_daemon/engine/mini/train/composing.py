@@ -14,9 +14,7 @@ import numpy as np
 import soundfile
 
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
-from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer
-from mula_daemon.engine.mini.synth.synthesiser import Synthesiser
+from mula_daemon.engine.mini.synth import SAMPLE_RATE, ClipRenderer, Synthesiser
 from mula_daemon.engine.mini.train.genre import genres
 from mula_daemon.engine.mini.train.material import compose
 

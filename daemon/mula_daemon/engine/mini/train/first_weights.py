@@ -19,9 +19,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mula_daemon.engine.lm.language_model import LanguageModel
-from mula_daemon.engine.lm.rope import frequencies
-from mula_daemon.engine.lm.transformer import Block
+from mula_daemon.engine.lm import Block, LanguageModel, frequencies
 from mula_daemon.engine.mini import tokens
 from mula_daemon.engine.mini.model import tokenizer
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mula_daemon.engine.lm.language_model import Flavour, LMConfig
+from mula_daemon.engine.lm import Flavour, LMConfig
 from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.model.tokenizer import text_vocab
+from mula_daemon.engine.mini.model import text_vocab
 
 MAX_POSITIONS = 1024
 

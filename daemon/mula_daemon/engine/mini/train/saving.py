@@ -10,9 +10,9 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from mula_daemon.engine.lm.language_model import LanguageModel
-from mula_daemon.engine.mini.model.tokenizer import FILE as TOKENIZER_FILE
-from mula_daemon.engine.mini.model.weights import sha256_of
+from mula_daemon.engine.lm import LanguageModel
+from mula_daemon.engine.mini.model import FILE as TOKENIZER_FILE
+from mula_daemon.engine.mini.model import sha256_of
 from mula_daemon.engine.mini.train.bias import BIAS
 from mula_daemon.engine.mini.train.recipe import Recipe
 

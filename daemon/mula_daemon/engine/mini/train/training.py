@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mula_daemon.engine.lm.language_model import LanguageModel
+from mula_daemon.engine.lm import LanguageModel
 from mula_daemon.engine.mini.model import tokenizer
 from mula_daemon.engine.mini.train.bias import BIAS
 from mula_daemon.engine.mini.train.examples import STEPS, Batch, Examples, Library, build
