@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,22 +16,69 @@ HEAVY = ("torch", "rtmidi", "transformers", "sounddevice")
 MULA = Path(sys.executable).with_name("mula")
 
 
-def imports(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return names
+def modules() -> dict[str, Path]:
+    """Every module of the product by its dotted name, packages among them."""
+    found = {}
+    for root in ("bridge", "daemon"):
+        for path in sorted((ROOT / root).rglob("*.py")):
+            parts = path.relative_to(ROOT / root).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "bridge").rglob("*.py")), ids=lambda path: path.stem
-)
-def test_the_bridge_never_imports_the_daemon_or_torch(path: Path) -> None:
-    roots = {name.partition(".")[0] for name in imports(path)}
-    assert not roots & {"mula_daemon", "torch", "transformers"}
+MODULES = modules()
+PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+OPEN = {"mula_bridge", "mula_daemon", "mula_daemon.cli", "mula_daemon.bench"}
+"""Packages without a face: the two roots, and the programs."""
+
+
+def taken_from_inside(importer: str) -> list[str]:
+    """The imports of ``importer`` that go past the face of another package."""
+    taken = []
+    for node in ast.walk(ast.parse(MODULES[importer].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.module not in MODULES:
+            continue
+        package = node.module if node.module in PACKAGES else node.module.rpartition(".")[0]
+        if package in OPEN or f"{importer}.".startswith(f"{package}."):
+            continue
+        if node.module != package:
+            taken.append(f"{importer}: from {node.module}")
+            continue
+        face = import_module(package).__all__
+        taken += [f"{importer}: {one.name}" for one in node.names if one.name not in face]
+    return taken
+
+
+def test_nothing_but_the_face_of_a_package_is_imported_from_outside() -> None:
+    assert [line for module in MODULES for line in taken_from_inside(module)] == []
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES - OPEN))
+def test_a_face_says_what_the_package_is_and_offers_what_is_used(package: str) -> None:
+    face = import_module(package)
+    assert face.__doc__
+    assert len(face.__doc__.strip().splitlines()[0]) > 20
+    offered = getattr(face, "__all__", [])
+    assert [name for name in offered if not hasattr(face, name)] == []
+
+
+def test_no_class_name_is_used_twice() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_no_file_repeats_the_name_of_its_folder() -> None:
+    repeating = []
+    for module, path in MODULES.items():
+        folder, _, name = module.rpartition(".")
+        last = folder.rpartition(".")[2]
+        if path.name != "__init__.py" and (name == last or name.startswith(f"{last}_")):
+            repeating.append(module)
+    assert repeating == []
 
 
 def test_no_package_init_lies_in_the_source_roots() -> None:

@@ -49,6 +49,7 @@ from mula_bridge.control.messages import (
     StopLearning,
 )
 from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_daemon.audio import Speaker
 from mula_daemon.engine import ClipRequest, Ended, EngineHost, EngineInfo, Frame
 from mula_daemon.jobs import (
     MAX_SEED,
@@ -59,14 +60,14 @@ from mula_daemon.jobs import (
     Job,
     JobQueue,
     Recorder,
+    Remake,
     Remapped,
-    Reroll,
     Scheduler,
     Shutdown,
     StartRecording,
     frame_values,
 )
-from mula_daemon.steering import Controls, Desk, PresetStore, checked_lyrics
+from mula_daemon.steering import Controls, PresetStore, Steering, checked_lyrics
 from mula_daemon.tempo import CLOCK, Conductor
 
 log = logging.getLogger(__name__)
@@ -84,16 +85,6 @@ class Learning(Protocol):
 
     def learn(self, knob: str) -> None: ...
     def stop_learning(self) -> None: ...
-
-
-class Speaker(Protocol):
-    """The part of the audio interface that the session plays on. Any thread."""
-
-    gain_db: float
-
-    def stop(self) -> None: ...
-    def panic(self) -> None: ...
-    def stats(self) -> AudioReport: ...
 
 
 class Session:
@@ -116,7 +107,7 @@ class Session:
         self._controls = controls
         self._follow_texts = follow_texts
         self._host = host
-        self._desk = Desk(controls, presets, self.publish, self._moved)
+        self._desk = Steering(controls, presets, self.publish, self._moved)
         self._handlers: list[Handler] = [self._desk]
         self._rendering = rendering
         self._speaker = speaker
@@ -244,7 +235,7 @@ class Session:
                 self.publish(event)
             case Failed() | Heard() | KnobLearnt() | Beat() | ClockChanged() | Notice():
                 self.publish(event)
-            case Reroll(job):
+            case Remake(job):
                 self._reroll(job)
             case Remapped(presets, curve):
                 self._desk.remap(presets, curve)

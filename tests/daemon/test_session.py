@@ -53,7 +53,7 @@ from mula_bridge.errors import Unavailable
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame, FrameKnobs, Texts
 from mula_daemon.jobs.events import EngineNews, Remapped
-from mula_daemon.jobs.guards import Reroll
+from mula_daemon.jobs.guards import Remake
 from mula_daemon.jobs.queue import Job
 from mula_daemon.jobs.recording import Recording
 from mula_daemon.session import Session
@@ -207,7 +207,7 @@ def test_other_presets_and_another_curve_take_over_while_it_runs(rig: Rig) -> No
 def test_a_silent_take_is_made_again_as_a_job_like_any_other(rig: Rig) -> None:
     rig.ready()
     rig.session.post(Notice("a", "near-silent", "take 1 is near-silent"))
-    rig.session.post(Reroll(Job(ClipRequest("a~1", ("techno",), (4,)), {}, rerolls=1)))
+    rig.session.post(Remake(Job(ClipRequest("a~1", ("techno",), (4,)), {}, rerolls=1)))
     rig.ear.wait(JobChanged, lambda job: job.id == "a~1" and job.state is JobState.RUNNING)
     assert rig.ear.all(Notice) == [Notice("a", "near-silent", "take 1 is near-silent")]
     assert rig.host.runs[-1].seeds == (4,)

@@ -11,7 +11,7 @@ from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.engine.messages import Abort, Ended, Quit, Run, Turn
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
-from mula_daemon.engine.worker import Inbox, _serve
+from mula_daemon.engine.worker import Orders, _serve
 from mula_daemon.jobs.queue import Job
 from mula_daemon.live.recording import LiveRecording
 from mula_daemon.tempo.timeline import Timeline
@@ -35,7 +35,7 @@ def play_live(
     after each frame with their number.
     """
     ours, theirs = Pipe()
-    worker = threading.Thread(target=_serve, args=(Inbox(theirs), engine), daemon=True)
+    worker = threading.Thread(target=_serve, args=(Orders(theirs), engine), daemon=True)
     worker.start()
     speaker = Speaker(Nowhere().itself)
     ours.send(Turn(knobs))

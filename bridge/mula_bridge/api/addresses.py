@@ -79,7 +79,7 @@ from mula_bridge.control.messages import (
     UndoJudgement,
 )
 from mula_bridge.errors import BadInput, nearest
-from mula_bridge.osc import MAX_LENGTH, Args, Argument, Kind, Mismatch, Pattern
+from mula_bridge.osc import MAX_LENGTH, ArgKind, Args, Argument, Mismatch, Pattern
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7770
@@ -137,15 +137,15 @@ class Row:
 
 
 def _number(name: str, *, optional: bool = False) -> Argument:
-    return Argument(name, Kind.NUMBER, optional)
+    return Argument(name, ArgKind.NUMBER, optional)
 
 
 def _whole(name: str, *, optional: bool = False) -> Argument:
-    return Argument(name, Kind.WHOLE, optional)
+    return Argument(name, ArgKind.WHOLE, optional)
 
 
 def _text(name: str, *, optional: bool = False, repeats: bool = False) -> Argument:
-    return Argument(name, Kind.TEXT, optional, repeats)
+    return Argument(name, ArgKind.TEXT, optional, repeats)
 
 
 def _read_at(name: str, args: Args) -> Command | None:
@@ -160,11 +160,11 @@ def _read_at(name: str, args: Args) -> Command | None:
     return None if asked is None else Quantised(asked, beats)
 
 
-_ANYTHING = (Argument("argument", Kind.ANY, optional=True, repeats=True),)
-_TRIGGER = (Argument("trigger", Kind.TRIGGER, optional=True),)
-_SWITCH = (Argument("on", Kind.SWITCH),)
-_ASKED_SWITCH = (Argument("on", Kind.SWITCH, optional=True),)
-_PRESET = (Argument("preset", Kind.NAME_OR_NUMBER),)
+_ANYTHING = (Argument("argument", ArgKind.ANY, optional=True, repeats=True),)
+_TRIGGER = (Argument("trigger", ArgKind.TRIGGER, optional=True),)
+_SWITCH = (Argument("on", ArgKind.SWITCH),)
+_ASKED_SWITCH = (Argument("on", ArgKind.SWITCH, optional=True),)
+_PRESET = (Argument("preset", ArgKind.NAME_OR_NUMBER),)
 _ALL_KNOBS = tuple(KNOBS)
 
 ROWS: Final = (
@@ -182,7 +182,8 @@ ROWS: Final = (
         takes=_TRIGGER, read=readers.trigger(QueryDump)),
     Row("/mula/knob/NAME", "Sets a knob in its own unit, clamped; the effective value comes back. "
         "Without an argument, asks for it.",
-        takes=(Argument("value", Kind.KNOB, optional=True),), gives=(Argument("value", Kind.KNOB),),
+        takes=(Argument("value", ArgKind.KNOB, optional=True),),
+        gives=(Argument("value", ArgKind.KNOB),),
         read=readers.set_knob(norm=False), report=KnobChanged, write=writers.knob,
         names=_ALL_KNOBS),
     Row("/mula/norm/NAME", "The same knob by its travel 0..1, for faders without a range of their "
@@ -280,17 +281,17 @@ ROWS: Final = (
         "its beat or playing, the beat in the clip and its number of beats, whether it loops, and "
         "whether it is in the session's tempo (0: it is not, and plays as it is).",
         gives=(_text("clip"), _text("playing"), _number("beat"), _whole("beats"),
-               Argument("loop", Kind.SWITCH), Argument("in_tempo", Kind.SWITCH)),
+               Argument("loop", ArgKind.SWITCH), Argument("in_tempo", ArgKind.SWITCH)),
         report=AuditionState, write=writers.audition_state),
     Row("/mula/audition/clip", "The clip on the deck, its place among the others (from 1), and "
         "what it is. While it is being written, writing is 1.",
         gives=(_text("clip"), _whole("number"), _whole("count"), _text("tags"), _number("bpm"),
                _whole("bars"), _whole("seed"), _whole("take"), _text("status"),
-               Argument("favourite", Kind.SWITCH), Argument("writing", Kind.SWITCH)),
+               Argument("favourite", ArgKind.SWITCH), Argument("writing", ArgKind.SWITCH)),
         report=DeckChanged, write=writers.deck),
     Row("/mula/clip/status", "A clip is new, kept or rejected now, a favourite or not, and where "
         "it is.",
-        gives=(_text("id"), _text("status"), Argument("favourite", Kind.SWITCH), _text("path")),
+        gives=(_text("id"), _text("status"), Argument("favourite", ArgKind.SWITCH), _text("path")),
         report=ClipJudged, write=writers.judged),
     Row("/mula/cancel", "Cancels a job, or the running one.",
         takes=(*_TRIGGER, _text("id", optional=True)), read=readers.trigger_with_id(Cancel)),
@@ -305,7 +306,7 @@ ROWS: Final = (
         read=readers.preset(SavePreset), report=PresetSaved, write=writers.preset),
     Row("/mula/preset/morph", "Goes so far, 0..1, from one preset to another. One number does it "
         "for neighbours: 1.5 is halfway from the first to the second.",
-        takes=(*_PRESET, Argument("other", Kind.NAME_OR_NUMBER, optional=True),
+        takes=(*_PRESET, Argument("other", ArgKind.NAME_OR_NUMBER, optional=True),
                _number("far", optional=True)),
         read=readers.morph_presets),
     Row("/mula/presets", "The names of all presets, in the order of their numbers.",
@@ -326,11 +327,11 @@ ROWS: Final = (
         read=readers.choose_clock, report=ClockChanged, write=writers.clock_source),
     Row("/mula/clock", "Who leads the time now: link, midi or internal; its tempo, whether it "
         "plays, and its MIDI port or number of Link peers.",
-        gives=(_text("leader"), _number("bpm"), Argument("playing", Kind.SWITCH), _text("name")),
+        gives=(_text("leader"), _number("bpm"), Argument("playing", ArgKind.SWITCH), _text("name")),
         report=ClockChanged, write=writers.clock),
     Row("/mula/beat", "A beat begins: bar and beat, counted from 1, the tempo, whether it plays, "
         "and by how many milliseconds this message comes late.",
-        gives=(_whole("bar"), _whole("beat"), _number("bpm"), Argument("playing", Kind.SWITCH),
+        gives=(_whole("bar"), _whole("beat"), _number("bpm"), Argument("playing", ArgKind.SWITCH),
                _number("late")),
         report=Beat, write=writers.beat, opt_in=True),
     Row("/mula/at/NAME/ADDRESS", "Any other address, without its /mula, obeyed on the beat: NAME "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mula_bridge.mapping import Control, Light
-from mula_bridge.midi import Kind
+from mula_bridge.midi import EventKind
 
 
 def show(control: Control, raw: int, channel: int) -> list[bytes]:
@@ -16,16 +16,16 @@ def show(control: Control, raw: int, channel: int) -> list[bytes]:
     coarse, fine = (raw >> 7, raw & 0x7F) if control.bits == 14 else (raw, 0)
     change = 0xB0 | channel
     match control.kind:
-        case Kind.CC:
+        case EventKind.CC:
             return [bytes((change, number, raw))]
-        case Kind.CC14:
+        case EventKind.CC14:
             return [bytes((change, number, coarse)), bytes((change, number + 32, fine))]
-        case Kind.NOTE:
+        case EventKind.NOTE:
             return [bytes((0x90 | channel, number, raw))]
-        case Kind.PITCH_BEND:
+        case EventKind.PITCH_BEND:
             return [bytes((0xE0 | channel, fine, coarse))]
-        case Kind.NRPN | Kind.RPN:
-            select = 99 if control.kind is Kind.NRPN else 101
+        case EventKind.NRPN | EventKind.RPN:
+            select = 99 if control.kind is EventKind.NRPN else 101
             messages = [
                 bytes((change, select, number >> 7)),
                 bytes((change, select - 1, number & 0x7F)),
@@ -37,7 +37,7 @@ def show(control: Control, raw: int, channel: int) -> list[bytes]:
 
 def show_light(light: Light, position: float, control: Control, channel: int) -> list[bytes]:
     """The message that puts a light of its own at ``position`` 0..1 between off and on."""
-    status = 0xB0 if light.kind is Kind.CC else 0x90
+    status = 0xB0 if light.kind is EventKind.CC else 0x90
     channel = (light.channel or control.channel or channel) - 1
     value = light.off + round(position * (light.on - light.off))
     return [bytes((status | channel, light.number, value))]

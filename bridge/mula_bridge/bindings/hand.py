@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mula_bridge.control import Acceleration, Encoding, Takeover, takeover, ticks
 from mula_bridge.mapping import Binding, KnobTarget
-from mula_bridge.midi import Event, Kind
+from mula_bridge.midi import Event, EventKind
 
 PRESSED = 64
 """The lowest value of a button's control change that counts as pressed."""
@@ -32,9 +32,9 @@ class Hand:
 
     def pressed(self, event: Event) -> bool:
         """Whether the event is a press: a note that begins, a program, a button going down."""
-        if event.kind is Kind.PROGRAM_CHANGE:
+        if event.kind is EventKind.PROGRAM_CHANGE:
             return True
-        if event.kind is Kind.NOTE:
+        if event.kind is EventKind.NOTE:
             return event.value > 0
         was, self._down = self._down, raw_value(event, self._control.bits) >= PRESSED
         return self._down and not was
@@ -73,6 +73,6 @@ class Hand:
 
 def raw_value(event: Event, bits: int) -> int:
     """The event's value at the control's resolution: 7-bit devices send coarse halves only."""
-    if bits == 7 and event.kind in (Kind.NRPN, Kind.RPN, Kind.PITCH_BEND):
+    if bits == 7 and event.kind in (EventKind.NRPN, EventKind.RPN, EventKind.PITCH_BEND):
         return event.value >> 7
     return event.value

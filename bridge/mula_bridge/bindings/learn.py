@@ -10,7 +10,7 @@ from typing import Final
 
 from mula_bridge.control import Encoding, knob
 from mula_bridge.errors import BadInput
-from mula_bridge.midi import Decoder, Event, Kind
+from mula_bridge.midi import Decoder, Event, EventKind
 
 ENOUGH: Final = 6
 """How many messages of one control make a guess."""
@@ -20,7 +20,7 @@ _BANK_SELECT = (0, 32)
 _PARAMETER_PARTS = (6, 38, 98, 99, 100, 101)
 _SLOW = 8  # encoders turned by hand count fewer ticks than this a message
 
-_Source = tuple[str, Kind, int, int]
+_Source = tuple[str, EventKind, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Learnt:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _HeardControl:
     values: list[int] = field(default_factory=list)
     fine: list[int] = field(default_factory=list)  # of the controller 32 above
     fine_first: bool = False
@@ -56,7 +56,7 @@ class Learner:
         self._forced = forced
         self._any_channel = any_channel
         self._decoders: dict[str, Decoder] = {}
-        self._heard: dict[_Source, _Heard] = {}
+        self._heard: dict[_Source, _HeardControl] = {}
 
     def hear(self, port: str, data: Sequence[int]) -> Learnt | None:
         """What is learnt once there is enough to tell; None: go on turning.
@@ -68,21 +68,23 @@ class Learner:
             return None
         event = events[-1]  # an NRPN rather than the control change that completed it
         match event.kind:
-            case Kind.NOTE:
+            case EventKind.NOTE:
                 return self._learnt(port, event, {"note": event.number}) if event.value else None
-            case Kind.NRPN | Kind.RPN:
+            case EventKind.NRPN | EventKind.RPN:
                 source = {str(event.kind): event.number}
                 return self._learnt(port, event, source) if self._count(port, event) else None
-            case Kind.PITCH_BEND:
+            case EventKind.PITCH_BEND:
                 if not self._count(port, event):
                     return None
                 return self._learnt(port, event, {"pitch_bend": "true"})
-            case Kind.CC:
+            case EventKind.CC:
                 return self._hear_change(port, event)
         return None
 
     def _count(self, port: str, event: Event) -> bool:
-        heard = self._heard.setdefault((port, event.kind, event.channel, event.number), _Heard())
+        heard = self._heard.setdefault(
+            (port, event.kind, event.channel, event.number), _HeardControl()
+        )
         heard.values.append(event.value)
         return len(heard.values) >= ENOUGH
 
@@ -102,7 +104,7 @@ class Learner:
                 f"cc {number} selects banks; learn it with force if it is a knob of yours"
             )
         key = (port, event.kind, event.channel, number)
-        heard = self._heard.setdefault(key, _Heard())
+        heard = self._heard.setdefault(key, _HeardControl())
         if not heard.values:
             fine = self._heard.pop((port, event.kind, event.channel, number + 32), None)
             if fine is not None and number < 32:
@@ -116,7 +118,7 @@ class Learner:
         return Learnt(self.knob, port_pattern(port), {**source, **channel})
 
 
-def _guess(heard: _Heard) -> dict[str, str | int] | None:
+def _guess(heard: _HeardControl) -> dict[str, str | int] | None:
     values = heard.values
     if set(values) == {0, 127} and not heard.fine:
         return {"kind": "button"}

@@ -10,14 +10,14 @@ from mula_bridge.bindings.hand import Hand, raw_value
 from mula_bridge.control import Action, Knobs, KnobValue, Lamps, Travel
 from mula_bridge.control.messages import Command, KnobChanged, Origin, Report, SetKnob, quantised
 from mula_bridge.mapping import Binding, KnobTarget, Mapping
-from mula_bridge.midi import Decoder, Event, Kind, port_matches
+from mula_bridge.midi import Decoder, Event, EventKind, port_matches
 
 HOLD_NS = 250_000_000
 """For so long after a control was moved its light is left alone, so as not to fight the hand."""
 
 _ANY_PROGRAM = -1
 _ANY_CHANNEL = 0
-_Address = tuple[Kind, int, int]
+_Address = tuple[EventKind, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class MidiRouter:
             control = binding.control
             number = _ANY_PROGRAM if control.number is None else control.number
             table[control.kind, number, control.channel or _ANY_CHANNEL] = index
-            if control.kind is Kind.CC14:
+            if control.kind is EventKind.CC14:
                 for channel in (control.channel,) if control.channel else range(1, 17):
                     pairs[channel, number] = control.order
         return _Port(Decoder(pairs), table)
@@ -137,7 +137,7 @@ class MidiRouter:
         return command
 
     def _act(self, action: Action, event: Event) -> Command:
-        number = event.number if event.kind is Kind.PROGRAM_CHANGE else None
+        number = event.number if event.kind is EventKind.PROGRAM_CHANGE else None
         return self._lamps.press(action, number)
 
     def _turn(self, travel: Travel, position: float) -> SetKnob:
@@ -250,7 +250,7 @@ class MidiRouter:
 
 def _find(table: abc.Mapping[_Address, int], event: Event) -> int | None:
     """The binding of an event: its own channel and number before any channel, any program."""
-    any_number = [_ANY_PROGRAM] if event.kind is Kind.PROGRAM_CHANGE else []
+    any_number = [_ANY_PROGRAM] if event.kind is EventKind.PROGRAM_CHANGE else []
     for number in (event.number, *any_number):
         for channel in (event.channel, _ANY_CHANNEL):
             index = table.get((event.kind, number, channel))

@@ -7,8 +7,8 @@ from typing import Final
 
 from mula_bridge.control import Encoding
 from mula_bridge.mapping.model import Control, Light
-from mula_bridge.mapping.yaml_tree import Part
-from mula_bridge.midi import Kind, Order
+from mula_bridge.mapping.yaml_tree import YamlPart
+from mula_bridge.midi import EventKind, Order
 
 SOURCES: Final = {
     "cc": 127,
@@ -24,7 +24,7 @@ _MORE = ("channel", "kind", "bits", "order", "mode", "step", "max_step", "wrap",
 _RELATIVE = ("step", "max_step", "wrap")
 
 
-def read_control(name: str, part: Part, also: Sequence[str] = ()) -> Control:
+def read_control(name: str, part: YamlPart, also: Sequence[str] = ()) -> Control:
     """The control ``part`` describes; raises MappingError. Without a name it gets one.
 
     ``also`` are keys that are somebody else's.
@@ -38,30 +38,30 @@ def read_control(name: str, part: Part, also: Sequence[str] = ()) -> Control:
     source = sources[0]
     number = _read_number(source, fields[source])
     channel = _read_channel(fields)
-    kind = Kind(source)
+    kind = EventKind(source)
     encoding = Encoding.ABSOLUTE
     if "mode" in fields:
         encoding = Encoding(fields["mode"].choice("mode", [str(e) for e in Encoding]))
-        if encoding is not Encoding.ABSOLUTE and kind is not Kind.CC:
+        if encoding is not Encoding.ABSOLUTE and kind is not EventKind.CC:
             raise fields["mode"].error("only a cc can be relative")
     bits = _read_bits(kind, fields)
-    if kind is Kind.CC and bits == 14:
+    if kind is EventKind.CC and bits == 14:
         if number is None or number > 31:
             raise fields["cc"].error("a 14-bit cc is 0..31; its fine half is 32 above")
         if encoding is not Encoding.ABSOLUTE:
             raise fields["mode"].error("a 14-bit cc cannot be relative")
-        kind = Kind.CC14
-    button = kind in (Kind.NOTE, Kind.PROGRAM_CHANGE)
+        kind = EventKind.CC14
+    button = kind in (EventKind.NOTE, EventKind.PROGRAM_CHANGE)
     if "kind" in fields:
         button = fields["kind"].choice("kind", ("knob", "button")) == "button"
         if button and (encoding is not Encoding.ABSOLUTE or bits == 14):
             raise fields["kind"].error("a button is neither relative nor 14-bit")
-        if not button and kind in (Kind.NOTE, Kind.PROGRAM_CHANGE):
+        if not button and kind in (EventKind.NOTE, EventKind.PROGRAM_CHANGE):
             raise fields["kind"].error(f"a {source} is a button")
     for word in _RELATIVE:
         if word in fields and encoding is Encoding.ABSOLUTE:
             raise fields[word].error(f"{word!r} is for relative modes, as in 'mode: binary_offset'")
-    if "order" in fields and kind is not Kind.CC14:
+    if "order" in fields and kind is not EventKind.CC14:
         raise fields["order"].error("'order' is for a cc with 'bits: 14'")
     step = _read_step("step", fields) or 0.01
     max_step = _read_step("max_step", fields)
@@ -89,13 +89,16 @@ def read_control(name: str, part: Part, also: Sequence[str] = ()) -> Control:
 
 def addresses(control: Control) -> tuple[object, ...]:
     """What a control listens to; two controls that share one of these are in each other's way."""
-    if control.kind is Kind.CC14:
+    if control.kind is EventKind.CC14:
         coarse = control.number or 0
-        return ((Kind.CC, coarse, control.channel), (Kind.CC, coarse + 32, control.channel))
+        return (
+            (EventKind.CC, coarse, control.channel),
+            (EventKind.CC, coarse + 32, control.channel),
+        )
     return ((control.kind, control.number, control.channel),)
 
 
-def _read_number(source: str, part: Part) -> int | None:
+def _read_number(source: str, part: YamlPart) -> int | None:
     if source == "pitch_bend":
         if not part.flag(source):
             raise part.error("write 'pitch_bend: true'; its channel goes into 'channel'")
@@ -105,24 +108,24 @@ def _read_number(source: str, part: Part) -> int | None:
     return part.integer(source, 0, SOURCES[source])
 
 
-def _read_channel(fields: dict[str, Part]) -> int | None:
+def _read_channel(fields: dict[str, YamlPart]) -> int | None:
     part = fields.get("channel")
     if part is None or (part.is_text() and part.text("channel") == "any"):
         return None
     return part.integer("channel", 1, 16)
 
 
-def _read_bits(kind: Kind, fields: dict[str, Part]) -> int:
-    fine = kind in (Kind.NRPN, Kind.RPN, Kind.PITCH_BEND)
+def _read_bits(kind: EventKind, fields: dict[str, YamlPart]) -> int:
+    fine = kind in (EventKind.NRPN, EventKind.RPN, EventKind.PITCH_BEND)
     if "bits" not in fields:
         return 14 if fine else 7
     bits = fields["bits"].choice("bits", ("7", "14"))
-    if bits == "14" and not fine and kind is not Kind.CC:
+    if bits == "14" and not fine and kind is not EventKind.CC:
         raise fields["bits"].error(f"a {kind} has 7 bits")
     return int(bits)
 
 
-def _read_step(word: str, fields: dict[str, Part]) -> float | None:
+def _read_step(word: str, fields: dict[str, YamlPart]) -> float | None:
     if word not in fields:
         return None
     step = fields[word].number(word)
@@ -131,13 +134,13 @@ def _read_step(word: str, fields: dict[str, Part]) -> float | None:
     return step
 
 
-def _read_light(part: Part) -> Light:
+def _read_light(part: YamlPart) -> Light:
     fields = part.fields("a led", ("cc", "note", "channel", "on", "off"))
     if ("cc" in fields) == ("note" in fields):
         raise part.error("a led listens to either a cc or a note")
     source = "cc" if "cc" in fields else "note"
     return Light(
-        Kind(source),
+        EventKind(source),
         fields[source].integer(source, 0, 127),
         _read_channel(fields),
         fields["on"].integer("on", 0, 127) if "on" in fields else 127,

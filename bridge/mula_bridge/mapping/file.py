@@ -38,8 +38,8 @@ from mula_bridge.mapping.model import (
     Preset,
 )
 from mula_bridge.mapping.osc_controls import read_osc_control
-from mula_bridge.mapping.yaml_tree import Part, parse_yaml
-from mula_bridge.midi import Kind
+from mula_bridge.mapping.yaml_tree import YamlPart, parse_yaml
+from mula_bridge.midi import EventKind
 
 _TOP = ("version", "controllers", "bindings", "presets", "genre_strength")
 _BINDING = ("from", "to", "do", "range", "takeover", "feedback", "quantize")
@@ -70,7 +70,7 @@ def _read(path: Path) -> str:
         raise MappingError(f"{path}:{line}: not UTF-8 text") from error
 
 
-def _merged(documents: Sequence[Part]) -> Mapping:
+def _merged(documents: Sequence[YamlPart]) -> Mapping:
     files = [document.fields("a mapping file", _TOP) for document in documents]
     controllers: dict[str, Controller] = {}
     presets: dict[str, Preset] = {}
@@ -98,7 +98,7 @@ def _merged(documents: Sequence[Part]) -> Mapping:
     )
 
 
-def _read_controllers(part: Part, into: dict[str, Controller]) -> None:
+def _read_controllers(part: YamlPart, into: dict[str, Controller]) -> None:
     for name, (key, value) in part.entries("controllers").items():
         if name in into:
             raise key.error(f"controller {name!r} is already there in another file")
@@ -107,7 +107,7 @@ def _read_controllers(part: Part, into: dict[str, Controller]) -> None:
         into[name] = _read_controller(name, value)
 
 
-def _read_controller(name: str, part: Part) -> Controller:
+def _read_controller(name: str, part: YamlPart) -> Controller:
     fields = part.fields("a controller", ("in", "out", "controls"))
     controls = {}
     taken: dict[object, str] = {}
@@ -127,7 +127,7 @@ def _read_controller(name: str, part: Part) -> Controller:
     )
 
 
-def _read_presets(part: Part) -> dict[str, Preset]:
+def _read_presets(part: YamlPart) -> dict[str, Preset]:
     presets: dict[str, Preset] = {}
     for name, (key, value) in part.entries("presets").items():
         if name.isdecimal():
@@ -138,7 +138,7 @@ def _read_presets(part: Part) -> dict[str, Preset]:
     return presets
 
 
-def _read_value(name: str, key: Part, part: Part) -> KnobValue:
+def _read_value(name: str, key: YamlPart, part: YamlPart) -> KnobValue:
     """A value of knob ``name``, which has to be within its range as it stands."""
     with key.blamed():
         row = knob(name)
@@ -153,7 +153,7 @@ def _read_value(name: str, key: Part, part: Part) -> KnobValue:
     return row.coerce(number)
 
 
-def _read_curve(part: Part) -> Curve:
+def _read_curve(part: YamlPart) -> Curve:
     points = []
     for item in part.items("genre_strength"):
         entries = item.entries("a point")
@@ -173,7 +173,7 @@ def _read_curve(part: Part) -> Curve:
 
 
 def _read_bindings(
-    part: Part, controllers: dict[str, Controller], presets: dict[str, Preset]
+    part: YamlPart, controllers: dict[str, Controller], presets: dict[str, Preset]
 ) -> dict[object, Binding | OscBinding]:
     bindings: dict[object, Binding | OscBinding] = {}
     places: dict[object, str] = {}
@@ -199,7 +199,7 @@ def _listens(binding: Binding | OscBinding) -> tuple[str, tuple[object, ...]]:
 
 
 def _read_binding(
-    item: Part, controllers: dict[str, Controller], presets: dict[str, Preset]
+    item: YamlPart, controllers: dict[str, Controller], presets: dict[str, Preset]
 ) -> Binding | OscBinding:
     fields = item.fields("a binding", _BINDING)
     if "from" not in fields:
@@ -218,13 +218,13 @@ def _read_binding(
 
 
 def _read_target(
-    item: Part,
-    fields: dict[str, Part],
+    item: YamlPart,
+    fields: dict[str, YamlPart],
     control: Control | OscControl,
     presets: dict[str, Preset],
 ) -> KnobTarget | Action:
     midi = control if isinstance(control, Control) else None
-    numbered = midi is not None and midi.kind is Kind.PROGRAM_CHANGE
+    numbered = midi is not None and midi.kind is EventKind.PROGRAM_CHANGE
     relative = midi is not None and midi.encoding is not Encoding.ABSOLUTE
     if "to" in fields:
         target = _read_knob_target(fields)
@@ -250,7 +250,7 @@ def _name(control: Control | OscControl) -> str:
     return control.address if isinstance(control, OscControl) else control.name
 
 
-def _find(part: Part, controllers: dict[str, Controller]) -> tuple[Controller, Control]:
+def _find(part: YamlPart, controllers: dict[str, Controller]) -> tuple[Controller, Control]:
     name, dot, word = part.text("from").partition(".")
     if not dot:
         raise part.error(f"{name!r} is not a source; write CONTROLLER.CONTROL or {{cc: 20}}")
@@ -263,7 +263,7 @@ def _find(part: Part, controllers: dict[str, Controller]) -> tuple[Controller, C
     return controllers[name], controls[word]
 
 
-def _read_inline(part: Part) -> tuple[Controller, Control]:
+def _read_inline(part: YamlPart) -> tuple[Controller, Control]:
     """A source that stands in the binding itself, with the port it comes from."""
     entries = part.entries("from")
     port = entries["port"][1].text("port") if "port" in entries else "*"
@@ -271,7 +271,7 @@ def _read_inline(part: Part) -> tuple[Controller, Control]:
     return Controller("", input=port, controls=MappingProxyType({control.name: control})), control
 
 
-def _read_knob_target(fields: dict[str, Part]) -> KnobTarget:
+def _read_knob_target(fields: dict[str, YamlPart]) -> KnobTarget:
     with fields["to"].blamed():
         row = knob(fields["to"].text("to"))
     travel = Travel(row)
@@ -287,7 +287,7 @@ def _read_knob_target(fields: dict[str, Part]) -> KnobTarget:
     return KnobTarget(travel, mode)
 
 
-def _read_quantum(fields: dict[str, Part]) -> int:
+def _read_quantum(fields: dict[str, YamlPart]) -> int:
     part = fields.get("quantize")
     if part is None:
         return OFF
@@ -295,7 +295,7 @@ def _read_quantum(fields: dict[str, Part]) -> int:
         return parse_quantum(part.text("quantize"))
 
 
-def _read_feedback(fields: dict[str, Part], target: KnobTarget | Action) -> bool:
+def _read_feedback(fields: dict[str, YamlPart], target: KnobTarget | Action) -> bool:
     part = fields.get("feedback")
     if part is None:
         return True

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from mula_bridge.control import OFF, Action, Curve, Encoding, KnobValue, Mode, Travel, preset_name
 from mula_bridge.errors import BadInput
-from mula_bridge.midi import Kind, Order
+from mula_bridge.midi import EventKind, Order
 
 Preset = abc.Mapping[str, KnobValue]
 
@@ -29,7 +29,7 @@ class Light:
     shown between ``off`` and ``on`` (0..127 each), a button as one of them.
     """
 
-    kind: Kind
+    kind: EventKind
     number: int
     channel: int | None = None
     on: int = 127
@@ -45,7 +45,7 @@ class Control:
     """
 
     name: str
-    kind: Kind
+    kind: EventKind
     number: int | None = None
     channel: int | None = None
     button: bool = False

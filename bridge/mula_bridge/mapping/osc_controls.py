@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mula_bridge.mapping.model import OscControl
-from mula_bridge.mapping.yaml_tree import Part
+from mula_bridge.mapping.yaml_tree import YamlPart
 from mula_bridge.osc import MAX_LENGTH
 
 OSC_FIELDS: Final = ("osc", "range", "kind")
@@ -17,7 +17,7 @@ ADDRESS: Final = r"^/(?!mula(/|$))[^\s#*,?\[\]{}]+$"
 _NOT_IN_ADDRESSES: Final = " #*,?[]{}"
 
 
-def read_osc_control(part: Part) -> OscControl:
+def read_osc_control(part: YamlPart) -> OscControl:
     """The control ``part`` describes; raises MappingError."""
     fields = part.fields("an OSC source", OSC_FIELDS)
     address = fields["osc"].text("osc")

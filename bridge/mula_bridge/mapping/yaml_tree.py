@@ -14,7 +14,7 @@ from mula_bridge.mapping.model import MappingError
 _YES, _NO = ("true", "yes", "on"), ("false", "no", "off")
 
 
-class Part:
+class YamlPart:
     """One node. Every method raises MappingError, with file and line, when it is not such a thing.
 
     Scalars are read by what is expected of them, not by how YAML 1.1 guesses:
@@ -44,21 +44,21 @@ class Part:
         except BadInput as error:
             raise self.error(str(error)) from error
 
-    def entries(self, what: str) -> dict[str, tuple[Part, Part]]:
+    def entries(self, what: str) -> dict[str, tuple[YamlPart, YamlPart]]:
         """Key text to (key, value), in file order; no key twice. ``what`` names it in errors."""
         if not isinstance(self._node, yaml.MappingNode):
             raise self.error(f"{what} is a list of 'key: value', not {self._shown()}")
-        found: dict[str, tuple[Part, Part]] = {}
+        found: dict[str, tuple[YamlPart, YamlPart]] = {}
         for key_node, value_node in self._node.value:
-            key = Part(key_node, self._file)
+            key = YamlPart(key_node, self._file)
             name = key.text("a key")
             if name in found:
                 first = found[name][0].place
                 raise key.error(f"{name!r} is given twice (first at {first})")
-            found[name] = key, Part(value_node, self._file)
+            found[name] = key, YamlPart(value_node, self._file)
         return found
 
-    def fields(self, what: str, known: Collection[str]) -> dict[str, Part]:
+    def fields(self, what: str, known: Collection[str]) -> dict[str, YamlPart]:
         """Like ``entries``, with keys out of ``known`` only."""
         found = self.entries(what)
         for name, (key, _) in found.items():
@@ -67,11 +67,11 @@ class Part:
                 raise key.error(f"{UnknownName(f'key in {what}', name, known)}{there}")
         return {name: value for name, (_, value) in found.items()}
 
-    def items(self, what: str) -> list[Part]:
+    def items(self, what: str) -> list[YamlPart]:
         """The parts of a sequence."""
         if not isinstance(self._node, yaml.SequenceNode):
             raise self.error(f"{what} is a list, not {self._shown()}")
-        return [Part(node, self._file) for node in self._node.value]
+        return [YamlPart(node, self._file) for node in self._node.value]
 
     def is_text(self) -> bool:
         """Whether it is a single word or number, rather than a list or keys."""
@@ -122,7 +122,7 @@ class Part:
         return "a list" if isinstance(self._node, yaml.SequenceNode) else "keys"
 
 
-def parse_yaml(text: str, file: str) -> Part:
+def parse_yaml(text: str, file: str) -> YamlPart:
     """The document in ``text``; ``file`` is the name for errors. Raises MappingError."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -137,4 +137,4 @@ def parse_yaml(text: str, file: str) -> Part:
         raise MappingError(f"{file}:1: nested too deeply") from None
     if node is None:
         raise MappingError(f"{file}:1: the file is empty")
-    return Part(node, file)
+    return YamlPart(node, file)

@@ -4,7 +4,7 @@ from mula_bridge.midi.backend import Backend, RtMidi
 from mula_bridge.midi.clock import ClockNews, Clocks
 from mula_bridge.midi.connections import Connections
 from mula_bridge.midi.decoder import Decoder
-from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.midi.decoding import Event, EventKind
 from mula_bridge.midi.monitor import monitor
 from mula_bridge.midi.pairs import Order
 from mula_bridge.midi.port_names import port_matches
@@ -17,8 +17,8 @@ __all__ = [
     "Connections",
     "Decoder",
     "Event",
+    "EventKind",
     "Heard",
-    "Kind",
     "Order",
     "RtMidi",
     "monitor",

@@ -34,13 +34,13 @@ class Gone(Unavailable):
     """The port was unplugged since its name was listed."""
 
 
-class Input(Protocol):
+class MidiInput(Protocol):
     """An open input port."""
 
     def close(self) -> None: ...
 
 
-class Output(Protocol):
+class MidiOutput(Protocol):
     """An open output port. ``send`` raises Unavailable."""
 
     def send(self, data: bytes) -> None: ...
@@ -55,8 +55,8 @@ class Backend(Protocol):
 
     def inputs(self) -> list[str]: ...
     def outputs(self) -> list[str]: ...
-    def listen(self, name: str, heard: Heard) -> Input: ...
-    def speak(self, name: str) -> Output: ...
+    def listen(self, name: str, heard: Heard) -> MidiInput: ...
+    def speak(self, name: str) -> MidiOutput: ...
     def close(self) -> None: ...
 
 
@@ -87,12 +87,12 @@ class RtMidi:
         with _unavailable():
             return _names(self._out)
 
-    def listen(self, name: str, heard: Heard) -> Input:
+    def listen(self, name: str, heard: Heard) -> MidiInput:
         """Open an input port, always with a new client: a reopened one hears nothing."""
         with _unavailable():
             return _Input(self._open(self._new_input(), name, "in"), self._reader, heard)
 
-    def speak(self, name: str) -> Output:
+    def speak(self, name: str) -> MidiOutput:
         """Open an output port."""
         with _unavailable():
             return self._open(self._new_output(), name, "out")
@@ -105,9 +105,9 @@ class RtMidi:
         self._in.delete()
         self._out.delete()
 
-    def _open(self, client: Any, name: str, port: str) -> _Port:
+    def _open(self, client: Any, name: str, port: str) -> _RtMidiPort:
         if self._leaving is None:
-            return _Port(client, name, port)
+            return _RtMidiPort(client, name, port)
         self._leaving.changed()
         return _JackPort(client, name, port, self._leaving)
 
@@ -121,7 +121,7 @@ class RtMidi:
         return _rtmidi().MidiOut(rtapi=self._api, name=CLIENT)
 
 
-class _Port:
+class _RtMidiPort:
     """An open rtmidi port, either way."""
 
     def __init__(self, client: Any, name: str, port: str) -> None:
@@ -145,7 +145,7 @@ class _Port:
         self.client.delete()
 
 
-class _JackPort(_Port):
+class _JackPort(_RtMidiPort):
     """One on JACK: it is left alone at once, and closed when that is safe."""
 
     def __init__(self, client: Any, name: str, port: str, leaving: JackLeaving) -> None:
@@ -159,7 +159,7 @@ class _JackPort(_Port):
 class _Input:
     """An open input port that is being read."""
 
-    def __init__(self, port: _Port, reader: MidiReader, heard: Heard) -> None:
+    def __init__(self, port: _RtMidiPort, reader: MidiReader, heard: Heard) -> None:
         self._port = port
         self._reader = reader
         reader.add(port.client, heard)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mula_bridge.midi.decoding import Event, Kind, parse
+from mula_bridge.midi.decoding import Event, EventKind, parse
 
 TICKS_PER_BEAT: Final = 24
 ENOUGH: Final = 24
@@ -93,17 +93,17 @@ class MidiClock:
         self.expire(at_ns)
         self.on_beat = False
         match event.kind:
-            case Kind.CLOCK:
+            case EventKind.CLOCK:
                 self._alive_ns = at_ns
                 self._tick(at_ns)
-            case Kind.START:
+            case EventKind.START:
                 self._go(at_ns)
                 self._position, self._stands = 0, True
-            case Kind.CONTINUE:
+            case EventKind.CONTINUE:
                 self._go(at_ns)
-            case Kind.STOP:
+            case EventKind.STOP:
                 self._running = False
-            case Kind.SONG_POSITION:
+            case EventKind.SONG_POSITION:
                 self._position, self._stands = event.value * _TICKS_PER_SIXTEENTH, True
 
     def expire(self, now_ns: int) -> None:
@@ -215,7 +215,7 @@ class Clocks:
         news = self.due(at_ns)
         clock = self._clocks.setdefault(port, MidiClock())
         clock.hear(event, at_ns)
-        if self._leader is None and event.kind is Kind.CLOCK:
+        if self._leader is None and event.kind is EventKind.CLOCK:
             self._leader, self._told = port, None
         return (self._news(clock) if port == self._leader else None) or news
 

@@ -11,14 +11,14 @@ from time import perf_counter_ns
 from typing import TypeVar
 
 from mula_bridge.errors import MulaError, Unavailable
-from mula_bridge.midi.backend import Backend, Gone, Input, Output
+from mula_bridge.midi.backend import Backend, Gone, MidiInput, MidiOutput
 from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
 Wanted = Callable[[str], bool]
 """Whether to open the port of that name."""
 
-_Port = TypeVar("_Port", Input, Output)
+_Port = TypeVar("_Port", MidiInput, MidiOutput)
 
 _SYSTEM = "midi"
 _SHORTEST_WAIT_NS, _LONGEST_WAIT_NS = 1_000_000_000, 30_000_000_000
@@ -44,8 +44,8 @@ class Connections:
         self._poll_ns = round(poll_seconds * 1e9)
         self._wait_ns = self._poll_ns
         self._backend: Backend | None = None
-        self._inputs: dict[str, Input] = {}
-        self._outputs: dict[str, Output] = {}
+        self._inputs: dict[str, MidiInput] = {}
+        self._outputs: dict[str, MidiOutput] = {}
         self._broken: set[str] = set()
         self.next_look_ns = 0
         """When to ``look`` again (``perf_counter_ns``); 0 for at once."""

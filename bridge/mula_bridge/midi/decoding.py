@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What an event is about; the first seven are what a mapping can name."""
 
     CC = "cc"
@@ -34,13 +34,18 @@ class Event:
     SONG_POSITION (in sixteenths); a note's value is its velocity, 0 when it ends.
     """
 
-    kind: Kind
+    kind: EventKind
     channel: int
     number: int
     value: int
 
 
-_REAL_TIME = {0xF8: Kind.CLOCK, 0xFA: Kind.START, 0xFB: Kind.CONTINUE, 0xFC: Kind.STOP}
+_REAL_TIME = {
+    0xF8: EventKind.CLOCK,
+    0xFA: EventKind.START,
+    0xFB: EventKind.CONTINUE,
+    0xFC: EventKind.STOP,
+}
 
 
 def parse(data: Sequence[int]) -> Event | None:
@@ -56,7 +61,7 @@ def parse(data: Sequence[int]) -> Event | None:
     channel = (status & 0x0F) + 1
     if len(rest) == 1:
         if status & 0xF0 == 0xC0:
-            return Event(Kind.PROGRAM_CHANGE, channel, rest[0], rest[0])
+            return Event(EventKind.PROGRAM_CHANGE, channel, rest[0], rest[0])
         return None
     if len(rest) == 2:
         return _three_bytes(status, channel, rest[0], rest[1])
@@ -65,25 +70,25 @@ def parse(data: Sequence[int]) -> Event | None:
 
 def _three_bytes(status: int, channel: int, first: int, second: int) -> Event | None:
     if status == 0xF2:
-        return Event(Kind.SONG_POSITION, 0, 0, second << 7 | first)
+        return Event(EventKind.SONG_POSITION, 0, 0, second << 7 | first)
     match status & 0xF0:
         case 0x80:
-            return Event(Kind.NOTE, channel, first, 0)
+            return Event(EventKind.NOTE, channel, first, 0)
         case 0x90:
-            return Event(Kind.NOTE, channel, first, second)
+            return Event(EventKind.NOTE, channel, first, second)
         case 0xB0:
-            return Event(Kind.CC, channel, first, second)
+            return Event(EventKind.CC, channel, first, second)
         case 0xE0:
-            return Event(Kind.PITCH_BEND, channel, 0, second << 7 | first)
+            return Event(EventKind.PITCH_BEND, channel, 0, second << 7 | first)
     return None
 
 
 def describe(event: Event) -> str:
     """The event for people, as in ``cc 16 channel 1 = 64``."""
     if not event.channel:
-        position = f" = {event.value}" if event.kind is Kind.SONG_POSITION else ""
+        position = f" = {event.value}" if event.kind is EventKind.SONG_POSITION else ""
         return f"{event.kind.replace('_', ' ')}{position}"
     name = event.kind.replace("_", " ")
-    number = "" if event.kind is Kind.PITCH_BEND else f" {event.number}"
-    value = "" if event.kind is Kind.PROGRAM_CHANGE else f" = {event.value}"
+    number = "" if event.kind is EventKind.PITCH_BEND else f" {event.number}"
+    value = "" if event.kind is EventKind.PROGRAM_CHANGE else f" = {event.value}"
     return f"{name}{number} channel {event.channel}{value}"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from mula_bridge.midi.backend import Input, RtMidi
+from mula_bridge.midi.backend import MidiInput, RtMidi
 from mula_bridge.midi.decoder import Decoder
-from mula_bridge.midi.decoding import Kind, describe
+from mula_bridge.midi.decoding import EventKind, describe
 from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
@@ -33,7 +33,7 @@ def monitor(
     def hearer(name: str) -> Heard:
         return lambda data, _: heard.put((name, data))
 
-    inputs: list[Input] = []
+    inputs: list[MidiInput] = []
     decoders: dict[str, Decoder] = {}
     try:
         for name in backend.inputs():
@@ -49,7 +49,7 @@ def monitor(
             except Empty:
                 continue
             for event in decoders[name].decode(data):
-                if event.kind is not Kind.CLOCK:
+                if event.kind is not EventKind.CLOCK:
                     write(f"{name}: {describe(event)}")
     finally:
         for port in inputs:

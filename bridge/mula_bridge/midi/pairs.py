@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.midi.decoding import Event, EventKind
 
 
 class Order(StrEnum):
@@ -33,7 +33,7 @@ class Pairs:
         Coarse first: a coarse half counts at once, as the standard has it, and the
         fine half refines it. Fine first: the coarse half completes the value.
         """
-        if event.kind is not Kind.CC or event.number > 63:
+        if event.kind is not EventKind.CC or event.number > 63:
             return None
         key = (event.channel, event.number % 32)
         order = self._orders.get(key)
@@ -50,4 +50,4 @@ class Pairs:
 
     def _joined(self, key: tuple[int, int], fine: int) -> Event:
         channel, number = key
-        return Event(Kind.CC14, channel, number, self._coarse[key] << 7 | fine)
+        return Event(EventKind.CC14, channel, number, self._coarse[key] << 7 | fine)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.midi.decoding import Event, EventKind
 
 _DATA_COARSE, _DATA_FINE = 6, 38
 _SELECT = {
-    99: (Kind.NRPN, True),
-    98: (Kind.NRPN, False),
-    101: (Kind.RPN, True),
-    100: (Kind.RPN, False),
+    99: (EventKind.NRPN, True),
+    98: (EventKind.NRPN, False),
+    101: (EventKind.RPN, True),
+    100: (EventKind.RPN, False),
 }
 _NULL = (127, 127)
 
 
 @dataclass(slots=True)
 class _Channel:
-    kind: Kind = Kind.NRPN
+    kind: EventKind = EventKind.NRPN
     coarse: int | None = None  # halves of the parameter number
     fine: int | None = None
     data_coarse: int | None = None
@@ -38,7 +38,7 @@ class Parameters:
         Data entry may come coarse first (which then counts at once) or fine first:
         the first half after a selection tells.
         """
-        if event.kind is not Kind.CC:
+        if event.kind is not EventKind.CC:
             return None
         if event.number in _SELECT:
             self._select(event)

@@ -2,9 +2,9 @@
 
 from mula_bridge.osc import wire
 from mula_bridge.osc.arguments import (
+    ArgKind,
     Args,
     Argument,
-    Kind,
     Mismatch,
     fires,
     is_question,
@@ -23,10 +23,10 @@ __all__ = [
     "FRAMINGS",
     "MAX_DEPTH",
     "MAX_LENGTH",
+    "ArgKind",
     "Args",
     "Argument",
     "FramingError",
-    "Kind",
     "Message",
     "Mismatch",
     "Pattern",

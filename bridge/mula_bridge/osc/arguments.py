@@ -17,7 +17,7 @@ from mula_bridge.osc.values import IMPULSE, Value
 Args = tuple[Value, ...]
 
 
-class Kind(StrEnum):
+class ArgKind(StrEnum):
     """The meaning of one argument."""
 
     KNOB = "knob"
@@ -32,13 +32,13 @@ class Kind(StrEnum):
 
 
 _WORDS = {
-    Kind.NUMBER: ("f", "a number"),
-    Kind.WHOLE: ("i", "a whole number"),
-    Kind.TEXT: ("s", "text"),
-    Kind.SWITCH: ("i", "0 or 1"),
-    Kind.TRIGGER: ("i", "nothing, or 1 to fire and 0 not to"),
-    Kind.NAME_OR_NUMBER: ("s|i", "a name, or a number from 1"),
-    Kind.ANY: ("any", "anything"),
+    ArgKind.NUMBER: ("f", "a number"),
+    ArgKind.WHOLE: ("i", "a whole number"),
+    ArgKind.TEXT: ("s", "text"),
+    ArgKind.SWITCH: ("i", "0 or 1"),
+    ArgKind.TRIGGER: ("i", "nothing, or 1 to fire and 0 not to"),
+    ArgKind.NAME_OR_NUMBER: ("s|i", "a name, or a number from 1"),
+    ArgKind.ANY: ("any", "anything"),
 }
 
 
@@ -47,18 +47,23 @@ class Argument:
     """One argument of an address; ``repeats`` means that any number may come."""
 
     name: str
-    kind: Kind
+    kind: ArgKind
     optional: bool = False
     repeats: bool = False
 
     @property
     def asks(self) -> bool:
         """Whether leaving it out asks for the value that is set."""
-        return self.optional and self.kind in (Kind.KNOB, Kind.NUMBER, Kind.SWITCH, Kind.TEXT)
+        return self.optional and self.kind in (
+            ArgKind.KNOB,
+            ArgKind.NUMBER,
+            ArgKind.SWITCH,
+            ArgKind.TEXT,
+        )
 
     def tag(self, knob: Knob | None = None) -> str:
         """The OSC type that it is sent as ("any" where that is open)."""
-        if self.kind is not Kind.KNOB:
+        if self.kind is not ArgKind.KNOB:
             return _WORDS[self.kind][0]
         if knob is None:
             return "value"
@@ -66,7 +71,7 @@ class Argument:
 
     def words(self, knob: Knob | None = None) -> str:
         """What it is, for an error message."""
-        if self.kind is not Kind.KNOB:
+        if self.kind is not ArgKind.KNOB:
             return _WORDS[self.kind][1]
         if knob is None:
             return "a value"

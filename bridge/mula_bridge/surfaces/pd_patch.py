@@ -10,7 +10,7 @@ import itertools
 from typing import NamedTuple
 
 
-class Port(NamedTuple):
+class PdPort(NamedTuple):
     """One inlet or outlet of a box."""
 
     box: int
@@ -48,14 +48,14 @@ class Canvas:
         self._boxes.append(f"{inside.body()}\n#X restore {x} {y} pd {inside._name};")
         return len(self._boxes) - 1
 
-    def cord(self, source: int | Port, target: int | Port) -> None:
+    def cord(self, source: int | PdPort, target: int | PdPort) -> None:
         """Connect an outlet to an inlet; a number alone means the first."""
-        ends = [end if isinstance(end, Port) else Port(end) for end in (source, target)]
+        ends = [end if isinstance(end, PdPort) else PdPort(end) for end in (source, target)]
         self._cords.append(
             f"#X connect {ends[0].box} {ends[0].number} {ends[1].box} {ends[1].number};"
         )
 
-    def chain(self, *ends: int | Port) -> int:
+    def chain(self, *ends: int | PdPort) -> int:
         """Connect each box to the next; the number of the last."""
         for source, target in itertools.pairwise(ends):
             self.cord(source, target)

@@ -38,7 +38,7 @@ Argument = tuple[str, str, str]
 """``VALUE`` or ``CONSTANT``; the conversion; the value's name or the constant."""
 
 
-class Frame(NamedTuple):
+class Rectangle(NamedTuple):
     """Where a control is, in pixels of the canvas."""
 
     x: int
@@ -78,7 +78,7 @@ def write_layout(path: str | os.PathLike[str], presets: Sequence[str] = ()) -> N
 def layout(presets: Sequence[str] = ()) -> bytes:
     """The bytes of a .tosc file; the same for the same tables and presets."""
     root = ET.Element("lexml", version="3")
-    group = _node("GROUP", "mulabridge", Frame(0, 0, WIDTH, HEIGHT), _BACK, background=True)
+    group = _node("GROUP", "mulabridge", Rectangle(0, 0, WIDTH, HEIGHT), _BACK, background=True)
     children = ET.SubElement(group, "children")
     children.extend(_controls(presets))
     root.append(group)
@@ -92,10 +92,10 @@ def _controls(presets: Sequence[str]) -> list[ET.Element]:
     top = _GAP + row + _GAP
     # Above: the engine, the job, and how far it is.
     made += [
-        _label("engine", Frame(_GAP, _GAP, 240, row), "/mula/engine", _GREEN, skip=0),
-        _label("engine detail", Frame(260, _GAP, 300, row), "/mula/engine", _INK, skip=1),
-        _label("job", Frame(572, _GAP, 210, row), "/mula/job", _INK, skip=1),
-        _meter("progress", Frame(794, _GAP, WIDTH - 794 - _GAP, row), "/mula/progress"),
+        _label("engine", Rectangle(_GAP, _GAP, 240, row), "/mula/engine", _GREEN, skip=0),
+        _label("engine detail", Rectangle(260, _GAP, 300, row), "/mula/engine", _INK, skip=1),
+        _label("job", Rectangle(572, _GAP, 210, row), "/mula/job", _INK, skip=1),
+        _meter("progress", Rectangle(794, _GAP, WIDTH - 794 - _GAP, row), "/mula/progress"),
     ]
     # In the middle: one fader for each knob, genre_strength over twice the width.
     names = ("genre_strength", *_live(), "morph", "takes", "bars")
@@ -103,7 +103,7 @@ def _controls(presets: Sequence[str]) -> list[ET.Element]:
     x, height = _GAP, 340
     for name in names:
         width = (2 * unit if name == "genre_strength" else unit) - _GAP
-        made += _fader(name, Frame(x, top, width, height))
+        made += _fader(name, Rectangle(x, top, width, height))
         x += width + _GAP
     # Below: the audition deck, what is done, and presets.
     below = top + height + _GAP
@@ -124,7 +124,7 @@ def _deck_labels(y: int, height: int) -> list[ET.Element]:
     )
     made, x = [], _GAP
     for name, address, skip, width, colour in shown:
-        made.append(_label(name, Frame(x, y, width, height), address, colour, skip=skip))
+        made.append(_label(name, Rectangle(x, y, width, height), address, colour, skip=skip))
         x += width + _GAP
     return made
 
@@ -138,10 +138,10 @@ def _live() -> list[str]:
     ]
 
 
-def _fader(name: str, frame: Frame) -> list[ET.Element]:
+def _fader(name: str, frame: Rectangle) -> list[ET.Element]:
     knob = KNOBS[name]
     colour = {"genre_strength": _ORANGE, "morph": _BLUE}.get(name, _GREY)
-    fader = _node("FADER", name, Frame(frame.x, frame.y + 36, frame.w, frame.h - 72), colour)
+    fader = _node("FADER", name, Rectangle(frame.x, frame.y + 36, frame.w, frame.h - 72), colour)
     _property(fader, "bar", True)
     _property(fader, "cursor", True)
     _property(fader, "response", 1)  # relative: a touch beside the cursor does not jump
@@ -150,12 +150,14 @@ def _fader(name: str, frame: Frame) -> list[ET.Element]:
     _osc(fader, address, [("VALUE", "FLOAT", "x")], trigger="ANY", receive=True)
     value = _label(
         f"{name} value",
-        Frame(frame.x, frame.y + frame.h - 32, frame.w, 32),
+        Rectangle(frame.x, frame.y + frame.h - 32, frame.w, 32),
         f"/mula/knob/{name}",
         _INK,
         skip=0,
     )
-    title = _caption(f"{name} title", Frame(frame.x, frame.y, frame.w, 32), name.replace("_", " "))
+    title = _caption(
+        f"{name} title", Rectangle(frame.x, frame.y, frame.w, 32), name.replace("_", " ")
+    )
     return [fader, title, value]
 
 
@@ -182,7 +184,7 @@ def _buttons(y: int, presets: Sequence[str]) -> list[ET.Element]:
         width = (WIDTH - _GAP) // max(1, len(row)) - _GAP
         for index, button in enumerate(row):
             top = y + number * (height + _GAP)
-            frame = Frame(_GAP + index * (width + _GAP), top, width, height)
+            frame = Rectangle(_GAP + index * (width + _GAP), top, width, height)
             name = f"preset {button.text}" if row is loads else button.text
             if button.address in _SWITCHES:
                 made.append(_switch(name, frame, button.colour, button.address))
@@ -193,7 +195,7 @@ def _buttons(y: int, presets: Sequence[str]) -> list[ET.Element]:
     return made
 
 
-def _switch(name: str, frame: Frame, colour: Colour, address: str) -> ET.Element:
+def _switch(name: str, frame: Rectangle, colour: Colour, address: str) -> ET.Element:
     """A button that stays down, and follows what is switched elsewhere."""
     switch = _node("BUTTON", name, frame, colour)
     _property(switch, "buttonType", _TOGGLE)
@@ -203,7 +205,7 @@ def _switch(name: str, frame: Frame, colour: Colour, address: str) -> ET.Element
 
 
 def _button(
-    name: str, frame: Frame, colour: Colour, address: str, argument: Argument
+    name: str, frame: Rectangle, colour: Colour, address: str, argument: Argument
 ) -> ET.Element:
     button = _node("BUTTON", name, frame, colour)
     _property(button, "buttonType", _MOMENTARY)
@@ -214,7 +216,7 @@ def _button(
     return button
 
 
-def _meter(name: str, frame: Frame, address: str) -> ET.Element:
+def _meter(name: str, frame: Rectangle, address: str) -> ET.Element:
     """A fader that only shows the second argument of what it hears."""
     meter = _node("FADER", name, frame, _GREEN, interactive=False)
     _property(meter, "orientation", _EAST)
@@ -225,7 +227,7 @@ def _meter(name: str, frame: Frame, address: str) -> ET.Element:
     return meter
 
 
-def _label(name: str, frame: Frame, address: str, colour: Colour, *, skip: int) -> ET.Element:
+def _label(name: str, frame: Rectangle, address: str, colour: Colour, *, skip: int) -> ET.Element:
     """A text that shows the argument after the first ``skip`` of what it hears."""
     label = _caption(name, frame, "", colour)
     skipped: list[Argument] = [("CONSTANT", "STRING", "")] * skip
@@ -233,7 +235,7 @@ def _label(name: str, frame: Frame, address: str, colour: Colour, *, skip: int) 
     return label
 
 
-def _caption(name: str, frame: Frame, text: str, colour: Colour = _INK) -> ET.Element:
+def _caption(name: str, frame: Rectangle, text: str, colour: Colour = _INK) -> ET.Element:
     label = _node("LABEL", name, frame, _CLEAR, background=False, interactive=False)
     _property(label, "outline", False)
     _property(label, "textColor", colour)
@@ -252,7 +254,7 @@ def _caption(name: str, frame: Frame, text: str, colour: Colour = _INK) -> ET.El
 def _node(
     kind: str,
     name: str,
-    frame: Frame,
+    frame: Rectangle,
     colour: Colour,
     *,
     background: bool = True,
@@ -274,12 +276,12 @@ def _node(
 
 
 def _property(node: ET.Element, key: str, value: object) -> None:
-    kinds = {bool: "b", int: "i", float: "f", str: "s", Colour: "c", Frame: "r"}
+    kinds = {bool: "b", int: "i", float: "f", str: "s", Colour: "c", Rectangle: "r"}
     properties = _part(node, "properties")
     made = ET.SubElement(properties, "property", type=kinds[type(value)])
     ET.SubElement(made, "key").text = key
     holder = ET.SubElement(made, "value")
-    if isinstance(value, Colour | Frame):
+    if isinstance(value, Colour | Rectangle):
         for name, number in value._asdict().items():
             ET.SubElement(holder, name).text = f"{number:g}"
     else:

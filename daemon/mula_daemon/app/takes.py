@@ -23,7 +23,7 @@ from mula_daemon.clips import (
     place_of,
 )
 from mula_daemon.engine import EngineInfo
-from mula_daemon.jobs import Job, Recording, Reroll, remarks
+from mula_daemon.jobs import Job, Recording, Remake, remarks
 from mula_daemon.settings import BeatsMode, Layout
 
 
@@ -35,7 +35,7 @@ class Takes:
         library: Library,
         layout: Layout,
         deck: Callable[[], TakeSink],
-        announce: Callable[[ClipReady | Notice | Reroll], None],
+        announce: Callable[[ClipReady | Notice | Remake], None],
         *,
         rerolls: int = 0,
         beats: BeatsMode = BeatsMode.OFF,

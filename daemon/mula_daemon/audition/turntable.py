@@ -29,7 +29,7 @@ MEMORY_BYTES: Final = 256 << 20
 _log = logging.getLogger(__name__)
 
 
-class Speaker(Protocol):
+class VoicePlayer(Protocol):
     """The part of the speaker that is needed here. Any thread."""
 
     def play(self, voice: Voice, at_ns: int | None = None, *, fade_in: bool = False) -> None: ...
@@ -60,7 +60,7 @@ class Turntable:
 
     def __init__(
         self,
-        speaker: Speaker,
+        speaker: VoicePlayer,
         library: Library,
         timeline: Callable[[], Timeline],
         failed: Callable[[str, str], None],

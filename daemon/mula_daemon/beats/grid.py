@@ -23,7 +23,7 @@ _ROUNDS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class BeatGrid:
     """Beats at ``first + n * 60 / bpm`` seconds, n from 0, and what is known of them.
 
     ``drift_rms`` and ``drift_largest`` are distances of the found beats from the line, in
@@ -59,14 +59,14 @@ class Grid:
         return ""
 
 
-def best(pulses: Sequence[Pulse], beats_per_bar: int = 4) -> Grid | None:
+def best(pulses: Sequence[Pulse], beats_per_bar: int = 4) -> BeatGrid | None:
     """The grid of the first of several pulses that is steady, else the steadiest; None without."""
     grids = [grid for pulse in pulses if (grid := fit(pulse, beats_per_bar)) is not None]
     steady = (grid for grid in grids if not grid.problem)
     return next(steady, max(grids, key=lambda grid: grid.steadiness, default=None))
 
 
-def fit(pulse: Pulse, beats_per_bar: int = 4) -> Grid | None:
+def fit(pulse: Pulse, beats_per_bar: int = 4) -> BeatGrid | None:
     """The grid that most beats lie on; None where there are too few to tell."""
     times = pulse.times
     if len(times) < FEWEST_BEATS:
@@ -89,7 +89,7 @@ def fit(pulse: Pulse, beats_per_bar: int = 4) -> Grid | None:
     numbers = numbers - numbers[0]
     stray = times - first - numbers * period
     on_line = np.unique(numbers[np.abs(stray) <= NEAR_SECONDS])
-    return Grid(
+    return BeatGrid(
         bpm=60.0 / period,
         first=first,
         drift_rms=float(np.sqrt(np.mean(stray**2))),

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from mula_daemon.audio import Samples
-from mula_daemon.beats.grid import Grid
+from mula_daemon.beats.grid import BeatGrid
 
 FADE_SECONDS: Final = 0.02
 _SLACK_SECONDS: Final = 0.03
@@ -26,7 +26,9 @@ class Cut:
     bpm: float
 
 
-def cut_of(grid: Grid, samples: int, rate: int, bars: int, beats_per_bar: int = 4) -> Cut | None:
+def cut_of(
+    grid: BeatGrid, samples: int, rate: int, bars: int, beats_per_bar: int = 4
+) -> Cut | None:
     """From the first bar line that has sound, ``bars`` bars or the most that fit; None: not one.
 
     ``samples`` is the length of the sound at ``rate`` Hz. The tempo is rounded to a thousandth,

@@ -33,7 +33,7 @@ GOAL_MS: Final = 400.0
 _PATIENCE_S: Final = 60.0
 
 
-class Jobs:
+class JobWatch:
     """A Listener that counts the jobs that ended, and knows when the engine is warm."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--rounds", type=int, default=40)
     made.add_argument("--period", type=int, default=256, help="samples in a cycle of JACK")
     parsed = made.parse_args(argv)
-    jobs = Jobs()
+    jobs = JobWatch()
     times: list[float] = []
     with jack_dummy(parsed.period) as jack, tempfile.TemporaryDirectory() as folder:
         config = load_config(

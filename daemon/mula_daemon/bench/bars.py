@@ -23,7 +23,7 @@ from mula_bridge.control.messages import SetKnob, StartTransport
 from mula_bridge.errors import MulaError
 from mula_daemon.bench.faults import find_near, place
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.bench.jack_port import Capture
+from mula_daemon.bench.jack_port import PortCapture
 from mula_daemon.bench.live_player import LivePlayer, add_settings, by_bench, live_player
 from mula_daemon.tempo import Timeline
 
@@ -113,7 +113,7 @@ def _change_tempo(player: LivePlayer, seconds: float, every: float) -> list[Time
 
 
 def _bars(
-    player: LivePlayer, capture: Capture, lines: Sequence[Timeline], per_bar: int
+    player: LivePlayer, capture: PortCapture, lines: Sequence[Timeline], per_bar: int
 ) -> list[_Bar]:
     played = player.played()
     offset = place(capture.sound, played)

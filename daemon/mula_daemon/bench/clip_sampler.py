@@ -32,7 +32,7 @@ POLICY: Final = CodePolicy(valid=[tokens.codes_in(book) for book in range(tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SamplerSetting:
     """Where the knobs stand; the defaults of temperature and top-k are the HeartMuLa paper's."""
 
     cfg: float
@@ -41,7 +41,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SamplerJob:
     """A take of ``frames`` frames per seed, for canonical tags, at one setting.
 
     ``history`` [seeds, T, 8] are the first T frames, already played: the result starts with
@@ -50,21 +50,21 @@ class Job:
 
     asked: tuple[str, ...]
     seeds: tuple[int, ...]
-    setting: Setting
+    setting: SamplerSetting
     frames: int = PHRASE
     history: Codes | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> SamplerKind:
         """What jobs must have in common to be played in one batch."""
         played = 0 if self.history is None else self.history.shape[1]
-        return Kind(self.setting, self.frames, played, len(self.asked))
+        return SamplerKind(self.setting, self.frames, played, len(self.asked))
 
 
-class Kind(NamedTuple):
-    """See `Job.kind`; ``played`` is the length of the history, ``words`` that of the prompt."""
+class SamplerKind(NamedTuple):
+    """See `SamplerJob.kind`; ``played`` is the history's length, ``words`` the prompt's."""
 
-    setting: Setting
+    setting: SamplerSetting
     frames: int
     played: int
     words: int
@@ -76,7 +76,7 @@ def shared_model(weights: Path | None) -> StaticModel:
     return StaticModel(load_mini(weights)[0])
 
 
-def play(jobs: Sequence[Job], weights: Path | None = None) -> list[Codes]:
+def play(jobs: Sequence[SamplerJob], weights: Path | None = None) -> list[Codes]:
     """Codes int64 [seeds, frames, 8] of each job, made in one batch: overhead is paid once.
 
     The jobs must be of one `kind`.
@@ -99,9 +99,9 @@ def play(jobs: Sequence[Job], weights: Path | None = None) -> list[Codes]:
     return np.split(whole, np.cumsum(counts)[:-1])
 
 
-def batches(jobs: Sequence[Job]) -> list[list[Job]]:
+def batches(jobs: Sequence[SamplerJob]) -> list[list[SamplerJob]]:
     """``jobs`` in their order, neighbours of one kind together, of `TAKES` takes at most."""
-    out: list[list[Job]] = []
+    out: list[list[SamplerJob]] = []
     for job in jobs:
         last = out[-1] if out else []
         takes = sum(len(other.seeds) for other in [*last, job])
@@ -122,7 +122,7 @@ class ClipSampler:
             if workers > 1
             else None
         )
-        self._known: dict[tuple[tuple[str, ...], int, Setting], Codes] = {}
+        self._known: dict[tuple[tuple[str, ...], int, SamplerSetting], Codes] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -136,14 +136,14 @@ class ClipSampler:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def play(self, jobs: Sequence[Job]) -> list[Codes]:
+    def play(self, jobs: Sequence[SamplerJob]) -> list[Codes]:
         """The clips of each job, in their order."""
         many = batches(jobs)
         weights = [self._weights] * len(many)
         done = (self._pool.map if self._pool else map)(play, many, weights)
         return [codes for batch in done for codes in batch]
 
-    def clips(self, genres: Iterable[str], count: int, setting: Setting) -> dict[str, Codes]:
+    def clips(self, genres: Iterable[str], count: int, setting: SamplerSetting) -> dict[str, Codes]:
         """``count`` clips of eight bars by genre, seeds 0..count-1; remembered: do not write.
 
         At cfg 0 no row hears its prompt, so all genres have the same clips.
@@ -154,7 +154,7 @@ class ClipSampler:
             for asked in dict.fromkeys(wanted.values())
             if (asked, count, setting) not in self._known
         ]
-        jobs = [Job(asked, tuple(range(count)), setting) for asked in missing]
+        jobs = [SamplerJob(asked, tuple(range(count)), setting) for asked in missing]
         for asked, codes in zip(missing, self.play(jobs), strict=True):
             self._known[asked, count, setting] = codes
         return {genre: self._known[asked, count, setting] for genre, asked in wanted.items()}

@@ -22,7 +22,7 @@ _PATIENCE_S: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Capture:
+class PortCapture:
     """What was heard: float32 [n, 2], and perf_counter_ns of every frame at the port."""
 
     sound: Samples
@@ -65,16 +65,16 @@ class Ear:
             player, ear = _port(f":out_{side}"), _port(f":in_{side}")
             subprocess.run(["jack_connect", player, ear], check=True, capture_output=True)
 
-    def stop(self) -> Capture:
+    def stop(self) -> PortCapture:
         """What it heard."""
         with self._process:  # closes its input, at which it ends
             pass
         times = np.fromfile(self._path.with_name(self._path.name + ".times"), np.int64)
         sound = np.memmap(self._path, np.float32, "r")
-        return Capture(sound.reshape(-1, 2), times.reshape(-1, 2))
+        return PortCapture(sound.reshape(-1, 2), times.reshape(-1, 2))
 
 
-class Tape:
+class PortTape:
     """JACK's own recorder at the daemon's port, for ``seconds``: plain C, and yet it may be late
     for a period on a busy machine, so use two and see whether they agree."""
 

@@ -23,7 +23,7 @@ from mula_bridge.control import Curve
 from mula_bridge.errors import Unavailable
 from mula_bridge.mapping import BASE, find_mapping, load_mapping
 from mula_daemon.bench import knobs_figure, plot_extra, tag_steering
-from mula_daemon.bench.clip_sampler import PHRASE, ClipSampler, Job, Setting
+from mula_daemon.bench.clip_sampler import PHRASE, ClipSampler, SamplerJob, SamplerSetting
 from mula_daemon.bench.figures import print_json
 from mula_daemon.bench.genre_classifier import GenreClassifier, train_classifier
 from mula_daemon.bench.loops import measure_loops
@@ -73,7 +73,7 @@ class Findings:
 
 
 def adherence(
-    sampler: ClipSampler, ear: GenreClassifier, clips: int, setting: Setting
+    sampler: ClipSampler, ear: GenreClassifier, clips: int, setting: SamplerSetting
 ) -> dict[str, float]:
     """Share of two-bar windows that are heard as the asked genre, by genre."""
     return {
@@ -87,10 +87,10 @@ def mean(by_name: Mapping[str, float]) -> float:
     return float(np.mean(list(by_name.values())))
 
 
-def strength_setting(curve: Curve, strength: float) -> Setting:
+def strength_setting(curve: Curve, strength: float) -> SamplerSetting:
     """Where the macro knob at ``strength`` 0..1 puts guidance, temperature and top-k."""
     at = curve.at(strength)
-    return Setting(float(at["cfg"]), float(at["temperature"]), int(at["top_k"]))
+    return SamplerSetting(float(at["cfg"]), float(at["temperature"]), int(at["top_k"]))
 
 
 def shipped_curve() -> Curve:
@@ -102,7 +102,7 @@ def shipped_curve() -> Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class KnobTurn:
     """Of ``clips`` clips whose bars 3 and 4 were heard as one thing, the ``share`` whose last
     two bars were heard as another after guidance was turned at bar 4.
     """
@@ -117,7 +117,7 @@ def turn(
     cfg: float,
     chosen: Callable[[int, Codes], Codes],
     came: Callable[[int, Codes], Codes],
-) -> Turn:
+) -> KnobTurn:
     """Turns guidance to ``cfg`` at bar 4 in the ``clips`` [N, 128, 8] by asked genre.
 
     ``chosen`` says of a genre's number and its clips which to turn, ``came`` of the turned ones
@@ -127,16 +127,18 @@ def turn(
     for genre, codes in clips.items():
         if genre != POP and len(seeds := np.flatnonzero(chosen(tags.GENRES.index(genre), codes))):
             half = codes[seeds, : PHRASE // 2]
-            jobs.append(Job((genre,), tuple(seeds.tolist()), Setting(cfg), history=half))
+            jobs.append(
+                SamplerJob((genre,), tuple(seeds.tolist()), SamplerSetting(cfg), history=half)
+            )
     hits = [
         came(tags.GENRES.index(job.asked[0]), codes)
         for job, codes in zip(jobs, sampler.play(jobs), strict=True)
     ]
     every = np.concatenate(hits) if hits else np.zeros(0)
-    return Turn(float(every.mean()) if len(every) else 0.0, len(every))
+    return KnobTurn(float(every.mean()) if len(every) else 0.0, len(every))
 
 
-def mid_clip(sampler: ClipSampler, ear: GenreClassifier, clips: int) -> tuple[Turn, Turn]:
+def mid_clip(sampler: ClipSampler, ear: GenreClassifier, clips: int) -> tuple[KnobTurn, KnobTurn]:
     """What a turn of guidance at bar 4 of 8 does, over all genres but pop.
 
     First: of the clips that had drifted to pop at cfg 1, those whose last two bars are in the
@@ -146,14 +148,14 @@ def mid_clip(sampler: ClipSampler, ear: GenreClassifier, clips: int) -> tuple[Tu
     pop = tags.GENRES.index(POP)
     up = turn(
         sampler,
-        sampler.clips(tags.GENRES, clips, Setting(1.0)),
+        sampler.clips(tags.GENRES, clips, SamplerSetting(1.0)),
         3.0,
         lambda genre, codes: ear.genres(codes)[:, 1] == pop,
         lambda genre, codes: ear.genres(codes)[:, -1] == genre,
     )
     down = turn(
         sampler,
-        sampler.clips(tags.GENRES, clips, Setting(3.0)),
+        sampler.clips(tags.GENRES, clips, SamplerSetting(3.0)),
         0.0,
         lambda genre, codes: ear.genres(codes)[:, 1] == genre,
         lambda genre, codes: ear.genres(codes)[:, -1] != genre,
@@ -184,7 +186,7 @@ def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> Findings
     found = Findings(clips, ear.accuracy)
     say(f"classifier: {ear.accuracy:.3f} of unseen two-bar windows right")
     for cfg in QUICK_CFGS if quick else CFGS:
-        by_genre = adherence(sampler, ear, clips, Setting(cfg))
+        by_genre = adherence(sampler, ear, clips, SamplerSetting(cfg))
         found.adherence[str(cfg)] = mean(by_genre)
         if cfg == 3.0:
             found.per_genre_at_3 = by_genre
@@ -204,15 +206,16 @@ def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> Findings
 
     some = tags.GENRES[::4]  # four very different ones tell as much as sixteen
 
-    def over_genres(figure: Callable[[Codes], float], setting: Setting) -> float:
+    def over_genres(figure: Callable[[Codes], float], setting: SamplerSetting) -> float:
         return float(np.mean([*map(figure, sampler.clips(some, clips, setting).values())]))
 
     found.entropy_by_temperature = {
-        str(value): over_genres(entropy, Setting(1.5, value, EVERY_CODE)) for value in TEMPERATURES
+        str(value): over_genres(entropy, SamplerSetting(1.5, value, EVERY_CODE))
+        for value in TEMPERATURES
     }
     say(f"entropy in bits by temperature: {found.entropy_by_temperature}")
     found.codes_by_top_k = {
-        str(value): over_genres(distinct, Setting(1.5, 1.0, value)) for value in TOP_KS
+        str(value): over_genres(distinct, SamplerSetting(1.5, 1.0, value)) for value in TOP_KS
     }
     say(f"distinct codes by top-k: {found.codes_by_top_k}")
     played = tag_steering.instruments(sampler, max(8, clips // 2))
@@ -223,9 +226,9 @@ def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> Findings
         f"instruments: {mean(found.instruments_asked):.3f} when asked for, "
         f"{mean(found.instruments_alone):.3f} when not; onsets a bar: {found.onsets_by_energy}"
     )
-    twenty = sampler.clips(["techno"], 20, Setting(3.0))["techno"]
+    twenty = sampler.clips(["techno"], 20, SamplerSetting(3.0))["techno"]
     found.different_clips_of_20_seeds = len({clip.tobytes() for clip in twenty})
-    at_3 = [*sampler.clips(tags.GENRES, clips, Setting(3.0)).values()]
+    at_3 = [*sampler.clips(tags.GENRES, clips, SamplerSetting(3.0)).values()]
     found.bar_similarity = {
         "grammar": bar_similarity(grammar_clips(clips)).round(3).tolist(),
         "mini": bar_similarity(np.concatenate(at_3)).round(3).tolist(),

@@ -28,7 +28,7 @@ from mula_bridge.osc import encode
 from mula_daemon.bench.faults import find_near, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_dummy import RATE
-from mula_daemon.bench.jack_port import Capture
+from mula_daemon.bench.jack_port import PortCapture
 from mula_daemon.bench.live_player import LivePlayer, live_player
 
 _SHORTEST_S, _LONGEST_S = 0.25, 0.55
@@ -38,7 +38,7 @@ _MARKED: Final = 2e-5
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredMoves:
     """One change: milliseconds from the packet to the port, and where they went."""
 
     whole: float
@@ -106,8 +106,8 @@ def _send(player: LivePlayer, changes: int) -> list[tuple[float, int]]:
 
 
 def _measured(
-    player: LivePlayer, capture: Capture, sent: Sequence[tuple[float, int]]
-) -> list[Measured]:
+    player: LivePlayer, capture: PortCapture, sent: Sequence[tuple[float, int]]
+) -> list[MeasuredMoves]:
     played = player.played()
     offset = place(capture.sound, played)
     found = []
@@ -123,7 +123,7 @@ def _measured(
         offset = at - first
         pitched = _pitch_leaves(capture, before, at)
         found.append(
-            Measured(
+            MeasuredMoves(
                 (capture.ns_at(at) - sent_ns) / 1e6,
                 (started_ns - sent_ns) / 1e6,
                 (made_ns - started_ns) / 1e6,
@@ -134,7 +134,7 @@ def _measured(
     return found
 
 
-def _pitch_leaves(capture: Capture, cfg: float, near: int) -> int | None:
+def _pitch_leaves(capture: PortCapture, cfg: float, near: int) -> int | None:
     """The first frame whose sound is no sine of the pitch that ``tone`` has at ``cfg``.
 
     A sampled sine keeps s[n+1] + s[n-1] = 2 cos(w) s[n]. None where there was no such sine.

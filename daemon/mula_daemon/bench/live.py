@@ -34,7 +34,7 @@ from mula_bridge.control.messages import Cancel, Generate, JobState, Live, SetKn
 from mula_bridge.control.messages import Capture as CaptureBars
 from mula_daemon.bench.faults import Fault, common, faults, place
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.bench.jack_port import Capture, Tape
+from mula_daemon.bench.jack_port import PortCapture, PortTape
 from mula_daemon.bench.live_player import LivePlayer, add_settings, by_bench, live_player
 from mula_daemon.bench.stalls import stalls
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     waits = not parsed.hurried
     with live_player(parsed.engine, parsed.period, settings, waits=waits) as player:
         seconds = round(parsed.minutes * 60) + _ROUND_S
-        tapes = [Tape(player.folder, seconds, number) for number in range(2)]
+        tapes = [PortTape(player.folder, seconds, number) for number in range(2)]
         player.begin()
         with stalls() as stood_still:
             sent, memory, peaks = _load(player, parsed.minutes * 60, parsed.messages)
@@ -144,7 +144,7 @@ def _generate(player: LivePlayer, number: int) -> int:
     return asked_ns
 
 
-def _first_sounds(capture: Capture, asked: Sequence[int]) -> dict[str, float] | None:
+def _first_sounds(capture: PortCapture, asked: Sequence[int]) -> dict[str, float] | None:
     waits = []
     for asked_ns in asked:
         begin = capture.frame_at(asked_ns)

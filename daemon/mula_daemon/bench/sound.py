@@ -52,7 +52,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredClip:
     """What one clip measures."""
 
     genre: str
@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     parsed = made.parse_args(argv)
     engine = MiniEngine(stems=True)
     engine.warm_up()
-    clips: list[Measured] = []
+    clips: list[MeasuredClip] = []
     stems_error = 0.0
     computing = audio = 0.0
     for request in requests(parsed.clips, parsed.bars, parsed.takes, parsed.seed):
@@ -138,12 +138,12 @@ def perform(engine: Engine, request: ClipRequest, cfg: float) -> list[Made]:
     return takes
 
 
-def measured(made: Made, request: ClipRequest, rate: int) -> Measured:
+def measured(made: Made, request: ClipRequest, rate: int) -> MeasuredClip:
     """Measure one take as it lands in the folder."""
     sound = made.loop()
     steps = np.percentile(np.abs(np.diff(sound, axis=0)), 99.9, axis=0)
     seam = np.abs(sound[0] - sound[-1]) / np.maximum(steps, _LSB)
-    return Measured(
+    return MeasuredClip(
         genre=request.tags[0],
         exact=len(sound) == request.samples(rate) and len(made.codes) == request.bars * 16,
         in_key=in_key(made.codes, request.key),
@@ -184,7 +184,7 @@ def error_of_stems(made: Made, rate: int) -> float:
     return worst
 
 
-def summary(clips: Sequence[Measured]) -> dict[str, Any]:
+def summary(clips: Sequence[MeasuredClip]) -> dict[str, Any]:
     """The figures over all clips."""
     lufs = np.array([clip.lufs for clip in clips])
     by_genre: dict[str, list[float]] = {}

@@ -15,7 +15,7 @@ from typing import Final
 import torch
 
 from mula_daemon.bench import plot_extra
-from mula_daemon.bench.clip_sampler import Job, Setting, play
+from mula_daemon.bench.clip_sampler import SamplerJob, SamplerSetting, play
 from mula_daemon.bench.genre_classifier import train_classifier
 from mula_daemon.bench.loops import looped
 from mula_daemon.engine.mini import tags, tokens
@@ -35,7 +35,7 @@ def draw(asked: str, seed: int, bpm: float, key: str, path: Path) -> None:
     rows = figure.subplots(len(CFGS), 1, sharex=True)
     bar = tokens.STEPS_PER_BAR * 15 / bpm
     for axes, cfg in zip(rows, CFGS, strict=True):
-        codes = play([Job((asked,), (seed,), Setting(cfg))])[0]
+        codes = play([SamplerJob((asked,), (seed,), SamplerSetting(cfg))])[0]
         sound = looped(codes[0], bpm, key, seed).mean(1)
         axes.specgram(
             sound + 1e-7, NFFT=WINDOW, Fs=SAMPLE_RATE, noverlap=WINDOW // 2, vmin=-130, vmax=-40

@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.bench.clip_sampler import ClipSampler, Job, Setting
+from mula_daemon.bench.clip_sampler import ClipSampler, SamplerJob, SamplerSetting
 from mula_daemon.engine.lm import Codes
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.train import compose, instruments_in
 
-SETTING: Final = Setting(3.0)
+SETTING: Final = SamplerSetting(3.0)
 _PIECES: Final = 30
 
 
@@ -46,7 +46,7 @@ def instruments(sampler: ClipSampler, clips: int) -> dict[str, tuple[float, floa
     """The share of clips an instrument sounds in, by instrument: asked for beside its
     home, and the home alone."""
     home = homes()
-    jobs = [Job((genre, tag), tuple(range(clips)), SETTING) for tag, genre in home.items()]
+    jobs = [SamplerJob((genre, tag), tuple(range(clips)), SETTING) for tag, genre in home.items()]
     asked = sampler.play(jobs)
     alone = sampler.clips(tags.GENRES, clips, SETTING)
     return {
@@ -69,6 +69,6 @@ def energies(sampler: ClipSampler, genres: Sequence[str], clips: int) -> dict[st
     """`onsets` by energy tag, beside each of ``genres``; the mean over them."""
     found = {}
     for energy in tags.ENERGIES:
-        jobs = [Job((genre, energy), tuple(range(clips)), SETTING) for genre in genres]
+        jobs = [SamplerJob((genre, energy), tuple(range(clips)), SETTING) for genre in genres]
         found[energy] = float(np.mean([onsets(codes) for codes in sampler.play(jobs)]))
     return found

@@ -23,7 +23,7 @@ from mula_daemon.weights import (
     GB,
     RELEASES,
     Hub,
-    Progress,
+    PullProgress,
     Release,
     default_place,
     pull,
@@ -93,7 +93,7 @@ def _converted(wanted: Release, root: Path, dtype: str) -> Path:
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
+def progress() -> Iterator[PullProgress]:
     """A bar on a terminal, a line per file elsewhere; on stderr, like every progress of ours."""
     if not sys.stderr.isatty():
         yield Lines()

@@ -54,12 +54,12 @@ def main(connection: Connection, spec: EngineSpec) -> None:
             connection.send(Broken(f"{type(error).__name__}: {error}"))
             return
         connection.send(Ready(engine.info))
-        _serve(Inbox(connection), engine)
+        _serve(Orders(connection), engine)
     # A daemon that died leaves nobody to report to, and torch's exit can be slow.
     os._exit(0)
 
 
-class Inbox:
+class Orders:
     """What has arrived on the connection, newest knobs apart from the rest."""
 
     def __init__(self, connection: Connection) -> None:
@@ -116,7 +116,7 @@ class Inbox:
             timeout = 0
 
 
-def _serve(inbox: Inbox, engine: Engine) -> None:
+def _serve(inbox: Orders, engine: Engine) -> None:
     while (request := inbox.next_job()) is not None:
         try:
             state, reason = _run(inbox, engine, request), ""
@@ -133,7 +133,7 @@ def _serve(inbox: Inbox, engine: Engine) -> None:
         inbox.send(Ended(request.job, state, reason))
 
 
-def _run(inbox: Inbox, engine: Engine, request: ClipRequest) -> JobState:
+def _run(inbox: Orders, engine: Engine, request: ClipRequest) -> JobState:
     pacer = Pacer(request.pace, engine.info.sample_rate, inbox)
     live = LivePacer(request.job, engine.info, inbox)
     knobs = live.knobs if request.endless else scripted(request, inbox) or inbox.knobs
@@ -155,7 +155,7 @@ def _iterator(items: Iterator[Item]) -> Generator[Item, None, None]:
     yield from items
 
 
-def scripted(request: ClipRequest, inbox: Inbox) -> Callable[[], FrameKnobs] | None:
+def scripted(request: ClipRequest, inbox: Orders) -> Callable[[], FrameKnobs] | None:
     """Knobs replayed from a performance, frame by frame; None when the request has none."""
     if not request.performance:
         return None
@@ -175,7 +175,7 @@ def scripted(request: ClipRequest, inbox: Inbox) -> Callable[[], FrameKnobs] | N
 class Pacer:
     """Holds generation to ``pace`` times real time, still reading what arrives."""
 
-    def __init__(self, pace: float, sample_rate: int, inbox: Inbox) -> None:
+    def __init__(self, pace: float, sample_rate: int, inbox: Orders) -> None:
         self._seconds_per_sample = 1 / (pace * sample_rate) if pace > 0 else 0.0
         self._inbox = inbox
         self._due = perf_counter()
@@ -190,7 +190,7 @@ class Pacer:
 class LivePacer:
     """Lets each frame of an endless job begin when the ear is near enough, and not before."""
 
-    def __init__(self, job: str, engine: EngineInfo, inbox: Inbox) -> None:
+    def __init__(self, job: str, engine: EngineInfo, inbox: Orders) -> None:
         self._next = 0
         """The sample that the next frame begins with."""
         self._job = job

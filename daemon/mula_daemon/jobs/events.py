@@ -18,7 +18,7 @@ from mula_bridge.control.messages import (
     Notice,
 )
 from mula_daemon.engine import Ended, EngineInfo, Frame
-from mula_daemon.jobs.guards import Reroll
+from mula_daemon.jobs.guards import Remake
 from mula_daemon.steering import Curve
 
 
@@ -65,7 +65,7 @@ Event = (
     | Beat
     | ClockChanged
     | Notice
-    | Reroll
+    | Remake
     | AudioDevice
     | Heard
     | Failed

@@ -22,24 +22,24 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Reroll:
+class Remake:
     """A near-silent take is to be made again, as ``job``."""
 
     job: Job
 
 
-def remarks(recipe: Recipe, job: Job, limit: int) -> list[Notice | Reroll]:
+def remarks(recipe: Recipe, job: Job, limit: int) -> list[Notice | Remake]:
     """What there is to say of a clip that landed, and a job with the next seed if it is silent.
 
     ``limit`` is how often one take is made again. A performance is not: it would be another one.
     """
-    said: list[Notice | Reroll] = [
+    said: list[Notice | Remake] = [
         Notice(recipe.job, name, SENTENCES[name].format(take=recipe.take + 1, seed=recipe.seed))
         for name in recipe.warnings
     ]
     silent = Warn.NEAR_SILENT in recipe.warnings
     if silent and job.rerolls < limit and not job.request.performance:
-        said.append(Reroll(_again(recipe, job)))
+        said.append(Remake(_again(recipe, job)))
     return said
 
 

@@ -13,7 +13,7 @@ from mula_daemon.clips import Abandoned, Change, Finished, Outcome, Sink, StemSi
 from mula_daemon.engine import NO_TEXTS, AudioBlock, Frame, FrameKnobs, Texts
 
 
-class Timeline:
+class KnobTimeline:
     """The knobs a performance was sampled with: those of frame 0, then what moved.
 
     Texts that came into force after those it began with, ``texts``, are changes like any other.
@@ -59,7 +59,7 @@ class Recording:
     def __init__(self, takes: Sequence[Take], sinks: Sequence[Sequence[Sink]]) -> None:
         self.takes: Final = tuple(takes)
         self._sinks: Final = tuple(tuple(row) for row in sinks)
-        self._timeline = Timeline(takes[0].request.texts if takes else NO_TEXTS)
+        self._timeline = KnobTimeline(takes[0].request.texts if takes else NO_TEXTS)
         self._codes: list[list[tuple[int, ...]]] = [[] for _ in takes]
         self._seams: list[list[AudioBlock]] = [[] for _ in takes]
         self._open: list[Sink] = []

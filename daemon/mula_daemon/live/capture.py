@@ -17,7 +17,7 @@ from mula_bridge.errors import MulaError
 from mula_daemon.audio import Samples
 from mula_daemon.clips import Finished, FolderSink, Library, Parent, Recipe, Take
 from mula_daemon.engine import EngineInfo, Texts
-from mula_daemon.jobs import Job, Timeline, frame_values
+from mula_daemon.jobs import Job, KnobTimeline, frame_values
 from mula_daemon.live.played import Stretch
 
 BEND_SECONDS: Final = 0.005
@@ -53,7 +53,7 @@ def take_of(stretch: Stretch, job: Job, engine: EngineInfo, texts: Texts, clip_i
 
 def outcome_of(stretch: Stretch, texts: Texts) -> Finished:
     """Its codes, and the knobs and texts it was sampled with, frames counted from its own first."""
-    timeline = Timeline(texts)
+    timeline = KnobTimeline(texts)
     for index, played in enumerate(stretch.frames):
         # What came into force with the first frame is what it begins with.
         knobs = played.frame.knobs

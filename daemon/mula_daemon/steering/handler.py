@@ -34,7 +34,7 @@ from mula_daemon.steering.controls import Controls, Curve
 from mula_daemon.steering.preset_store import PresetStore
 
 
-class Desk:
+class Steering:
     """Changes the controls and says what changed.
 
     ``moved`` is called with the names of the knobs whose effective value changed and who

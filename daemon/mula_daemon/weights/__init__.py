@@ -1,7 +1,7 @@
 """Where weights come from: releases, the hub, and how they are pulled."""
 
 from mula_daemon.weights.hub import Hub
-from mula_daemon.weights.pull import GB, Progress, pull, read_record, write_record
+from mula_daemon.weights.pull import GB, PullProgress, pull, read_record, write_record
 from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, default_place, release
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "MODEL",
     "RELEASES",
     "Hub",
-    "Progress",
+    "PullProgress",
     "Release",
     "default_place",
     "pull",

@@ -21,7 +21,7 @@ RECORD: Final = "release.json"
 GB: Final = 10**9
 
 
-class Progress(Protocol):
+class PullProgress(Protocol):
     """Hears how far a pull is, in bytes."""
 
     def begin(self, files: int, left: int) -> None: ...
@@ -48,7 +48,7 @@ def pull(
     release: Release,
     root: Path,
     hub: Hub,
-    progress: Progress,
+    progress: PullProgress,
     *,
     check: bool = False,
     cast: bool = False,

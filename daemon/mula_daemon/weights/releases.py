@@ -15,7 +15,7 @@ WEIGHTS: Final = ("config.json", "*.safetensors", "*.safetensors.index.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReleaseSource:
     """One repository: ``wanted`` are patterns of its files, which go into ``folder``.
 
     ``revision`` is a branch, tag or commit.
@@ -33,7 +33,7 @@ class Release:
 
     name: str
     licence: str
-    sources: tuple[Source, ...]
+    sources: tuple[ReleaseSource, ...]
     castable: tuple[str, ...] = ()
 
 
@@ -47,9 +47,9 @@ _ROWS = (
         (
             # The commits are not pinned: whoever wrote this could not reach them. The folder's
             # release.json says which ones it holds.
-            Source("HeartMuLa/HeartMuLaGen", "", ("gen_config.json", "tokenizer.json")),
-            Source("HeartMuLa/HeartMuLa-oss-3B-happy-new-year", MODEL),
-            Source("HeartMuLa/HeartCodec-oss-20260123", CODEC),
+            ReleaseSource("HeartMuLa/HeartMuLaGen", "", ("gen_config.json", "tokenizer.json")),
+            ReleaseSource("HeartMuLa/HeartMuLa-oss-3B-happy-new-year", MODEL),
+            ReleaseSource("HeartMuLa/HeartCodec-oss-20260123", CODEC),
         ),
         # The codec stays as published: bfloat16 convolutions are heard.
         castable=(MODEL,),

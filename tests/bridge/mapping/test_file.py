@@ -12,7 +12,7 @@ from mula_bridge.control.encoders import Encoding
 from mula_bridge.control.takeover import Mode
 from mula_bridge.mapping.file import load_mapping, parse_mapping
 from mula_bridge.mapping.model import KnobTarget, Light, Mapping, MappingError
-from mula_bridge.midi.decoding import Kind
+from mula_bridge.midi.decoding import EventKind
 from mula_bridge.midi.pairs import Order
 
 WHOLE = """\
@@ -52,15 +52,15 @@ def test_the_whole_schema() -> None:
     mapping = parse_mapping(WHOLE)
     controls = mapping.controllers["nano"].controls
     assert controls["knob1"].name == "nano.knob1"
-    assert (controls["knob1"].kind, controls["knob1"].number) == (Kind.CC, 16)
+    assert (controls["knob1"].kind, controls["knob1"].number) == (EventKind.CC, 16)
     assert controls["knob1"].channel == 1
     assert controls["enc1"].encoding is Encoding.TWOS_COMPLEMENT
     assert (controls["enc1"].step, controls["enc1"].max_step) == (0.01, 0.08)
     assert (controls["enc1"].wrap, controls["enc1"].channel) == (True, None)
-    assert (controls["fine1"].kind, controls["fine1"].order) == (Kind.CC14, Order.LSB_FIRST)
-    assert (controls["nr1"].kind, controls["nr1"].bits) == (Kind.NRPN, 14)
+    assert (controls["fine1"].kind, controls["fine1"].order) == (EventKind.CC14, Order.LSB_FIRST)
+    assert (controls["nr1"].kind, controls["nr1"].bits) == (EventKind.NRPN, 14)
     assert controls["bend"].motorized
-    assert controls["play"].light == Light(Kind.CC, 41, None, 126, 1)
+    assert controls["play"].light == Light(EventKind.CC, 41, None, 126, 1)
     assert controls["pad1"].button
     targets = [binding.target for binding in mapping.bindings]
     modes = [target.mode for target in targets if isinstance(target, KnobTarget)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mula_bridge.midi.clock import SILENCE_NS, ClockNews, Clocks, MidiClock
-from mula_bridge.midi.decoding import Event, Kind
+from mula_bridge.midi.decoding import Event, EventKind
 
 MS = 1_000_000
 S = 1000 * MS
@@ -22,14 +22,14 @@ def interval(bpm: float) -> float:
     return 60e9 / 24 / bpm
 
 
-def say(clock: MidiClock, kind: Kind, at_ns: float, value: int = 0) -> None:
+def say(clock: MidiClock, kind: EventKind, at_ns: float, value: int = 0) -> None:
     clock.hear(Event(kind, 0, 0, value), round(at_ns))
 
 
 def ticks(clock: MidiClock, count: int, bpm: float, start_ns: float = 0.0) -> float:
     """So many ticks from ``start_ns`` on; when the next one is due."""
     for index in range(count):
-        say(clock, Kind.CLOCK, start_ns + index * interval(bpm))
+        say(clock, EventKind.CLOCK, start_ns + index * interval(bpm))
     return start_ns + count * interval(bpm)
 
 
@@ -54,7 +54,7 @@ def test_jitter_is_averaged_out(bpm: float, seed: int) -> None:
     """3 ms either way: single ticks wobble by a quarter."""
     clock, random = MidiClock(), Random(seed)
     for index in range(97):
-        say(clock, Kind.CLOCK, index * interval(bpm) + random.uniform(-3, 3) * MS)
+        say(clock, EventKind.CLOCK, index * interval(bpm) + random.uniform(-3, 3) * MS)
     assert clock.bpm == pytest.approx(bpm, rel=0.002)
 
 
@@ -63,7 +63,7 @@ def test_arrival_times_in_steps_of_a_period(bpm: float) -> None:
     """As JACK gives them: everything within a period of 128 samples arrives at its end."""
     clock, period = MidiClock(), 128 / 48000 * S
     for index in range(500):
-        say(clock, Kind.CLOCK, (index * interval(bpm) // period + 1) * period)
+        say(clock, EventKind.CLOCK, (index * interval(bpm) // period + 1) * period)
         if index > 96:
             assert clock.bpm == pytest.approx(bpm, abs=0.1)
 
@@ -81,7 +81,7 @@ def test_a_new_tempo_in_a_song_neither_sticks_nor_moves_the_place(
     before: float, after: float
 ) -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     at = ticks(clock, 100, before)
     ticks(clock, 120, after, at)
     assert clock.bpm == pytest.approx(after, abs=0.01)
@@ -91,9 +91,9 @@ def test_a_new_tempo_in_a_song_neither_sticks_nor_moves_the_place(
 def test_a_burst_at_the_beginning_is_forgotten() -> None:
     """A machine that was held up hands the first ticks over all at once."""
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     for index in range(26):
-        say(clock, Kind.CLOCK, index * MS)
+        say(clock, EventKind.CLOCK, index * MS)
     ticks(clock, 120, 120, 26 * MS)
     assert clock.bpm == pytest.approx(120, abs=0.01)
 
@@ -101,7 +101,7 @@ def test_a_burst_at_the_beginning_is_forgotten() -> None:
 @given(st.floats(60, 200), st.integers(1, 5))
 def test_lost_ticks_do_not_bend_the_tempo_nor_the_place(bpm: float, lost: int) -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     at = ticks(clock, 100, bpm)
     at = ticks(clock, 20, bpm, at + lost * interval(bpm))
     assert clock.bpm == pytest.approx(bpm, abs=0.01)
@@ -116,7 +116,7 @@ def test_a_clock_that_stood_still_goes_on_from_where_it_stood(
 ) -> None:
     """A DAW that drops out stops its song as well: no tick is missing."""
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     at = ticks(clock, 100, bpm)
     at = ticks(clock, 8, bpm, at + (whole + rest) * interval(bpm))
     assert clock.beat == 107 / 24
@@ -129,7 +129,7 @@ def test_after_lost_ticks_the_place_is_known_at_every_tick(
     bpm: float, lost: int, since: int
 ) -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     at = ticks(clock, 100, bpm)
     at = ticks(clock, since, bpm, at + lost * interval(bpm))
     assert clock.beat == pytest.approx((100 + lost + since - 1) / 24)
@@ -139,11 +139,11 @@ def test_after_lost_ticks_the_place_is_known_at_every_tick(
 @given(st.floats(60, 200), st.floats(1, 4))
 def test_late_ticks_that_catch_up_are_not_lost(bpm: float, late: float) -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     ticks(clock, 100, bpm)
     step = interval(bpm)
     for index in range(100, 140):
-        say(clock, Kind.CLOCK, max(index * step, (100 + late) * step))
+        say(clock, EventKind.CLOCK, max(index * step, (100 + late) * step))
     assert clock.beat == 139 / 24
     assert clock.bpm == pytest.approx(bpm, rel=0.02)
 
@@ -151,7 +151,7 @@ def test_late_ticks_that_catch_up_are_not_lost(bpm: float, late: float) -> None:
 def test_all_at_once_is_no_tempo() -> None:
     clock = MidiClock()
     for _ in range(100):
-        say(clock, Kind.CLOCK, 5)
+        say(clock, EventKind.CLOCK, 5)
     assert clock.bpm is None
 
 
@@ -160,9 +160,9 @@ def test_all_at_once_is_no_tempo() -> None:
 
 def test_the_first_tick_after_start_is_the_first_beat() -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     assert (clock.running, clock.beat) == (True, 0.0)
-    say(clock, Kind.CLOCK, 1)
+    say(clock, EventKind.CLOCK, 1)
     assert (clock.on_beat, clock.beat) == (True, 0.0)
     at = ticks(clock, 23, 120, interval(120))
     assert (clock.on_beat, clock.beat) == (False, 23 / 24)
@@ -179,32 +179,32 @@ def test_a_clock_that_was_not_started_stays_where_it_is() -> None:
 
 def test_stop_and_continue_go_on_from_there() -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     at = ticks(clock, 25, 120)
-    say(clock, Kind.STOP, at - 1)
+    say(clock, EventKind.STOP, at - 1)
     at = ticks(clock, 10, 120, at)
     assert (clock.running, clock.beat) == (False, 1.0)
-    say(clock, Kind.CONTINUE, at - 1)
+    say(clock, EventKind.CONTINUE, at - 1)
     ticks(clock, 1, 120, at)
     assert (clock.running, clock.beat) == (True, 25 / 24)
 
 
 def test_a_clock_that_pauses_while_it_is_stopped_misses_nothing() -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     at = ticks(clock, 49, 120)
-    say(clock, Kind.STOP, at)
+    say(clock, EventKind.STOP, at)
     at += 300 * MS
-    say(clock, Kind.CONTINUE, at)
+    say(clock, EventKind.CONTINUE, at)
     ticks(clock, 24, 120, at + 1)
     assert clock.beat == 3.0
 
 
 def test_song_position_counts_sixteenths() -> None:
     clock = MidiClock()
-    say(clock, Kind.SONG_POSITION, 0, 17)
+    say(clock, EventKind.SONG_POSITION, 0, 17)
     assert clock.beat == 4.25
-    say(clock, Kind.CONTINUE, 1)
+    say(clock, EventKind.CONTINUE, 1)
     ticks(clock, 1, 120, 2)
     assert clock.beat == 4.25
     ticks(clock, 6, 120, 2 + interval(120))
@@ -213,15 +213,15 @@ def test_song_position_counts_sixteenths() -> None:
 
 def test_start_begins_anew() -> None:
     clock = MidiClock()
-    say(clock, Kind.SONG_POSITION, 0, 100)
-    say(clock, Kind.START, 1)
+    say(clock, EventKind.SONG_POSITION, 0, 100)
+    say(clock, EventKind.START, 1)
     ticks(clock, 25, 120, 2)
     assert clock.beat == 1.0
 
 
 def test_a_clock_that_ends_without_stop() -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     at = ticks(clock, 100, 120) - interval(120)
     assert clock.silent_at_ns == round(at) + SILENCE_NS
     clock.expire(round(at) + SILENCE_NS - 1)
@@ -233,9 +233,9 @@ def test_a_clock_that_ends_without_stop() -> None:
 
 def test_after_a_silence_it_counts_anew() -> None:
     clock = MidiClock()
-    say(clock, Kind.START, 0)
+    say(clock, EventKind.START, 0)
     ticks(clock, 100, 120)
-    say(clock, Kind.START, 60 * S)
+    say(clock, EventKind.START, 60 * S)
     ticks(clock, 26, 90, 60 * S + 1)
     assert (clock.running, clock.beat) == (True, 25 / 24)
     assert clock.bpm == pytest.approx(90)

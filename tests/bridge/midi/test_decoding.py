@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.midi.decoding import Event, Kind, describe, parse
+from mula_bridge.midi.decoding import Event, EventKind, describe, parse
 
 SEVEN_BITS = st.integers(0, 127)
 
@@ -14,19 +14,19 @@ SEVEN_BITS = st.integers(0, 127)
 @pytest.mark.parametrize(
     ("data", "event"),
     [
-        ([0xB0, 16, 64], Event(Kind.CC, 1, 16, 64)),
-        ([0xBF, 127, 127], Event(Kind.CC, 16, 127, 127)),
-        ([0x90, 36, 100], Event(Kind.NOTE, 1, 36, 100)),
-        ([0x99, 36, 0], Event(Kind.NOTE, 10, 36, 0)),
-        ([0x80, 36, 64], Event(Kind.NOTE, 1, 36, 0)),
-        ([0xC4, 9], Event(Kind.PROGRAM_CHANGE, 5, 9, 9)),
-        ([0xE0, 0, 64], Event(Kind.PITCH_BEND, 1, 0, 8192)),
-        ([0xE0, 127, 127], Event(Kind.PITCH_BEND, 1, 0, 16383)),
-        ([0xF8], Event(Kind.CLOCK, 0, 0, 0)),
-        ([0xFA], Event(Kind.START, 0, 0, 0)),
-        ([0xFB], Event(Kind.CONTINUE, 0, 0, 0)),
-        ([0xFC], Event(Kind.STOP, 0, 0, 0)),
-        ([0xF2, 1, 2], Event(Kind.SONG_POSITION, 0, 0, 257)),
+        ([0xB0, 16, 64], Event(EventKind.CC, 1, 16, 64)),
+        ([0xBF, 127, 127], Event(EventKind.CC, 16, 127, 127)),
+        ([0x90, 36, 100], Event(EventKind.NOTE, 1, 36, 100)),
+        ([0x99, 36, 0], Event(EventKind.NOTE, 10, 36, 0)),
+        ([0x80, 36, 64], Event(EventKind.NOTE, 1, 36, 0)),
+        ([0xC4, 9], Event(EventKind.PROGRAM_CHANGE, 5, 9, 9)),
+        ([0xE0, 0, 64], Event(EventKind.PITCH_BEND, 1, 0, 8192)),
+        ([0xE0, 127, 127], Event(EventKind.PITCH_BEND, 1, 0, 16383)),
+        ([0xF8], Event(EventKind.CLOCK, 0, 0, 0)),
+        ([0xFA], Event(EventKind.START, 0, 0, 0)),
+        ([0xFB], Event(EventKind.CONTINUE, 0, 0, 0)),
+        ([0xFC], Event(EventKind.STOP, 0, 0, 0)),
+        ([0xF2, 1, 2], Event(EventKind.SONG_POSITION, 0, 0, 257)),
     ],
 )
 def test_each_message_is_understood(data: list[int], event: Event) -> None:
@@ -62,7 +62,7 @@ def test_no_bytes_raise(data: bytes) -> None:
 @given(st.integers(0, 15), SEVEN_BITS, SEVEN_BITS)
 def test_a_control_change_keeps_all_it_says(channel: int, number: int, value: int) -> None:
     assert parse(bytes((0xB0 | channel, number, value))) == Event(
-        Kind.CC, channel + 1, number, value
+        EventKind.CC, channel + 1, number, value
     )
 
 

@@ -21,7 +21,7 @@ from mula_bridge.control.messages.reports import Failed, KnobChanged
 from mula_bridge.errors import BadInput, Busy, Unavailable
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.mapping.model import Mapping
-from mula_bridge.midi.backend import Gone, Input, Output, RtMidi
+from mula_bridge.midi.backend import Gone, MidiInput, MidiOutput, RtMidi
 from mula_bridge.midi.monitor import monitor
 from mula_bridge.midi.reader import Heard
 from mula_bridge.servers.midi import MidiSource, list_ports
@@ -94,14 +94,14 @@ class FakeSystem:
     def outputs(self) -> list[str]:
         return list(self.outs)
 
-    def listen(self, name: str, heard: Heard) -> Input:
+    def listen(self, name: str, heard: Heard) -> MidiInput:
         if name in self.refused:
             raise Unavailable(f"{name} is taken")
         self.heard[name] = heard
         self.open_inputs[name] = FakePort(self, name)
         return self.open_inputs[name]
 
-    def speak(self, name: str) -> Output:
+    def speak(self, name: str) -> MidiOutput:
         if name in self.refused:
             raise Unavailable(f"{name} is taken")
         self.open_outputs[name] = FakePort(self, name)
@@ -242,7 +242,7 @@ def test_a_port_that_cannot_be_opened_is_said_once() -> None:
 
 def test_a_port_that_went_while_it_was_opened_is_no_failure() -> None:
     class Fleeting(FakeSystem):
-        def listen(self, name: str, heard: Heard) -> Input:
+        def listen(self, name: str, heard: Heard) -> MidiInput:
             if self.opened < 3:
                 self.opened += 1
                 raise Gone("it was here a moment ago")

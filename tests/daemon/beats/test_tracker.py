@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mula_daemon.beats import grid, tracker
-from mula_daemon.beats.grid import Grid
+from mula_daemon.beats.grid import BeatGrid
 from support.drums import RATE, drums, steady
 
 pytestmark = pytest.mark.xdist_group("librosa")  # which is compiled once a process
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("librosa")  # which is compiled once a proc
 SECONDS = 16.0
 
 
-def found(times: list[float], asked: float, noise: float = 0.0) -> Grid | None:
+def found(times: list[float], asked: float, noise: float = 0.0) -> BeatGrid | None:
     return grid.best(tracker.track(drums(times, SECONDS, noise=noise), RATE, asked))
 
 

@@ -8,14 +8,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mula_daemon.beats.grid import Grid
+from mula_daemon.beats.grid import BeatGrid
 from mula_daemon.beats.trim import FADE_SECONDS, cut_of, loop_of
 
 RATE = 8000
 
 
-def at(bpm: float, first: float, bar: int = 0) -> Grid:
-    return Grid(bpm, first, 0.0, 0.0, 1.0, bar, 9.0)
+def at(bpm: float, first: float, bar: int = 0) -> BeatGrid:
+    return BeatGrid(bpm, first, 0.0, 0.0, 1.0, bar, 9.0)
 
 
 grids = st.builds(at, st.floats(60, 200), st.floats(0, 1.5), st.integers(0, 3))
@@ -24,7 +24,7 @@ grids = st.builds(at, st.floats(60, 200), st.floats(0, 1.5), st.integers(0, 3))
 @settings(deadline=None)
 @given(grids, st.integers(1, 8), st.floats(1, 20))
 def test_a_cut_is_whole_bars_from_a_bar_line_and_exactly_as_long(
-    grid: Grid, bars: int, seconds: float
+    grid: BeatGrid, bars: int, seconds: float
 ) -> None:
     cut = cut_of(grid, round(seconds * RATE), RATE, bars)
     bar_s = 240 / grid.bpm
@@ -43,7 +43,9 @@ def test_a_cut_is_whole_bars_from_a_bar_line_and_exactly_as_long(
 
 @settings(deadline=None)
 @given(grids, st.integers(0, 2**32))
-def test_the_seam_of_a_loop_is_no_larger_a_step_than_the_sound_has(grid: Grid, seed: int) -> None:
+def test_the_seam_of_a_loop_is_no_larger_a_step_than_the_sound_has(
+    grid: BeatGrid, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     time = np.arange(12 * RATE) / RATE
     tones = sum(np.sin(2 * np.pi * (hz * time + rng.random())) for hz in rng.uniform(50, 900, 6))

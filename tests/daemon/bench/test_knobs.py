@@ -11,9 +11,9 @@ import pytest
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.bench import knobs, knobs_figure
-from mula_daemon.bench.clip_sampler import PHRASE, Job, Setting
+from mula_daemon.bench.clip_sampler import PHRASE, SamplerJob, SamplerSetting
 from mula_daemon.bench.knobs import (
-    Turn,
+    KnobTurn,
     adherence,
     distinct,
     entropy,
@@ -45,7 +45,7 @@ class Labelled:
     def genres(self, codes: Codes) -> Codes:
         return codes[:, ::32, 0]
 
-    def clips(self, genres: Iterable[str], count: int, setting: Setting) -> dict[str, Codes]:
+    def clips(self, genres: Iterable[str], count: int, setting: SamplerSetting) -> dict[str, Codes]:
         """At cfg 1 every second clip is pop, at cfg 3 all are what was asked."""
         every = {genre: self.all(genre, count) for genre in genres}
         if setting.cfg == 1.0:
@@ -56,7 +56,7 @@ class Labelled:
     def all(self, genre: str, count: int) -> Codes:
         return np.full((count, PHRASE, 8), tags.GENRES.index(genre), dtype=np.int64)
 
-    def play(self, jobs: Sequence[Job]) -> list[Codes]:
+    def play(self, jobs: Sequence[SamplerJob]) -> list[Codes]:
         """A turn to 3 is heard by all seeds but 0; a turn to 0 by none."""
         out = []
         for job in jobs:
@@ -72,13 +72,13 @@ class Labelled:
 def test_mid_clip_counts_the_drifted_clips_that_come_back() -> None:
     both = Labelled()
     up, down = mid_clip(both, both, 8)  # type: ignore[arg-type]
-    assert up == Turn(pytest.approx(3 / 4), 15 * 4)
-    assert down == Turn(0.0, 15 * 8)
+    assert up == KnobTurn(pytest.approx(3 / 4), 15 * 4)
+    assert down == KnobTurn(0.0, 15 * 8)
 
 
 def test_adherence_is_the_share_of_windows_heard_as_what_was_asked() -> None:
     both = Labelled()
-    at_1 = adherence(both, both, 8, Setting(1.0))  # type: ignore[arg-type]
+    at_1 = adherence(both, both, 8, SamplerSetting(1.0))  # type: ignore[arg-type]
     assert at_1["jazz"] == 0.5
     assert at_1["pop"] == 1.0
 
@@ -123,7 +123,7 @@ def test_a_click_at_the_seam_is_measured() -> None:
 def test_genre_strength_is_read_from_the_presets() -> None:
     curve = shipped_curve()
     ends = [strength_setting(curve, at) for at in (0.0, 1.0)]
-    assert ends[0] == Setting(1.5, 1.0, 50)
+    assert ends[0] == SamplerSetting(1.5, 1.0, 50)
     assert ends[0].cfg < ends[1].cfg
     assert mean({"a": 0.0, "b": 1.0}) == 0.5
 

@@ -9,7 +9,7 @@ import pytest
 
 from mula_daemon.engine.messages import Abort, Pace, Turn
 from mula_daemon.engine.seam import EngineInfo, FrameKnobs
-from mula_daemon.engine.worker import Inbox, LivePacer
+from mula_daemon.engine.worker import LivePacer, Orders
 
 RATE = 48_000
 BEAT = EngineInfo("beat", "1", RATE, 2, "cpu", {}, frames_per_beat=4)
@@ -19,7 +19,7 @@ CLOCK = EngineInfo("clock", "1", RATE, 2, "cpu", {}, frame_seconds=0.02, delay_s
 def begun_ms(engine: EngineInfo, frames: int, block: int, blocks_behind: int) -> list[float]:
     """When each frame began, after the first one was due; sound comes ``blocks_behind`` later."""
     near, far = Pipe()
-    pacer = LivePacer("live", engine, Inbox(near))
+    pacer = LivePacer("live", engine, Orders(near))
     start = perf_counter_ns()
     far.send(Turn(FrameKnobs(cfg=3.0)))
     far.send(Pace("live", 0, start))
@@ -45,7 +45,7 @@ def test_frames_begin_when_they_are_due_however_far_the_sound_is_behind(
 
 def test_an_aborted_job_waits_no_longer() -> None:
     near, far = Pipe()
-    pacer = LivePacer("live", CLOCK, Inbox(near))
+    pacer = LivePacer("live", CLOCK, Orders(near))
     far.send(Pace("live", 0, perf_counter_ns() + 60_000_000_000))
     far.send(Abort("live"))
     pacer.knobs()

@@ -9,7 +9,7 @@ import pytest
 from mula_bridge.control.messages.reports import Notice
 from mula_daemon.clips.recipe import MadeBy, Performance, Recipe, Warn
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs
-from mula_daemon.jobs.guards import Reroll, remarks
+from mula_daemon.jobs.guards import Remake, remarks
 from mula_daemon.jobs.queue import Job
 
 REQUEST = ClipRequest("j", ("dark",), (5, 6))
@@ -24,7 +24,7 @@ SILENT = replace(RECIPE, warnings=(Warn.NEAR_SILENT,))
 
 def rerolled(job: Job, limit: int = 2) -> Job | None:
     return next(
-        (said.job for said in remarks(SILENT, job, limit) if isinstance(said, Reroll)), None
+        (said.job for said in remarks(SILENT, job, limit) if isinstance(said, Remake)), None
     )
 
 

@@ -18,7 +18,7 @@ from mula_daemon.engine.seam import (
     FrameKnobs,
     Texts,
 )
-from mula_daemon.jobs.recording import Recording, Timeline, frame_values
+from mula_daemon.jobs.recording import KnobTimeline, Recording, frame_values
 
 REQUEST = ClipRequest("j", ("x",), (1, 2), bars=1)
 ENGINE = EngineInfo("tone", "1", 48_000, 2, "cpu", {})
@@ -36,7 +36,7 @@ knobs = st.builds(
 
 @given(st.lists(knobs, min_size=1, max_size=40))
 def test_a_timeline_replays_to_the_very_knobs_it_saw(played: list[FrameKnobs]) -> None:
-    timeline = Timeline()
+    timeline = KnobTimeline()
     for index, now in enumerate(played):
         timeline.add(index, now)
     script = dict(performance(timeline.initial, timeline.changes))

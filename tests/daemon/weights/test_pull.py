@@ -13,10 +13,9 @@ import pytest
 
 from mula_bridge.errors import Unavailable, UnknownName
 from mula_daemon.cli.pull import main
-from mula_daemon.weights.pull import RECORD
 from mula_daemon.weights.hub import Hub
 from mula_daemon.weights.pull import RECORD, pull, read_record
-from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, Source, release
+from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, ReleaseSource, release
 from support.fake_hub import COMMIT, FakeHub, fake_hub
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
@@ -166,13 +165,13 @@ def test_a_full_disk_is_seen_before_anything_is_fetched(
 @pytest.mark.parametrize(
     ("source", "named"),
     [
-        (Source("HeartMuLa/HeartMuLaGen", "", revision="v9"), "no revision 'v9'"),
-        (Source("HeartMuLa/nothing", ""), "no repository HeartMuLa/nothing"),
-        (Source("HeartMuLa/HeartMuLaGen", "", ("merges.txt",)), "no merges.txt"),
+        (ReleaseSource("HeartMuLa/HeartMuLaGen", "", revision="v9"), "no revision 'v9'"),
+        (ReleaseSource("HeartMuLa/nothing", ""), "no repository HeartMuLa/nothing"),
+        (ReleaseSource("HeartMuLa/HeartMuLaGen", "", ("merges.txt",)), "no merges.txt"),
     ],
 )
 def test_what_the_hub_has_not_is_named(
-    hub: FakeHub, tmp_path: Path, source: Source, named: str
+    hub: FakeHub, tmp_path: Path, source: ReleaseSource, named: str
 ) -> None:
     with pytest.raises(Unavailable, match=named):
         fetch(hub, tmp_path, row=replace(ROW, sources=(source,)))

@@ -7,7 +7,7 @@ from typing import Final
 
 from mula_bridge.api import Row, addresses
 from mula_bridge.control import Knob
-from mula_bridge.osc import Argument, Kind
+from mula_bridge.osc import ArgKind, Argument
 from mula_bridge.servers.oscquery.node import Access, Node, Range
 
 _PART: Final = ("travel", "fraction")
@@ -40,7 +40,7 @@ def build_nodes(presets: tuple[str, ...]) -> dict[str, Node]:
 
 
 def _node(path: str, row: Row, knob: Knob | None, presets: tuple[str, ...]) -> Node:
-    asks = row.takes is None or all(one.kind is Kind.TRIGGER for one in row.takes)
+    asks = row.takes is None or all(one.kind is ArgKind.TRIGGER for one in row.takes)
     if row.gives is not None:
         access = Access.READ if asks else Access.BOTH
         arguments = row.gives
@@ -69,15 +69,15 @@ def _node(path: str, row: Row, knob: Knob | None, presets: tuple[str, ...]) -> N
 
 def _tag(argument: Argument, knob: Knob | None) -> str:
     match argument.kind:
-        case Kind.TRIGGER | Kind.ANY:
+        case ArgKind.TRIGGER | ArgKind.ANY:
             return "I"
-        case Kind.NAME_OR_NUMBER:
+        case ArgKind.NAME_OR_NUMBER:
             return "s"
     return argument.tag(knob)
 
 
 def _range(argument: Argument, knob: Knob | None, presets: tuple[str, ...]) -> Range | None:
-    if argument.kind is Kind.KNOB and knob is not None:
+    if argument.kind is ArgKind.KNOB and knob is not None:
         if knob.choices:
             return Range(values=knob.choices)
         return span(knob, knob.minimum, knob.maximum)
@@ -93,11 +93,11 @@ def span(knob: Knob, low: float, high: float) -> Range:
 
 def _overloads(row: Row) -> Iterator[str]:
     kinds = [argument.kind for argument in row.takes or ()]
-    if kinds == [Kind.TRIGGER, Kind.TEXT]:
+    if kinds == [ArgKind.TRIGGER, ArgKind.TEXT]:
         yield "s"
-    if kinds[:1] == [Kind.NAME_OR_NUMBER]:
+    if kinds[:1] == [ArgKind.NAME_OR_NUMBER]:
         yield "i" if len(kinds) == 1 else "f"
-    if len(kinds) > 1 and kinds[0] is Kind.NAME_OR_NUMBER:
+    if len(kinds) > 1 and kinds[0] is ArgKind.NAME_OR_NUMBER:
         yield "".join(_tag(argument, None) for argument in row.takes or ())
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT
 from mula_bridge.control import KEYS, KNOBS, Knob
 from mula_bridge.surfaces.max_device import controls
-from mula_bridge.surfaces.max_device.container import Kind
-from mula_bridge.surfaces.max_device.patch import Patch, Port, Rect
+from mula_bridge.surfaces.max_device.container import DeviceKind
+from mula_bridge.surfaces.max_device.patch import MaxPatch, MaxPort, Rect
 
 WIDTH: Final = 574
 SCRIPT: Final = "mula.js"
@@ -94,10 +94,10 @@ def display_script() -> str:
     return _text(DISPLAY)
 
 
-def patch(vocabulary: Vocabulary) -> Patch:
+def patch(vocabulary: Vocabulary) -> MaxPatch:
     """The device as a patch."""
-    made = Patch(
-        Kind.AUDIO_EFFECT,
+    made = MaxPatch(
+        DeviceKind.AUDIO_EFFECT,
         WIDTH,
         (SCRIPT, DISPLAY),
         "Plays the mulabridge daemon: knobs, prompt, audition, and clips placed into the track.",
@@ -114,7 +114,7 @@ def patch(vocabulary: Vocabulary) -> Patch:
 # --- what is seen -------------------------------------------------------------------------------
 
 
-def _steer(made: Patch) -> dict[str, tuple[str, str]]:
+def _steer(made: MaxPatch) -> dict[str, tuple[str, str]]:
     """Column one: the dials of the next frame, and what starts and stops."""
     named = {}
     for index, (name, (long, short)) in enumerate(DIALS.items()):
@@ -126,7 +126,7 @@ def _steer(made: Patch) -> dict[str, tuple[str, str]]:
     return named
 
 
-def _prompt(made: Patch, vocabulary: Vocabulary) -> dict[str, tuple[str, str]]:
+def _prompt(made: MaxPatch, vocabulary: Vocabulary) -> dict[str, tuple[str, str]]:
     """Column two: what the next clip shall be."""
     named = {}
     for index, (name, title) in enumerate(_KINDS.items()):
@@ -151,7 +151,7 @@ def _prompt(made: Patch, vocabulary: Vocabulary) -> dict[str, tuple[str, str]]:
     return named
 
 
-def _audition(made: Patch) -> dict[str, tuple[str, str]]:
+def _audition(made: MaxPatch) -> dict[str, tuple[str, str]]:
     """Column three: how loud, where clips go, and the deck."""
     gain = controls.dial(made, KNOBS["gain_db"], Rect(460, 4, 46, 50), "Gain", "Gain")
     controls.label(made, Rect(510, 4, 58, 13), "Place clips")
@@ -184,7 +184,7 @@ def _audition(made: Patch) -> dict[str, tuple[str, str]]:
     return named
 
 
-def _lines(made: Patch) -> dict[str, str]:
+def _lines(made: MaxPatch) -> dict[str, str]:
     """What only shows: rings, and two lines of text."""
     rings = controls.script_box(
         made, Rect(8, 56, 230, 44), DISPLAY, tuple(DIALS),
@@ -199,7 +199,7 @@ def _lines(made: Patch) -> dict[str, str]:
     }
 
 
-def _field(made: Patch, knob: Knob, rect: Rect, long: str, short: str) -> str:
+def _field(made: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
     choices = _choices(knob)
     if choices is None:
         return controls.number_box(made, knob, rect, long, short)
@@ -218,12 +218,12 @@ def _choices(knob: Knob) -> tuple[Any, ...] | None:
     return None
 
 
-def _button(made: Patch, name: str, rect: Rect) -> tuple[str, str]:
+def _button(made: MaxPatch, name: str, rect: Rect) -> tuple[str, str]:
     title, _, info = BUTTONS[name]
     return f"press {name}", controls.button(made, rect, title, title, info)
 
 
-def _switch(made: Patch, name: str, rect: Rect) -> tuple[str, str]:
+def _switch(made: MaxPatch, name: str, rect: Rect) -> tuple[str, str]:
     title, _, info = _SWITCHES[name]
     return f"toggle {name}", controls.toggle(made, rect, title, False, title, info)
 
@@ -231,22 +231,22 @@ def _switch(made: Patch, name: str, rect: Rect) -> tuple[str, str]:
 # --- how it is wired ----------------------------------------------------------------------------
 
 
-def _wire(made: Patch, named: Mapping[str, tuple[str, str]], lines: Mapping[str, str]) -> None:
+def _wire(made: MaxPatch, named: Mapping[str, tuple[str, str]], lines: Mapping[str, str]) -> None:
     attributes = {"filename": SCRIPT, "parameter_enable": 0}
     js = made.box(f"js {SCRIPT}", 2, [""] * 5, saved_object_attributes=attributes)
     listener = made.box(f"udpreceive {_FIRST_PORT} @quiet 1 @defer 1", 1, [""])
-    made.chain(listener, Port(js, 1))
+    made.chain(listener, MaxPort(js, 1))
     made.cord(js, made.box(f"udpsend {DEFAULT_HOST} {DEFAULT_PORT}", 1, []))
-    made.cord(Port(js, 2), listener)
-    made.cord(Port(js, 3), made.box(f"udpsend {DEFAULT_HOST} {_FIRST_PORT}", 1, []))
-    made.cord(Port(js, 4), lines["display"])
+    made.cord(MaxPort(js, 2), listener)
+    made.cord(MaxPort(js, 3), made.box(f"udpsend {DEFAULT_HOST} {_FIRST_PORT}", 1, []))
+    made.cord(MaxPort(js, 4), lines["display"])
     saved = controls.hidden_switch(made, "Saved Values")
     shown = {name: box for name, (_, box) in named.items()}
     shown |= {"saved": saved, **{name: lines[name] for name in ("status", "clip", "deck")}}
     route = made.box("route " + " ".join(shown), 1, [""] * (len(shown) + 1))
-    made.cord(Port(js, 1), route)
+    made.cord(MaxPort(js, 1), route)
     for index, box in enumerate(shown.values()):
-        made.cord(Port(route, index), box)
+        made.cord(MaxPort(route, index), box)
     for says, box in [*named.values(), ("toggle saved", saved)]:
         prepend = made.box(f"prepend {says}", 1, [""])
         if says.startswith("words"):  # textedit puts the word "text" in front
@@ -257,7 +257,7 @@ def _wire(made: Patch, named: Mapping[str, tuple[str, str]], lines: Mapping[str,
                made.box("deferlow", 1, [""]), made.message("init"), js)  # fmt: skip
     sound, out = made.box("plugin~", 2, ["signal"] * 2), made.box("plugout~", 2, ["signal"] * 2)
     for channel in (0, 1):
-        made.cord(Port(sound, channel), Port(out, channel))
+        made.cord(MaxPort(sound, channel), MaxPort(out, channel))
 
 
 def _table(vocabulary: Vocabulary) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _ARCHIVE_HEADER: Final = 16
 _IS_DEVICE: Final = 0x11
 
 
-class Kind(StrEnum):
+class DeviceKind(StrEnum):
     """What Live takes a device for: its four-character code."""
 
     AUDIO_EFFECT = "aaaa"
@@ -35,16 +35,16 @@ class Kind(StrEnum):
     @property
     def meta(self) -> int:
         """The value of the ``meta`` chunk of an unfrozen device."""
-        return 0 if self is Kind.AUDIO_EFFECT else 1
+        return 0 if self is DeviceKind.AUDIO_EFFECT else 1
 
 
-def unfrozen(kind: Kind, patcher: Mapping[str, Any]) -> bytes:
+def unfrozen(kind: DeviceKind, patcher: Mapping[str, Any]) -> bytes:
     """A device that looks for its scripts beside it."""
     return _device(kind, kind.meta, _payload(patcher))
 
 
 def frozen(
-    kind: Kind, name: str, patcher: Mapping[str, Any], scripts: Mapping[str, bytes]
+    kind: DeviceKind, name: str, patcher: Mapping[str, Any], scripts: Mapping[str, bytes]
 ) -> bytes:
     """A device called ``name`` (with its ending) that has its scripts, by file name, inside."""
     files = [(name, "JSON", _payload(patcher), _IS_DEVICE)]
@@ -66,7 +66,7 @@ def frozen(
     return _device(kind, _META_FROZEN, header + data + _big(b"dlst", entries))
 
 
-def _device(kind: Kind, meta: int, payload: bytes) -> bytes:
+def _device(kind: DeviceKind, meta: int, payload: bytes) -> bytes:
     chunks = (
         (b"ampf", kind.value.encode()),
         (b"meta", struct.pack("<I", meta)),

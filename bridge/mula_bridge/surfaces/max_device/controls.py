@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mula_bridge.control import Knob
-from mula_bridge.surfaces.max_device.patch import Patch, Rect
+from mula_bridge.surfaces.max_device.patch import MaxPatch, Rect
 
 _FLOAT, _INT, _ENUM, _BLOB = 0, 1, 2, 3
 _STYLES: Final = {"dB": 4}
@@ -40,7 +40,7 @@ def exponent(knob: Knob) -> float:
     return round(math.log(middle) / math.log(0.5), 4)
 
 
-def dial(patch: Patch, knob: Knob, rect: Rect, long: str, short: str) -> str:
+def dial(patch: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
     """A knob as a dial with its name above and its value below."""
     return patch.ui(
         "live.dial",
@@ -52,7 +52,7 @@ def dial(patch: Patch, knob: Knob, rect: Rect, long: str, short: str) -> str:
     )
 
 
-def number_box(patch: Patch, knob: Knob, rect: Rect, long: str, short: str) -> str:
+def number_box(patch: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
     """A knob as a number to drag or type."""
     return patch.ui(
         "live.numbox",
@@ -64,7 +64,13 @@ def number_box(patch: Patch, knob: Knob, rect: Rect, long: str, short: str) -> s
 
 
 def menu(
-    patch: Patch, choices: Sequence[str], first: int, rect: Rect, long: str, short: str, info: str
+    patch: MaxPatch,
+    choices: Sequence[str],
+    first: int,
+    rect: Rect,
+    long: str,
+    short: str,
+    info: str,
 ) -> str:
     """A menu of words; ``first`` is the one that a fresh device shows."""
     return patch.ui(
@@ -76,17 +82,17 @@ def menu(
     )
 
 
-def button(patch: Patch, rect: Rect, text: str, long: str, info: str) -> str:
+def button(patch: MaxPatch, rect: Rect, text: str, long: str, info: str) -> str:
     """A button that bangs; it can be MIDI-mapped."""
     return _text(patch, rect, text, 0, False, long, info)
 
 
-def toggle(patch: Patch, rect: Rect, text: str, on: bool, long: str, info: str) -> str:
+def toggle(patch: MaxPatch, rect: Rect, text: str, on: bool, long: str, info: str) -> str:
     """A button that stays down; ``on``: in a fresh device."""
     return _text(patch, rect, text, 1, on, long, info)
 
 
-def text_field(patch: Patch, rect: Rect, long: str, info: str) -> str:
+def text_field(patch: MaxPatch, rect: Rect, long: str, info: str) -> str:
     """A line of text, sent with Return and saved with the set."""
     parameter = _parameter(long, long, info, parameter_type=_BLOB, parameter_invisible=_STORED_ONLY)
     return patch.ui(
@@ -104,14 +110,16 @@ def text_field(patch: Patch, rect: Rect, long: str, info: str) -> str:
     )
 
 
-def label(patch: Patch, rect: Rect, text: str, *, centred: bool = False) -> str:
+def label(patch: MaxPatch, rect: Rect, text: str, *, centred: bool = False) -> str:
     """A word, or a line that the script fills: no parameter, so Live's undo is left alone."""
     return patch.ui(
         "live.comment", rect, [], text=text, textjustification=int(centred), fontsize=10.0
     )
 
 
-def script_box(patch: Patch, rect: Rect, script: str, arguments: Sequence[str], info: str) -> str:
+def script_box(
+    patch: MaxPatch, rect: Rect, script: str, arguments: Sequence[str], info: str
+) -> str:
     """A picture that a script draws."""
     return patch.ui(
         "jsui",
@@ -126,21 +134,21 @@ def script_box(patch: Patch, rect: Rect, script: str, arguments: Sequence[str], 
     )
 
 
-def panel(patch: Patch, rect: Rect) -> str:
+def panel(patch: MaxPatch, rect: Rect) -> str:
     """A thin line between groups."""
     return patch.ui(
         "panel", rect, [], mode=0, border=0, rounded=0, background=1, bgcolor=[0.5, 0.5, 0.5, 0.5]
     )
 
 
-def hidden_switch(patch: Patch, long: str) -> str:
+def hidden_switch(patch: MaxPatch, long: str) -> str:
     """A value 0 or 1 that the set saves and nobody sees."""
     parameter = _parameter(long, long, "", **_choice(("no", "yes"), 0))
     parameter["saved_attribute_attributes"]["valueof"]["parameter_invisible"] = _STORED_ONLY
     return patch.unseen("live.numbox", ["", "float"], **parameter)
 
 
-def _text(patch: Patch, rect: Rect, text: str, mode: int, on: bool, long: str, info: str) -> str:
+def _text(patch: MaxPatch, rect: Rect, text: str, mode: int, on: bool, long: str, info: str) -> str:
     return patch.ui(
         "live.text",
         rect,
@@ -193,7 +201,7 @@ def _parameter(long: str, short: str, info: str, **value: object) -> dict[str, A
     return made | ({"annotation": info, "annotation_name": long} if info else {})
 
 
-def travel_dial(patch: Patch, knob: Knob, rect: Rect, long: str, short: str) -> str:
+def travel_dial(patch: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
     """A dial over the travel of a knob, which is what a control change moves along.
 
     It shows the knob's unit where travel and value go in a straight line, else percent.

@@ -8,7 +8,7 @@ from mula_bridge.control import Action
 from mula_bridge.mapping import KnobTarget, load_mapping, mapping_paths
 from mula_bridge.surfaces.max_device import audio_effect, midi_effect
 from mula_bridge.surfaces.max_device.audio_effect import DISPLAY, SCRIPT, Vocabulary
-from mula_bridge.surfaces.max_device.container import Kind, frozen, unfrozen
+from mula_bridge.surfaces.max_device.container import DeviceKind, frozen, unfrozen
 from mula_bridge.surfaces.max_device.picture import svg
 
 AUDIO_EFFECT = "Mula.amxd"
@@ -32,10 +32,10 @@ def files(vocabulary: Vocabulary) -> dict[str, bytes]:
     mula = audio_effect.patch(vocabulary).patcher()
     mula_cc = midi_effect.patch(control_changes()).patcher()
     return {
-        AUDIO_EFFECT: frozen(Kind.AUDIO_EFFECT, AUDIO_EFFECT, mula, scripts),
-        MIDI_EFFECT: frozen(Kind.MIDI_EFFECT, MIDI_EFFECT, mula_cc, {}),
-        f"unfrozen/{AUDIO_EFFECT}": unfrozen(Kind.AUDIO_EFFECT, mula),
-        f"unfrozen/{MIDI_EFFECT}": unfrozen(Kind.MIDI_EFFECT, mula_cc),
+        AUDIO_EFFECT: frozen(DeviceKind.AUDIO_EFFECT, AUDIO_EFFECT, mula, scripts),
+        MIDI_EFFECT: frozen(DeviceKind.MIDI_EFFECT, MIDI_EFFECT, mula_cc, {}),
+        f"unfrozen/{AUDIO_EFFECT}": unfrozen(DeviceKind.AUDIO_EFFECT, mula),
+        f"unfrozen/{MIDI_EFFECT}": unfrozen(DeviceKind.MIDI_EFFECT, mula_cc),
         **{f"unfrozen/{name}": text for name, text in scripts.items()},
         "mula.svg": svg(mula, "Mula").encode(),
         "mula-cc.svg": svg(mula_cc, "Mula CC").encode(),

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from mula_bridge.surfaces.max_device.container import CREATED, Kind
+from mula_bridge.surfaces.max_device.container import CREATED, DeviceKind
 
 HEIGHT: Final = 169
 """Pixels that Live gives a device."""
@@ -29,7 +29,7 @@ class Rect(NamedTuple):
     h: int
 
 
-class Port(NamedTuple):
+class MaxPort(NamedTuple):
     """One inlet or outlet of a box."""
 
     box: str
@@ -37,10 +37,10 @@ class Port(NamedTuple):
 
 
 @dataclass
-class Patch:
+class MaxPatch:
     """The boxes and cords of one device."""
 
-    kind: Kind
+    kind: DeviceKind
     width: int
     """Of the presentation, in pixels."""
     scripts: tuple[str, ...] = ()
@@ -76,12 +76,12 @@ class Patch:
         """A message box; its id."""
         return self._box("message", (max(30, 7 * len(text) + 14), 22), 2, [""], text=text)
 
-    def cord(self, source: str | Port, target: str | Port) -> None:
+    def cord(self, source: str | MaxPort, target: str | MaxPort) -> None:
         """Connect an outlet to an inlet; a box alone means its first."""
-        ends = [end if isinstance(end, Port) else Port(end) for end in (source, target)]
+        ends = [end if isinstance(end, MaxPort) else MaxPort(end) for end in (source, target)]
         self._lines.append({"patchline": {"source": list(ends[0]), "destination": list(ends[1])}})
 
-    def chain(self, *ends: str | Port) -> None:
+    def chain(self, *ends: str | MaxPort) -> None:
         """Connect each box to the next."""
         for source, target in itertools.pairwise(ends):
             self.cord(source, target)
@@ -130,7 +130,7 @@ class Patch:
                     for script in self.scripts
                 ],
                 "latency": 0,
-                "is_mpe": 1 if self.kind is Kind.MIDI_EFFECT else 0,
+                "is_mpe": 1 if self.kind is DeviceKind.MIDI_EFFECT else 0,
                 "minimum_live_version": "",
                 "minimum_max_version": "",
                 "platform_compatibility": 0,

@@ -15,7 +15,7 @@ FETCH = "mula pull heartmula --into"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ReleaseLayout:
     """The folder of the small files, and those of the two models."""
 
     root: Path
@@ -23,7 +23,7 @@ class Layout:
     codec: Path
 
 
-def find_layout(root: Path) -> Layout:
+def find_layout(root: Path) -> ReleaseLayout:
     """The parts below ``root``. Raises Unavailable that says what this folder is instead."""
     root = root.expanduser()
     if not root.is_dir():
@@ -45,7 +45,7 @@ def find_layout(root: Path) -> Layout:
             f"{root} has no {', no '.join(missing)}: it is no HeartMuLa release, or a part of one; "
             f"{FETCH} {root} fetches what is missing"
         )
-    return Layout(root, model, codec)
+    return ReleaseLayout(root, model, codec)
 
 
 def _folder(root: Path, name: str) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mula_bridge.surfaces.max_device.container import Kind, frozen, unfrozen
+from mula_bridge.surfaces.max_device.container import DeviceKind, frozen, unfrozen
 from support.amxd import read_amxd
 
 PATCHER = {"patcher": {"boxes": [], "lines": [], "description": "zürich ♯"}}
@@ -21,7 +21,7 @@ scripts = st.dictionaries(
 @pytest.mark.parametrize(("kind", "code", "meta"), [("AUDIO_EFFECT", "aaaa", 0),
                                                     ("MIDI_EFFECT", "mmmm", 1)])  # fmt: skip
 def test_an_unfrozen_device_is_its_patcher(kind: str, code: str, meta: int) -> None:
-    device = read_amxd(unfrozen(Kind[kind], PATCHER))
+    device = read_amxd(unfrozen(DeviceKind[kind], PATCHER))
     assert (device.code, device.meta, device.members) == (code, meta, [])
     assert device.patcher == PATCHER["patcher"]
 
@@ -29,7 +29,7 @@ def test_an_unfrozen_device_is_its_patcher(kind: str, code: str, meta: int) -> N
 @settings(max_examples=30)
 @given(scripts)
 def test_a_frozen_device_carries_its_scripts(texts: dict[str, bytes]) -> None:
-    device = read_amxd(frozen(Kind.AUDIO_EFFECT, "Some Device.amxd", PATCHER, texts))
+    device = read_amxd(frozen(DeviceKind.AUDIO_EFFECT, "Some Device.amxd", PATCHER, texts))
     itself, *others = device.members
     assert device.patcher == PATCHER["patcher"]
     assert (itself.name, itself.kind, itself.flag) == ("Some Device.amxd", "JSON", 0x11)
@@ -38,14 +38,14 @@ def test_a_frozen_device_carries_its_scripts(texts: dict[str, bytes]) -> None:
 
 
 def test_frozen_or_not_it_is_the_same_patch() -> None:
-    plain = unfrozen(Kind.MIDI_EFFECT, PATCHER)
-    inside = read_amxd(frozen(Kind.MIDI_EFFECT, "x.amxd", PATCHER, {})).members[0].data
+    plain = unfrozen(DeviceKind.MIDI_EFFECT, PATCHER)
+    inside = read_amxd(frozen(DeviceKind.MIDI_EFFECT, "x.amxd", PATCHER, {})).members[0].data
     assert plain.endswith(inside)
     assert len(plain) == 32 + len(inside)
 
 
 def test_its_date_is_a_date() -> None:
-    member = read_amxd(frozen(Kind.AUDIO_EFFECT, "x.amxd", PATCHER, {})).members[0]
+    member = read_amxd(frozen(DeviceKind.AUDIO_EFFECT, "x.amxd", PATCHER, {})).members[0]
     date = datetime(1904, 1, 1, tzinfo=UTC) + timedelta(seconds=member.date)
     assert date.year in range(2024, 2028)
 
@@ -54,7 +54,7 @@ def test_m4l_builder_reads_it(tmp_path: Path) -> None:
     m4l = pytest.importorskip("m4l_builder.device")
     patcher = {"patcher": {"boxes": [{"box": {"id": "obj-1"}}], "lines": [], "devicewidth": 12.0}}
     path = tmp_path / "x.amxd"
-    path.write_bytes(unfrozen(Kind.AUDIO_EFFECT, patcher))
+    path.write_bytes(unfrozen(DeviceKind.AUDIO_EFFECT, patcher))
     device = m4l.Device.from_amxd(str(path))
     assert device.device_type == "audio_effect"
     assert device.boxes == patcher["patcher"]["boxes"]

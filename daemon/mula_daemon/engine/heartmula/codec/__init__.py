@@ -1,6 +1,5 @@
 """HeartCodec: codes at 12.5 Hz in, 48 kHz stereo out."""
 
-from mula_daemon.engine.heartmula.codec.codec import Codes, GeneratorNoise, HeartCodec, Noise
 from mula_daemon.engine.heartmula.codec.config import (
     CHANNELS,
     LATENTS_PER_FRAME,
@@ -8,6 +7,7 @@ from mula_daemon.engine.heartmula.codec.config import (
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
+from mula_daemon.engine.heartmula.codec.heart_codec import Codes, GeneratorNoise, HeartCodec, Noise
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 
 __all__ = [

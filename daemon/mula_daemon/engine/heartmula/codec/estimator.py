@@ -31,15 +31,17 @@ class Estimator(nn.Module):
         inputs = 2 * config.latent_width + config.condition_width
         heads = config.heads
         self.proj_in = Projection(inputs, width)
-        self.transformer_blocks = nn.ModuleList(Block(width, heads) for _ in range(config.layers))
+        self.transformer_blocks = nn.ModuleList(
+            EstimatorBlock(width, heads) for _ in range(config.layers)
+        )
         self.scale_shift_table = nn.Parameter(torch.empty(2, width))
-        self.adaln_single = Clock(width)
+        self.adaln_single = TimestepEmbedding(width)
         self.connection_proj = Projection(inputs + width, wide)
         self.transformer_blocks_2 = nn.ModuleList(
-            Block(wide, heads) for _ in range(config.layers_2)
+            EstimatorBlock(wide, heads) for _ in range(config.layers_2)
         )
         self.scale_shift_table_2 = nn.Parameter(torch.empty(2, wide))
-        self.adaln_single_2 = Clock(wide)
+        self.adaln_single_2 = TimestepEmbedding(wide)
         self.proj_out = Projection(wide, config.latent_width)
 
     def forward(self, x: Tensor, time: float) -> Tensor:
@@ -79,7 +81,7 @@ class Projection(nn.Module):
         return out
 
 
-class Clock(nn.Module):
+class TimestepEmbedding(nn.Module):
     """Time as vectors: waves of many lengths through two layers, and one layer for the blocks."""
 
     def __init__(self, width: int) -> None:
@@ -110,15 +112,15 @@ class TwoLayers(nn.Module):
         return out
 
 
-class Block(nn.Module):
+class EstimatorBlock(nn.Module):
     """Attention and feed-forward, each normalised and modulated before, gated and added after."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.attn_norm = nn.RMSNorm(width, eps=EPS)
-        self.attn = Attention(width, heads)
+        self.attn = EstimatorAttention(width, heads)
         self.mlp_norm = nn.RMSNorm(width, eps=EPS)
-        self.mlp = FeedForward(width)
+        self.mlp = EstimatorFeedForward(width)
         self.scale_shift_table = nn.Parameter(torch.empty(6, width))
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
@@ -130,7 +132,7 @@ class Block(nn.Module):
         return out
 
 
-class Attention(nn.Module):
+class EstimatorAttention(nn.Module):
     """Multi-head attention in both directions, with rotary positions."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -157,7 +159,7 @@ class Attention(nn.Module):
         return out
 
 
-class FeedForward(nn.Module):
+class EstimatorFeedForward(nn.Module):
     """``down(silu(gate x) * up x)``; inside it is 8/3 as wide, rounded up to 256s."""
 
     def __init__(self, width: int) -> None:

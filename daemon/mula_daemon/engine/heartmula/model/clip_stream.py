@@ -10,7 +10,7 @@ import torch
 
 from mula_daemon.audio import Samples
 from mula_daemon.engine.heartmula.codec import CHANNELS
-from mula_daemon.engine.heartmula.model.codec_lane import Arrivals, CodecLane
+from mula_daemon.engine.heartmula.model.codec_lane import CodecLane, LaneArrivals
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder
 
 Codes = np.ndarray
@@ -35,7 +35,7 @@ class ClipStream:
         self._lane = lane
         self._left = length
         self._held: list[Codes] | None = [] if hold else None
-        self._arrivals = Arrivals()
+        self._arrivals = LaneArrivals()
         self._ended = False
 
     @property

@@ -56,7 +56,7 @@ class CodecLane:
         return Pending(host, event)
 
 
-class Arrivals:
+class LaneArrivals:
     """The pending sound of one take, handed over in order."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ from mula_daemon.engine.heartmula.codec import (
     HeartCodec,
     read_codec_config,
 )
-from mula_daemon.engine.heartmula.layout import Layout, find_layout
+from mula_daemon.engine.heartmula.layout import ReleaseLayout, find_layout
 from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
 from mula_daemon.engine.heartmula.model.clip_stream import ClipStream
 from mula_daemon.engine.heartmula.model.codec_lane import CodecLane
@@ -127,7 +127,7 @@ class HeartMulaEngine:
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise Unavailable(f"HeartMuLa does not fit: {OUT_OF_MEMORY} ({error})") from error
 
-    def _load(self, layout: Layout) -> None:
+    def _load(self, layout: ReleaseLayout) -> None:
         ids = read_special_ids(layout.root)
         self._encoder = PromptEncoder.from_file(layout.root / "tokenizer.json", ids)
         config = read_config(layout.model, self._flavours)

@@ -29,10 +29,10 @@ def pack(weight: Tensor, precision: Precision) -> Product:
     weight = weight.float()
     columns, depth = weight.shape
     if precision is Precision.INT4 and depth % GROUP == 0 and columns % TILE == 0:
-        return Int4Product(weight)
+        return CpuInt4Product(weight)
     small = precision in (Precision.INT8, Precision.INT4)
     if small and ("fbgemm" in known or "qnnpack" in known):
-        return Int8Product(weight)
+        return CpuInt8Product(weight)
     if precision is not Precision.FLOAT32 and "fbgemm" in known:
         return Float16Product(weight)
     if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
@@ -69,7 +69,7 @@ class Float16Product(Product):
         return out
 
 
-class Int8Product(Product):
+class CpuInt8Product(Product):
     """A scale for every column of weights; inputs are rounded to 7 bits on the way in.
 
     All rows of a call share the scale of their inputs, so here, and only here, what a take
@@ -94,7 +94,7 @@ class Int8Product(Product):
         return out
 
 
-class Int4Product(Product):
+class CpuInt4Product(Product):
     """16 levels for each group of weights along a column; for machines short of memory."""
 
     kind = "int4"

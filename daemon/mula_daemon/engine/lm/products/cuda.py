@@ -31,9 +31,9 @@ def pack(weight: Tensor, precision: Precision, device: torch.device) -> Product:
     """As `products.pack`. ``weight`` is quantised on the card."""
     columns, depth = weight.shape
     if precision is Precision.INT4 and depth % (16 * K_TILES) == 0 and columns % 8 == 0:
-        return Int4Product(weight.to(device))
+        return CudaInt4Product(weight.to(device))
     if precision in (Precision.INT8, Precision.INT4) and depth % 16 == 0:
-        return Int8Product(weight.to(device), few_rows_kernel())
+        return CudaInt8Product(weight.to(device), few_rows_kernel())
     return DenseProduct(weight.to(device, precision.arithmetic(device)).t())
 
 
@@ -51,7 +51,7 @@ def few_rows_kernel() -> Kernel | None:
     return few_rows
 
 
-class Int8Product(Product):
+class CudaInt8Product(Product):
     """A scale for every column; inputs and sums as they are. Half of bfloat16's bytes.
 
     Without ``kernel``, and for the many rows of a prefill, the weights are widened first.
@@ -72,7 +72,7 @@ class Int8Product(Product):
         return (out * self.scales).to(x.dtype)
 
 
-class Int4Product(Product):
+class CudaInt4Product(Product):
     """16 levels for each group of weights, on torch's own kernel ("tinygemm"; bfloat16)."""
 
     kind = "int4"

@@ -39,7 +39,7 @@ PITCHED_VELOCITY: Final = 100
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Note:
+class ScoreNote:
     """One note: ticks from the clip's start, a length in ticks, key and velocity 1..127."""
 
     start: int
@@ -55,7 +55,7 @@ class Track:
     name: str
     channel: int
     program: int
-    notes: tuple[Note, ...]
+    notes: tuple[ScoreNote, ...]
 
 
 def score(codes: Sequence[Sequence[int]], key: str) -> tuple[Track, ...]:
@@ -108,7 +108,7 @@ class _Line:
     """What one instrument has played so far, and what it still holds."""
 
     def __init__(self) -> None:
-        self.notes: list[Note] = []
+        self.notes: list[ScoreNote] = []
         self._held: Sequence[int] = ()
         self._since = 0
         self._voices: Counter[int] = Counter()
@@ -119,12 +119,12 @@ class _Line:
 
     def release(self, at: int) -> None:
         self.notes += [
-            Note(self._since, at - self._since, key, PITCHED_VELOCITY) for key in self._held
+            ScoreNote(self._since, at - self._since, key, PITCHED_VELOCITY) for key in self._held
         ]
         self._held = ()
 
     def strike(self, key: int, at: int, length: int, velocity: int) -> None:
-        self.notes.append(Note(at, length, key, velocity))
+        self.notes.append(ScoreNote(at, length, key, velocity))
 
     def program(self, codebook: int) -> int:
         """The program of the voice that it played most."""
@@ -133,12 +133,12 @@ class _Line:
         (voice, _), *_ = self._voices.most_common(1)
         return PROGRAMS[codebook][PITCHED_VOICES[codebook][voice]]
 
-    def drummed(self, end: int) -> tuple[Note, ...]:
+    def drummed(self, end: int) -> tuple[ScoreNote, ...]:
         """Its hits, none twice at once and none into the next of its own key.
 
         The last hits of a roll that swing beyond ``end`` are heard at the head of the loop.
         """
-        loudest: dict[tuple[int, int], Note] = {}
+        loudest: dict[tuple[int, int], ScoreNote] = {}
         for note in sorted(self.notes, key=lambda note: note.velocity):
             loudest[note.start % end, note.key] = note
         upcoming: dict[int, int] = {}
@@ -146,7 +146,7 @@ class _Line:
         inside = [replace(note, start=start) for (start, _), note in loudest.items()]
         for note in sorted(inside, reverse=True):
             until = min(note.start + note.length, upcoming.get(note.key, end), end)
-            hits.append(Note(note.start, until - note.start, note.key, note.velocity))
+            hits.append(ScoreNote(note.start, until - note.start, note.key, note.velocity))
             upcoming[note.key] = note.start
         return tuple(sorted(hits))
 

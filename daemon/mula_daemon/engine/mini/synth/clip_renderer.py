@@ -28,7 +28,7 @@ _RUNG_OUT: Final = 10.0 ** (-72 / 20)
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class RenderedSound:
     """Samples of a clip from ``at`` on: the mix ``[n, 2]``, and the stems ``[8, n, 2]``."""
 
     at: int
@@ -56,7 +56,7 @@ class ClipRenderer:
         self._stems: list[Samples] = []
         self._end: Samples = np.zeros((0, 2), np.float32)
 
-    def render(self, codes: Codes) -> Sound:
+    def render(self, codes: Codes) -> RenderedSound:
         """The next frame, as it is to be heard live. Raises ValueError as `Synthesiser` does."""
         synthesiser = self._synthesiser
         index = synthesiser.frame
@@ -73,13 +73,13 @@ class ClipRenderer:
             self._end = mix
             mix = _faded_out(mix, synthesiser.sample_rate)
         at = synthesiser.samples(index)
-        return Sound(at, mix, stems if self._wants_stems else None)
+        return RenderedSound(at, mix, stems if self._wants_stems else None)
 
     def retune(self, bpm: float) -> None:
         """Go on at another tempo: for live play, which has no seam. Raises ValueError."""
         self._synthesiser.retune(bpm)
 
-    def seam(self) -> list[Sound]:
+    def seam(self) -> list[RenderedSound]:
         """What takes the place of some of what was rendered, to make a loop of the clip.
 
         Once, after the last frame: its last samples without their fade, and its first
@@ -94,10 +94,10 @@ class ClipRenderer:
         if length == self._frames:
             # A clip as short as its own tail: once more round, for the bus to settle.
             mixes = [synthesiser.master(dry) for dry in head]
-            return [Sound(0, np.concatenate(mixes), stems)]
+            return [RenderedSound(0, np.concatenate(mixes), stems)]
         mixes[-1] = _melted(mixes[-1], self._mixes[length - 1])
         end = synthesiser.samples(self._frames) - len(self._end)
-        return [Sound(end, self._end, None), Sound(0, np.concatenate(mixes), stems)]
+        return [RenderedSound(end, self._end, None), RenderedSound(0, np.concatenate(mixes), stems)]
 
     def _wrap_tail(self) -> int:
         """Add what rings on to the head, and round again if it must; for how many frames."""

@@ -14,7 +14,7 @@ _RINGING: Final = 6
 """Released sounds that may go on; more than that cost time and are not heard."""
 
 
-class Part:
+class InstrumentPart:
     """Mixes sounds that start and end inside blocks. One thread."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from mula_daemon.engine.mini.synth.drums import one_shots
 from mula_daemon.engine.mini.synth.ducking import Ducker
 from mula_daemon.engine.mini.synth.grid import Grid
 from mula_daemon.engine.mini.synth.kit import Kit
-from mula_daemon.engine.mini.synth.part import Part
+from mula_daemon.engine.mini.synth.part import InstrumentPart
 from mula_daemon.engine.mini.synth.sound import Setting
 from mula_daemon.engine.mini.synth.space import Space, hall, room
 from mula_daemon.engine.mini.synth.sustained import breath_loop
@@ -107,9 +107,9 @@ class Synthesiser:
         self._drummers = [
             Drummer(codebook, loaded, settings[codebook]) for codebook in range(len(DRUM_VOICES))
         ]
-        self._bass = Part()
-        self._chords = Part()
-        self._lead = Part()
+        self._bass = InstrumentPart()
+        self._chords = InstrumentPart()
+        self._lead = InstrumentPart()
         self._settings = settings
         self._notes: dict[int, int | None] = {BASS: None, LEAD: None}
         self._hands = VoiceLeading(self._key)

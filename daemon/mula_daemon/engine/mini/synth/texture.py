@@ -13,7 +13,7 @@ from mula_daemon.engine.mini.notes import Key
 from mula_daemon.engine.mini.synth.audio import Samples, around
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.pads import Choir, Ensemble, ensemble_loop
-from mula_daemon.engine.mini.synth.part import Part
+from mula_daemon.engine.mini.synth.part import InstrumentPart
 from mula_daemon.engine.mini.synth.sound import Setting
 from mula_daemon.engine.mini.tokens import NOISES
 
@@ -50,7 +50,7 @@ class Atmosphere:
         self._setting = setting
         self._at = int(setting.rng.integers(LOOP))
         self._levels = dict.fromkeys(NOISES, 0.0)
-        self._drone = Part()
+        self._drone = InstrumentPart()
         tonic = LOWEST_DRONE + (key.tonic - LOWEST_DRONE) % 12
         self._drone_notes = (tonic, tonic + 7)
 

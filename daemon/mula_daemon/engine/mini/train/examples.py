@@ -31,7 +31,7 @@ GENRELESS: Final = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class MaterialLibrary:
     """Composed pieces. ``codes`` uint8 [N, L, 16, 8]; ``carried`` uint8 [N, L, 3] is the note
     each pitched codebook is holding when a bar begins; ``kind`` int8 [N]; ``tags`` by piece.
     """
@@ -51,7 +51,7 @@ class Batch:
     untagged: np.ndarray
 
 
-def build(seed: int, pieces: int, *, workers: int = 1) -> Library:
+def build(seed: int, pieces: int, *, workers: int = 1) -> MaterialLibrary:
     """Composes ``pieces`` pieces: a quarter mellow pop, the rest spread evenly over genres.
 
     The result depends on ``seed`` and ``pieces`` alone, not on ``workers``.
@@ -63,7 +63,7 @@ def build(seed: int, pieces: int, *, workers: int = 1) -> Library:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             parts = list(pool.map(_chunk, chunks))
     codes = np.concatenate([codes for codes, _, _ in parts])
-    return Library(
+    return MaterialLibrary(
         codes=codes,
         carried=_carried(codes),
         kind=np.concatenate([kind for _, kind, _ in parts]),
@@ -107,7 +107,7 @@ def _carried(codes: np.ndarray) -> np.ndarray:
 class Examples:
     """Batches for ever, from one library, one bias and one seed."""
 
-    def __init__(self, library: Library, seed: int, bias: Bias = BIAS) -> None:
+    def __init__(self, library: MaterialLibrary, seed: int, bias: Bias = BIAS) -> None:
         self._library = library
         self.bias = bias
         self._rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def config() -> LMConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TrainingRecipe:
     """How a model is trained. Batches always hold about ``frames`` frames."""
 
     seed: int = 0

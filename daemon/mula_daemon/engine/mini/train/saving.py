@@ -14,11 +14,11 @@ from mula_daemon.engine.lm import LanguageModel
 from mula_daemon.engine.mini.model import FILE as TOKENIZER_FILE
 from mula_daemon.engine.mini.model import sha256_of
 from mula_daemon.engine.mini.train.bias import BIAS
-from mula_daemon.engine.mini.train.recipe import Recipe
+from mula_daemon.engine.mini.train.recipe import TrainingRecipe
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """One line of the log; losses in nats per code."""
 
     step: int
@@ -27,7 +27,9 @@ class Progress:
     held_out: float
 
 
-def save(model: LanguageModel, path: Path, recipe: Recipe, curve: Sequence[Progress] = ()) -> None:
+def save(
+    model: LanguageModel, path: Path, recipe: TrainingRecipe, curve: Sequence[TrainingProgress] = ()
+) -> None:
     """Writes ``path`` in half precision and its JSON beside it."""
     weights = {
         name: value.detach().half().contiguous() for name, value in model.state_dict().items()

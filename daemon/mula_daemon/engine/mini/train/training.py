@@ -24,11 +24,11 @@ from torch import Tensor
 from mula_daemon.engine.lm import LanguageModel
 from mula_daemon.engine.mini.model import tokenizer
 from mula_daemon.engine.mini.train.bias import BIAS
-from mula_daemon.engine.mini.train.examples import STEPS, Batch, Examples, Library, build
+from mula_daemon.engine.mini.train.examples import STEPS, Batch, Examples, MaterialLibrary, build
 from mula_daemon.engine.mini.train.first_weights import lay_time
 from mula_daemon.engine.mini.train.muon import Muon
-from mula_daemon.engine.mini.train.recipe import Recipe, config
-from mula_daemon.engine.mini.train.saving import Progress, save
+from mula_daemon.engine.mini.train.recipe import TrainingRecipe, config
+from mula_daemon.engine.mini.train.saving import TrainingProgress, save
 
 BAR_LINE = 4.0
 
@@ -92,7 +92,7 @@ def whole(opening: Tensor, inside: Tensor) -> Tensor:
 class Trainer:
     """One training run. Everything random in it comes from the recipe's seed."""
 
-    def __init__(self, recipe: Recipe, library: Library) -> None:
+    def __init__(self, recipe: TrainingRecipe, library: MaterialLibrary) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.model = LanguageModel(config())
@@ -148,7 +148,9 @@ def _between_codes(name: str) -> bool:
     return ".layers." in name or name == "projection.weight"
 
 
-def train(recipe: Recipe, report: Callable[[Progress, LanguageModel], None]) -> LanguageModel:
+def train(
+    recipe: TrainingRecipe, report: Callable[[TrainingProgress, LanguageModel], None]
+) -> LanguageModel:
     """Trains from nothing, with a report every 200 steps, the last included.
 
     The result depends on the recipe alone (on one machine, with one number of threads).
@@ -164,7 +166,9 @@ def train(recipe: Recipe, report: Callable[[Progress, LanguageModel], None]) -> 
         mean = loss if step == 0 else 0.98 * mean + 0.02 * loss
         if (step + 1) % 200 == 0 or step + 1 == recipe.steps:
             minutes = (time.monotonic() - began) / 60
-            report(Progress(step + 1, minutes, mean, trainer.held_out(batches)), trainer.model)
+            report(
+                TrainingProgress(step + 1, minutes, mean, trainer.held_out(batches)), trainer.model
+            )
     return trainer.model
 
 
@@ -173,14 +177,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="mula_daemon.engine.mini.train.training", description=__doc__
     )
-    parser.add_argument("--seed", type=int, default=Recipe().seed)
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--seed", type=int, default=TrainingRecipe().seed)
+    parser.add_argument("--steps", type=int, default=TrainingRecipe().steps)
     parser.add_argument("--out", type=Path, required=True, help="where the safetensors go")
     options = parser.parse_args(argv)
-    recipe = replace(Recipe(), seed=options.seed, steps=options.steps)
-    curve: list[Progress] = []
+    recipe = replace(TrainingRecipe(), seed=options.seed, steps=options.steps)
+    curve: list[TrainingProgress] = []
 
-    def report(line: Progress, model: LanguageModel) -> None:
+    def report(line: TrainingProgress, model: LanguageModel) -> None:
         curve.append(line)
         sys.stdout.write(
             f"step {line.step:6d}  {line.minutes:5.1f} min  loss {line.loss:.4f}  "

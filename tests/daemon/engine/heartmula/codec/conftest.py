@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mula_daemon.engine.heartmula.checkpoint import SINGLE
-from mula_daemon.engine.heartmula.codec.codec import HeartCodec
 from mula_daemon.engine.heartmula.codec.config import read_codec_config
 from mula_daemon.engine.heartmula.codec.flow import Flow
+from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 from mula_daemon.engine.heartmula.codec.weights import NORMED
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mula_bridge.errors import BadInput
 from mula_daemon.audio.samples import Samples
-from mula_daemon.engine.heartmula.codec.codec import HOP, OVERLAP, WINDOW, GeneratorNoise
-from mula_daemon.engine.heartmula.codec.codec import HeartCodec as Codec
+from mula_daemon.engine.heartmula.codec.heart_codec import HOP, OVERLAP, WINDOW, GeneratorNoise
+from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec as Codec
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 
 RATE = 24  # samples per frame

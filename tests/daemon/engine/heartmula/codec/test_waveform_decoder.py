@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mula_daemon.engine.heartmula.codec.codec import HeartCodec
+from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec
 from mula_daemon.engine.heartmula.codec.waveform_decoder import CHUNK, WaveformDecoder
 
 RATE = 12  # samples per latent

@@ -14,8 +14,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from mula_daemon.bench.parity import compare_codec
 from mula_daemon.engine.heartmula.checkpoint import INDEX, SINGLE, CheckpointError
-from mula_daemon.engine.heartmula.codec.codec import HeartCodec
 from mula_daemon.engine.heartmula.codec.config import read_codec_config
+from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec
 from mula_daemon.engine.heartmula.codec.weights import NORMED
 
 FIRST = "scalar_model.decoder.0"

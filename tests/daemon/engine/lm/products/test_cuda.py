@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.products import pack
-from mula_daemon.engine.lm.products.cuda import Int8Product
+from mula_daemon.engine.lm.products.cuda import CudaInt8Product
 
 KERNEL = """
 import torch
@@ -36,7 +36,7 @@ def weight_of(columns: int, depth: int) -> Tensor:
 def test_int8_without_our_kernel_is_the_same_product(rows: int) -> None:
     weight = weight_of(96, 64)
     x = torch.randn(rows, 64).bfloat16()
-    out = Int8Product(weight, None)(x)
+    out = CudaInt8Product(weight, None)(x)
     exact = x.double() @ weight.double().t()
     assert out.dtype == torch.bfloat16
     assert (out - exact).norm() < 0.02 * exact.norm()
@@ -49,7 +49,7 @@ def test_our_kernel_takes_few_rows_and_no_more() -> None:
         asked.append(len(x))
         return torch.zeros(len(x), len(levels))
 
-    product = Int8Product(weight_of(96, 64), kernel)
+    product = CudaInt8Product(weight_of(96, 64), kernel)
     for rows in (2, 16, 17):
         product(torch.randn(rows, 64))
     assert asked == [2, 16]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mula_daemon.bench import clip_sampler
-from mula_daemon.bench.clip_sampler import Job, Setting
+from mula_daemon.bench.clip_sampler import SamplerJob, SamplerSetting
 from mula_daemon.bench.genre_classifier import features, train_classifier
 from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
 from mula_daemon.engine.lm.history import Codes
@@ -20,7 +20,7 @@ from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.model.tokenizer import clock_id, prompt_ids, text_vocab
 from mula_daemon.engine.mini.model.weights import NAME, load_mini
 from mula_daemon.engine.mini.train.bias import BIAS
-from mula_daemon.engine.mini.train.recipe import Recipe, config
+from mula_daemon.engine.mini.train.recipe import TrainingRecipe, config
 from mula_daemon.engine.mini.train.saving import save
 
 
@@ -33,8 +33,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def play(asked: str, seeds: Sequence[int], setting: Setting, frames: int) -> Codes:
-    return clip_sampler.play([Job(tuple(asked.split(", ")), tuple(seeds), setting, frames)])[0]
+def play(asked: str, seeds: Sequence[int], setting: SamplerSetting, frames: int) -> Codes:
+    return clip_sampler.play([SamplerJob(tuple(asked.split(", ")), tuple(seeds), setting, frames)])[
+        0
+    ]
 
 
 def test_the_shipped_weights_are_small_and_load_fast() -> None:
@@ -52,7 +54,7 @@ def test_the_shipped_weights_are_small_and_load_fast() -> None:
 def test_weights_go_out_and_come_back(tmp_path: Path) -> None:
     model = LanguageModel(config())
     path = tmp_path / "some.safetensors"
-    save(model, path, Recipe())
+    save(model, path, TrainingRecipe())
     again, facts = load_mini(path)
     assert facts["recipe"]["seed"] == 0
     for name, value in again.state_dict().items():
@@ -61,7 +63,7 @@ def test_weights_go_out_and_come_back(tmp_path: Path) -> None:
 
 def test_weights_that_are_not_what_the_json_says_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.safetensors"
-    save(LanguageModel(config()), path, Recipe())
+    save(LanguageModel(config()), path, TrainingRecipe())
     facts = json.loads(path.with_suffix(".json").read_text())
     path.with_suffix(".json").write_text(json.dumps(facts | {"sha256": "0"}))
     with pytest.raises(ValueError, match="not what"):
@@ -82,25 +84,25 @@ def share(codes: Codes, voice: str) -> float:
 
 
 def test_guidance_brings_the_genre_out() -> None:
-    loose, tight = (play("techno", range(6), Setting(cfg), 64) for cfg in (0.0, 4.0))
+    loose, tight = (play("techno", range(6), SamplerSetting(cfg), 64) for cfg in (0.0, 4.0))
     assert share(tight, "techno") > 0.8
     assert share(loose, "techno") < 0.3
 
 
 def test_codes_are_valid_and_so_in_scale() -> None:
     """A pitched code names a degree of the scale, and nothing between two."""
-    clips = play("jazz, dark", range(8), Setting(3.0), 32)
+    clips = play("jazz, dark", range(8), SamplerSetting(3.0), 32)
     assert (clips < [tokens.codes_in(codebook) for codebook in range(8)]).all()
 
 
 def test_twenty_seeds_are_twenty_clips_and_come_again() -> None:
-    clips = play("techno", range(20), Setting(3.0), 32)
+    clips = play("techno", range(20), SamplerSetting(3.0), 32)
     assert len({clip.tobytes() for clip in clips}) == 20
-    assert (clips == play("techno", range(20), Setting(3.0), 32)).all()
+    assert (clips == play("techno", range(20), SamplerSetting(3.0), 32)).all()
 
 
 def test_temperature_0_leaves_nothing_to_chance() -> None:
-    one, other = play("house", [1, 2], Setting(3.0, temperature=0.0), 32)
+    one, other = play("house", [1, 2], SamplerSetting(3.0, temperature=0.0), 32)
     assert (one == other).all()
 
 
@@ -121,9 +123,9 @@ def test_a_morph_turned_in_the_middle_of_a_clip_is_heard_from_there_on() -> None
 def test_the_shipped_weights_come_from_the_recipe_as_it_stands() -> None:
     """Whoever changes a number of the run, or of the bias, has to train again."""
     facts = load_mini()[1]
-    assert facts["recipe"] == json.loads(json.dumps(asdict(Recipe())))
+    assert facts["recipe"] == json.loads(json.dumps(asdict(TrainingRecipe())))
     assert facts["bias"] == asdict(BIAS)
-    assert facts["curve"][-1]["step"] == Recipe().steps
+    assert facts["curve"][-1]["step"] == TrainingRecipe().steps
 
 
 @pytest.mark.slow

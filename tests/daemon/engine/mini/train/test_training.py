@@ -7,11 +7,11 @@ import torch
 
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.train.bias import BIAS, Bias
-from mula_daemon.engine.mini.train.examples import MELLOW_POP, Examples, Library, build
-from mula_daemon.engine.mini.train.recipe import Recipe
+from mula_daemon.engine.mini.train.examples import MELLOW_POP, Examples, MaterialLibrary, build
+from mula_daemon.engine.mini.train.recipe import TrainingRecipe
 from mula_daemon.engine.mini.train.training import Trainer, losses
 
-SMALL = replace(Recipe(), frames=128, bars={8: 1.0}, warm_up=1, rate=2e-3)
+SMALL = replace(TrainingRecipe(), frames=128, bars={8: 1.0}, warm_up=1, rate=2e-3)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,11 +24,11 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def library() -> Library:
+def library() -> MaterialLibrary:
     return build(3, 130)
 
 
-def test_the_library_holds_every_genre_and_mellow_pop(library: Library) -> None:
+def test_the_library_holds_every_genre_and_mellow_pop(library: MaterialLibrary) -> None:
     assert set(library.kind.tolist()) == {MELLOW_POP, *range(len(tags.GENRES))}
     assert library.codes.shape[1:] == (32, 16, 8)
     again = build(3, 130)
@@ -36,7 +36,7 @@ def test_the_library_holds_every_genre_and_mellow_pop(library: Library) -> None:
     assert again.tags == library.tags
 
 
-def test_batches_are_whole_valid_and_repeatable(library: Library) -> None:
+def test_batches_are_whole_valid_and_repeatable(library: MaterialLibrary) -> None:
     one, two = Examples(library, 5), Examples(library, 5)
     for bars in (8, 16, 32):
         batch, same = one.batch(6, bars), two.batch(6, bars)
@@ -48,7 +48,7 @@ def test_batches_are_whole_valid_and_repeatable(library: Library) -> None:
         assert batch.prompts == same.prompts
 
 
-def test_no_clip_starts_with_a_hold(library: Library) -> None:
+def test_no_clip_starts_with_a_hold(library: MaterialLibrary) -> None:
     batch = Examples(library, 1).batch(64, 8)
     assert (batch.codes[:, 0, 4:7] != tokens.HOLD).all()
 
@@ -63,14 +63,14 @@ def test_the_bias_walks_at_its_rates() -> None:
     assert Bias(start_pop=0.5).scaled(0.0).walk(rng, 50, 8, untagged=False).all()
 
 
-def kinds(library: Library, bar: np.ndarray, number: int) -> set[int]:
+def kinds(library: MaterialLibrary, bar: np.ndarray, number: int) -> set[int]:
     """The kinds of piece that play the drums and texture of ``bar`` [16, 8] as such a bar."""
     columns = [0, 1, 2, 3, 7]
     alike = (library.codes[:, number::8][..., columns] == bar[:, columns]).all((2, 3)).any(1)
     return set(library.kind[alike].tolist())
 
 
-def test_some_rows_start_in_another_genre_and_come_home(library: Library) -> None:
+def test_some_rows_start_in_another_genre_and_come_home(library: MaterialLibrary) -> None:
     astray = Bias(untagged=0.0, start_pop=0.0, genre_to_pop=0.0, stray=1.0, stray_to_genre=1.0)
     batch = Examples(library, 4, astray).batch(24, 8)
     assert any(batch.prompts)
@@ -109,7 +109,7 @@ def test_the_numbers_of_the_bias_make_the_knob_work() -> None:
     assert leave(3.0) < 0.03 < leave(1.0)
 
 
-def test_training_lowers_the_loss_and_repeats_exactly(library: Library) -> None:
+def test_training_lowers_the_loss_and_repeats_exactly(library: MaterialLibrary) -> None:
     one, two = Trainer(SMALL, library), Trainer(SMALL, library)
     held_out = [Examples(library, 9).batch(2, 8)]
     before = one.held_out(held_out)
@@ -121,7 +121,7 @@ def test_training_lowers_the_loss_and_repeats_exactly(library: Library) -> None:
     )
 
 
-def test_an_untagged_row_does_not_see_its_prompt(library: Library) -> None:
+def test_an_untagged_row_does_not_see_its_prompt(library: MaterialLibrary) -> None:
     model = Trainer(SMALL, library).model
     batch = Examples(library, 2).batch(2, 8)
     batch.untagged[:] = True

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mula_bridge.errors import BadInput
 from mula_daemon.audio.samples import Samples
-from mula_daemon.engine.heartmula.codec.codec import (
+from mula_daemon.engine.heartmula.codec.heart_codec import (
     HOP,
     OVERLAP,
     WINDOW,
