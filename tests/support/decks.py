@@ -8,11 +8,12 @@ from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 
 from mula_bridge.control.messages.states import Playing
+from mula_bridge.control.service import Errands
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
+from mula_daemon.audition.events import ClipUnplayable, TakeAudible, TakeGone, TakeOpened
 from mula_daemon.audition.turntable import Start, Turntable
 from mula_daemon.clips.library import Library
-from mula_daemon.clips.take import Take
 from mula_daemon.tempo.timeline import Timeline
 
 
@@ -26,20 +27,25 @@ def turning(
     speaker = Speaker(Nowhere().itself)
     failures: list[tuple[str, str]] = []
     now = timeline or Timeline(at_ns=perf_counter_ns())
-    turntable = Turntable(speaker, library, lambda: now, lambda *why: failures.append(why))
+    reader = Errands("reader", drop=True)
+
+    def post(event: object) -> None:
+        if isinstance(event, ClipUnplayable):
+            failures.append((event.clip, event.reason))
+
+    turntable = Turntable(speaker, library, reader, lambda: now, post)
+    services = (speaker.feeder, reader)
+    for service in services:
+        service.start()
     try:
         yield turntable, failures
     finally:
-        turntable.shutdown()
-        speaker.shutdown()
+        for service in services:
+            service.stop()
 
 
-class Quiet:
+def quiet(event: object) -> None:
     """Wants to know nothing of takes."""
-
-    def opened(self, take: Take) -> None: ...
-    def audible(self, take: Take) -> None: ...
-    def gone(self, take: Take) -> None: ...
 
 
 class Following:
@@ -50,15 +56,15 @@ class Following:
         self._turntable = turntable
         self._behind = behind
 
-    def opened(self, take: Take) -> None:
-        self.heard.append(("opened", take.id))
-
-    def audible(self, take: Take) -> None:
-        self.heard.append(("audible", take.id))
-        self._turntable.play(Start(take.id, take.request.bpm, behind=self._behind))
-
-    def gone(self, take: Take) -> None:
-        self.heard.append(("gone", take.id))
+    def __call__(self, event: object) -> None:
+        match event:
+            case TakeOpened(take):
+                self.heard.append(("opened", take.id))
+            case TakeAudible(take):
+                self.heard.append(("audible", take.id))
+                self._turntable.play(Start(take.id, take.request.bpm, behind=self._behind))
+            case TakeGone(take):
+                self.heard.append(("gone", take.id))
 
 
 def until(turntable: Turntable, playing: Playing, timeout: float = 5.0) -> float:

@@ -7,26 +7,29 @@ from time import perf_counter_ns
 
 from mula_bridge.control.messages.commands import Live
 from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import ClipReady, JobChanged
+from mula_bridge.control.messages.reports import JobChanged
 from mula_bridge.control.messages.states import EngineState, JobState
+from mula_bridge.control.service import Errands
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.speaker import Speaker
-from mula_daemon.audition.take_sink import TakeSink
+from mula_daemon.audition.events import DeckEvent
 from mula_daemon.audition.turntable import Turntable
 from mula_daemon.clips.library import Library
 from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs
 from mula_daemon.jobs.events import EngineNews
+from mula_daemon.jobs.handler import Jobs
+from mula_daemon.jobs.recorder import Recorder
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.handler import LivePlay
 from mula_daemon.live.trace import KnobTrace, Punctual
-from mula_daemon.session import Session
+from mula_daemon.session import Mailbox, Publisher, Session
 from mula_daemon.settings.choices import Layout
 from mula_daemon.steering.controls import Controls
+from mula_daemon.steering.handler import Steering
 from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo.conductor import Conductor
-from support.decks import Quiet
 from support.fakes import Ear, FakeHost
 from support.takes import noise
 
@@ -44,56 +47,59 @@ class Rig:
         self.host, self.ear = FakeHost(), Ear()
         self.library = Library(folder)
         self.library.prepare()
+        self.mailbox, publisher = Mailbox(), Publisher()
         self.speaker = Speaker(Nowhere().itself)
         self.conductor = Conductor()
-        controls = Controls(lambda at: {})
+        reader, self.writer = Errands("reader", drop=True), Errands("capture")
         self.turntable = Turntable(
-            self.speaker, self.library, lambda: self.conductor.timeline, lambda *_: None
+            self.speaker, self.library, reader, lambda: self.conductor.timeline, self.mailbox.post
         )
-        takes = Takes(
-            self.library,
-            Layout.FLAT,
-            lambda: TakeSink(self.turntable, Quiet()),
-            lambda clip: self.post(clip),
-        )
-        self.session = Session(
+        takes = Takes(self.library, Layout.FLAT, self.turntable, self.post)
+        controls, post, publish = Controls(lambda at: {}), self.mailbox.post, publisher.publish
+        steering = Steering(
             controls,
+            PresetStore({}),
+            self.mailbox,
+            publish,
             self.host,
-            lambda job, engine: (
-                self.live.record(job, engine) if job.request.endless else takes.record(job, engine)
-            ),
-            presets=PresetStore({}),
-            rendering=lambda clip, job: None,  # type: ignore[arg-type,return-value]
-            speaker=self.speaker,
-            conductor=self.conductor,
+            self.conductor,
+            self.speaker,
+        )
+        self.recorder = Recorder(post, self.host.abort)
+        jobs = Jobs(
+            self.host, self.recorder, takes.record, self.library, steering, publish, self.speaker
         )
         self.live = LivePlay(
             controls,
             self.host,
             self.speaker,
             self.conductor,
-            Capturer(self.library, takes.place, takes.published, self.session.post),
-            self.session,
+            Capturer(self.library, self.writer, takes.place, takes.published, self.post),
+            jobs,
+            self.mailbox,
+            publish,
             lead_ns=LEAD_NS,
         )
-        self.session.add_handler(self.live)
-        self.session.listen(self.live)
-        self.punctual = Punctual(self.session.post)
-        self.session.listen(KnobTrace(self.live.heard_ns, self.punctual.hand))
-        self.session.listen(self.ear)
-        self.punctual.start()
-        self.session.start()
+        punctual = Punctual(post)
+        for listener in (self.live, KnobTrace(self.live.heard_ns, punctual.hand), self.ear):
+            publisher.listen(listener)
+        session = Session(self.mailbox, publisher, [steering, self.live, jobs])
+        self.services = (self.speaker.feeder, reader, session, self.writer, punctual)
+        for service in self.services:
+            service.start()
         self.sound: list[Samples] = []
 
-    def post(self, clip: ClipReady) -> None:
-        self.session.post(clip)
+    def post(self, event: object) -> None:
+        """As takes and captures do; what only the deck wants to know goes nowhere here."""
+        if not isinstance(event, DeckEvent):
+            self.mailbox.post(event)
 
     def ready(self, info: EngineInfo = INFO) -> None:
-        self.session.post(EngineNews(EngineState.READY, info.name, info))
+        self.mailbox.post(EngineNews(EngineState.READY, info.name, info))
 
     def begin(self) -> str:
         self.ready()
-        self.session.emit(Live(True), ALICE)
+        self.mailbox.put(Live(True), ALICE)
         return self.ear.wait(JobChanged, lambda job: job.state is JobState.RUNNING).id
 
     def play(
@@ -103,11 +109,10 @@ class Rig:
             index = len(self.sound)
             sampled = knobs or FrameKnobs(bpm=120.0)
             frame = Frame(job, index, 0, ((index,),), sampled, perf_counter_ns())
-            self.session.recorder.frame(frame)
+            self.recorder.frame(frame)
             self.sound.append(noise(size, seed=index))
-            self.session.recorder.audio(AudioBlock(job, 0, self.sound[-1]))
+            self.recorder.audio(AudioBlock(job, 0, self.sound[-1]))
 
     def stop(self) -> None:
-        self.punctual.stop()
-        self.session.stop()
-        self.speaker.shutdown()
+        for service in reversed(self.services):
+            service.stop()

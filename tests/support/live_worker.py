@@ -38,6 +38,7 @@ def play_live(
     worker = threading.Thread(target=_serve, args=(Orders(theirs), engine), daemon=True)
     worker.start()
     speaker = Speaker(Nowhere().itself)
+    speaker.feeder.start()
     ours.send(Turn(knobs))
     begin_ns = perf_counter_ns() + lead_ns + 100_000_000
     recording = LiveRecording(
@@ -63,7 +64,7 @@ def play_live(
                 recording.audio(item)
     finally:
         recording.abandon("")
-        speaker.shutdown()
+        speaker.feeder.stop()
         ours.send(Quit())
         worker.join(10)
     return recording, made

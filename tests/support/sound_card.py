@@ -24,13 +24,14 @@ def sounding(**settings: object) -> Iterator[tuple[Interface, Speaker]]:
     """A speaker on the JACK server that runs, as soon as its interface is open."""
     interface = Interface(OutputSettings("jack", **settings))  # type: ignore[arg-type]
     speaker = Speaker(interface.outlet)
+    speaker.feeder.start()
     interface.start()
     try:
         assert interface.wait(30).output is not None, interface.state.problem
         yield interface, speaker
     finally:
         interface.stop()
-        speaker.shutdown()
+        speaker.feeder.stop()
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from mula_bridge.control.quantum import (
     parse_quantum,
     quantum_text,
 )
-from mula_bridge.control.seams import Emit, Handler, Listener, Publish
+from mula_bridge.control.seams import Emit, Listener, Publish, Source
+from mula_bridge.control.service import Errands, Service, Task
 from mula_bridge.control.takeover import Mode, Takeover, takeover
 from mula_bridge.control.travel import Travel
 
@@ -34,7 +35,7 @@ __all__ = [
     "Effect",
     "Emit",
     "Encoding",
-    "Handler",
+    "Errands",
     "Knob",
     "KnobValue",
     "Knobs",
@@ -46,7 +47,10 @@ __all__ = [
     "Preset",
     "Press",
     "Publish",
+    "Service",
+    "Source",
     "Takeover",
+    "Task",
     "Travel",
     "check_point",
     "find_preset",

@@ -1,4 +1,4 @@
-"""The seams between who sends commands, who obeys them, and who hears of it."""
+"""The seams between who sends commands, and who hears of what came of them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,3 @@ class Publish(Protocol):
     def __call__(
         self, report: Report, *, to: Origin | None = None, but: Origin | None = None
     ) -> None: ...
-
-
-class Handler(Protocol):
-    """What answers a family of commands: the seam along which the session grows.
-
-    The session offers each command to its handlers in order, all on its own thread; the
-    first that obeys it ends the round. A handler owns its state and needs no locks.
-    """
-
-    def handle(self, command: Command, origin: Origin) -> bool:
-        """Obey the command; False leaves it to the next handler. Raises MulaError."""
-
-    def dump(self, origin: Origin) -> None:
-        """Tell ``origin`` the whole state this handler keeps."""

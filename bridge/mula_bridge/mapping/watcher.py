@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Event, Thread
 
+from mula_bridge.control import Service
 from mula_bridge.control.messages import Failed
 from mula_bridge.mapping.file import load_mapping
 from mula_bridge.mapping.model import Mapping, MappingError
@@ -15,7 +15,7 @@ POLL_SECONDS = 0.5
 _Stamp = tuple[int, int, int] | None
 
 
-class MappingWatcher:
+class MappingWatcher(Service):
     """Calls ``changed`` with each new valid mapping, ``failed`` with why one is not.
 
     ``paths`` is asked again each time, because a file may be added.
@@ -31,24 +31,12 @@ class MappingWatcher:
         failed: Callable[[Failed], None],
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
+        super().__init__("mapping watcher")
         self._paths = paths
         self._changed = changed
         self._failed = failed
         self._poll_seconds = poll_seconds
         self._seen = self._stamps()
-        self._stopping = Event()
-        self._thread: Thread | None = None
-
-    def start(self) -> None:
-        """Begin to watch."""
-        self._thread = Thread(target=self._watch, name="mapping watcher", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop; returns when the thread has ended."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def check(self) -> None:
         """Look once, at files as they are now."""
@@ -63,8 +51,9 @@ class MappingWatcher:
         else:
             self._changed(mapping)
 
-    def _watch(self) -> None:
-        while not self._stopping.wait(self._poll_seconds):
+    def run(self) -> None:
+        """Look again and again."""
+        while not self.stopping.wait(self._poll_seconds):
             self.check()
 
     def _stamps(self) -> tuple[_Stamp, ...]:

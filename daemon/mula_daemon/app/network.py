@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
+from typing import Never
 
 from mula_bridge.bindings import OscBindings
 from mula_bridge.control.messages import Failed
 from mula_bridge.net import LOOPBACK, Advertiser
 from mula_bridge.servers import OscServer, OscTcpServer
 from mula_bridge.servers.oscquery import OscQueryServer
-from mula_daemon.engine import EngineInfo
-from mula_daemon.session import Session
+from mula_daemon.jobs import EngineNews
+from mula_daemon.session import Handler, Mailbox, Publisher
 from mula_daemon.settings import OFF, Config
+
+
+class Network(Handler[Never, EngineNews]):
+    """The servers that run: where they are heard, and what the page may offer."""
+
+    events = (EngineNews,)
+
+    def __init__(self, osc: tuple[str, int], query: OscQueryServer | None) -> None:
+        self.osc = osc
+        self.page = query.url if query is not None else ""
+        """Address of the page, empty without one."""
+        self._query = query
+
+    def hear(self, event: EngineNews) -> None:
+        """Offer no more of a knob than the engine honours."""
+        if self._query is not None and event.info is not None:
+            knobs = event.info.knobs.items()
+            self._query.limit({name: (span.minimum, span.maximum) for name, span in knobs})
 
 
 def start_network(
     config: Config,
-    session: Session,
+    mailbox: Mailbox,
+    publisher: Publisher,
     bindings: OscBindings,
     presets: tuple[str, ...],
     stack: ExitStack,
-) -> tuple[tuple[str, int], str]:
+) -> Network:
     """Start what ``config`` asks for; ``stack`` stops it again.
 
-    Returns where OSC is heard, and the page's address ("" when it is off). Raises
-    Unavailable when a port cannot be had, and names who has it where it can.
+    Raises Unavailable when a port cannot be had, and names who has it where it can.
     """
     host, port = config.osc_address
     allow = (*LOOPBACK, *config.allowed_hosts)
@@ -37,30 +55,24 @@ def start_network(
         scheduled=config.scheduled,
         bindings=bindings,
     )
-    session.listen(server)
-    server.start(session.emit)
-    stack.callback(server.stop)
+
+    def serve(one: OscServer | OscTcpServer | OscQueryServer) -> None:
+        publisher.listen(one)
+        one.start(mailbox.put)
+        stack.callback(one.stop)
+
+    serve(server)
     if config.osc_tcp_address is not None:
-        tcp = OscTcpServer(*config.osc_tcp_address, allow=allow)
-        session.listen(tcp)
-        tcp.start(session.emit)
-        stack.callback(tcp.stop)
+        serve(OscTcpServer(*config.osc_tcp_address, allow=allow))
     query = None
     if config.http_address is not None:
         query = OscQueryServer(
             *config.http_address, osc=server.address, presets=presets, allow=allow
         )
-        session.listen(query)
-        session.on_engine = partial(_limit, query)
-        query.start(session.emit)
-        stack.callback(query.stop)
+        serve(query)
     if config.advertise != OFF:
         advertiser = Advertiser(server.address, query.address if query else None)
         stack.callback(advertiser.stop)
         if notice := advertiser.start():
-            session.post(Failed("", "unavailable", notice))
-    return server.address, query.url if query else ""
-
-
-def _limit(query: OscQueryServer, engine: EngineInfo) -> None:
-    query.limit({name: (span.minimum, span.maximum) for name, span in engine.knobs.items()})
+            mailbox.post(Failed("", "unavailable", notice))
+    return Network(server.address, query)

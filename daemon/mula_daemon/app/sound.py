@@ -3,12 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Never
 
-from mula_bridge.control.messages import AudioDevice, DeviceState, Failed
+from mula_bridge.control import Publish
+from mula_bridge.control.messages import (
+    AudioDevice,
+    AudioReport,
+    DeviceState,
+    Failed,
+    Origin,
+    Panic,
+    Stop,
+)
 from mula_bridge.errors import Unavailable
-from mula_daemon.audio import Interface, InterfaceState
+from mula_daemon.audio import Interface, InterfaceState, Speaker
+from mula_daemon.session import Handler
 from mula_daemon.settings import OFF, Config
+
+
+class Sound(Handler[Never, AudioDevice]):
+    """Hushes the speaker, and tells of its level and of the interface."""
+
+    events = (AudioDevice,)
+
+    def __init__(self, speaker: Speaker, publish: Publish) -> None:
+        self._speaker = speaker
+        self._publish = publish
+        self._told: AudioReport | None = None
+        self._device: AudioDevice | None = None
+
+    def hear(self, event: AudioDevice) -> None:
+        """The interface came or went."""
+        self._device = event
+        self._publish(event)
+
+    def hush(self, command: Stop | Panic) -> None:
+        """Fade out; at a panic, be silent at once."""
+        if isinstance(command, Panic):
+            self._speaker.panic()
+        else:
+            self._speaker.stop()
+
+    def dump(self, origin: Origin) -> None:
+        """Tell one origin which interface there is."""
+        if self._device is not None:
+            self._publish(self._device, to=origin)
+
+    def settle(self) -> None:
+        """Say how loud it is, and what was missed, if that has changed."""
+        report = self._speaker.stats()
+        if report != self._told:
+            self._told = report
+            self._publish(report)
+
 
 VERDICT_S: Final = 15.0
 """For an audio interface that was asked for by name to open, or not."""

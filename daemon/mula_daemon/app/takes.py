@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePath
-from threading import Thread
 
+from mula_bridge.control import Task
 from mula_bridge.control.messages import ClipReady, Notice
-from mula_daemon.audition import TakeSink
+from mula_daemon.audition import ClipComplete, TakeSink, Turntable
 from mula_daemon.beats import SPARE_BARS, Fit, tracker, words
 from mula_daemon.clips import (
     FittedSink,
@@ -23,7 +23,7 @@ from mula_daemon.clips import (
     place_of,
 )
 from mula_daemon.engine import EngineInfo
-from mula_daemon.jobs import Job, Recording, Remake, remarks
+from mula_daemon.jobs import Job, Recording, remarks
 from mula_daemon.settings import BeatsMode, Layout
 
 
@@ -34,31 +34,25 @@ class Takes:
         self,
         library: Library,
         layout: Layout,
-        deck: Callable[[], TakeSink],
-        announce: Callable[[ClipReady | Notice | Remake], None],
+        turntable: Turntable,
+        post: Callable[[object], None],
         *,
         rerolls: int = 0,
         beats: BeatsMode = BeatsMode.OFF,
-        recut: Callable[[str], None] = lambda clip: None,
-        complete: Callable[[Recipe], None] = lambda recipe: None,
     ) -> None:
-        """``deck`` gives the sink that lets a take be heard while it is written.
+        """``turntable`` lets a take be heard while it is written.
 
-        ``announce`` is called, on any thread, with each clip that is in the folder, and what
-        there is to remark on it. ``rerolls``: how often a silent take is made again.
-        ``beats``: what is done with the clips of an engine without a tempo of its own; ``recut``
-        is called with each whose file is another than what was written. ``complete`` hears of
-        each clip in the folder before ``announce`` does.
+        ``post`` is handed, on any thread, each clip that is in the folder, and what there is to
+        remark on it. ``rerolls``: how often a silent take is made again. ``beats``: what is done
+        with the clips of an engine without a tempo of its own.
         """
         self._library = library
         self._layout = layout
-        self._deck = deck
+        self._turntable = turntable
         self._heard: tuple[TakeSink, ...] = ()
-        self._announce = announce
+        self._post = post
         self._rerolls = rerolls
         self._beats = beats
-        self._recut = recut
-        self._complete = complete
         self._loading = False
 
     def record(self, job: Job, engine: EngineInfo) -> Recording:
@@ -71,7 +65,7 @@ class Takes:
             for number in range(len(job.request.seeds))
         ]
         place = self.place(job.id)
-        self._heard = tuple(self._deck() for _ in takes)
+        self._heard = tuple(TakeSink(self._turntable, self._post) for _ in takes)
         fits: list[Fit] = []
         sinks: list[list[Sink]] = []
         for heard in self._heard:
@@ -98,8 +92,8 @@ class Takes:
 
     def published(self, recipe: Recipe, path: Path) -> None:
         """Say that a clip is in the folder. Any thread."""
-        self._complete(recipe)
-        self._announce(
+        self._post(ClipComplete(recipe))  # the deck first, as somebody may judge it at once
+        self._post(
             ClipReady(
                 id=recipe.id,
                 job=recipe.job,
@@ -115,24 +109,24 @@ class Takes:
         if self._beats is BeatsMode.OFF or not needs_fitting(engine):
             return BeatsMode.OFF
         if not tracker.is_there():
-            self._announce(Notice(job.id, "beats", words.MISSING))
+            self._post(Notice(job.id, "beats", words.MISSING))
             self._beats = BeatsMode.OFF  # said once
         elif not self._loading:
             self._loading = True  # the first clip should not wait for its import
-            Thread(target=tracker.load, name="beats", daemon=True).start()
+            Task("beats", tracker.load).start()
         return self._beats
 
     def _fitted(self, job: Job, fits: list[Fit], take: Take, fit: Fit) -> None:
         fits.append(fit)
         said = words.sentence(take.take + 1, fit, take.request.bars)
-        self._announce(Notice(job.id, "beats", said))
+        self._post(Notice(job.id, "beats", said))
         count = len(job.request.seeds)
         if len(fits) == count > 1:
-            self._announce(Notice(job.id, "beats", words.ranking(fits)))
+            self._post(Notice(job.id, "beats", words.ranking(fits)))
 
     def _told(self, job: Job, recipe: Recipe, path: Path) -> None:
         if recipe.fit is not None:
-            self._recut(recipe.id)
+            self._turntable.renew(recipe.id)  # its file is another than what was written
         self.published(recipe, path)
         for remark in remarks(recipe, job, self._rerolls):
-            self._announce(remark)
+            self._post(remark)

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+from mula_bridge.control import Service
 from mula_daemon.audio.devices import Output
 from mula_daemon.audio.interface_worker import FromInterface, Lost, Missing, Opened
 from mula_daemon.audio.interface_worker import main as worker_main
@@ -38,7 +39,7 @@ class InterfaceState:
     problem: str = ""
 
 
-class Interface:
+class Interface(Service):
     """One audio interface, kept open: ``outlet`` is it, or nowhere while it is away.
 
     ``changed`` is called with each new state, on a thread of this class. Every method: any
@@ -54,20 +55,15 @@ class Interface:
     ) -> None:
         """``buffer``: seconds written ahead of the interface's own buffer, for a feeder that is
         kept waiting. Call ``start``."""
+        super().__init__("interface")
         self._settings = settings
         self._changed = changed
         self._buffer = buffer
         self._outlet: Outlet = Nowhere(ahead=buffer)
-        self._stopping = threading.Event()
         self._settled = threading.Event()
         self._state = InterfaceState(problem="looking for an audio output")
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
-        self._thread = threading.Thread(target=self._supervise, name="interface", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look for it."""
-        self._thread.start()
 
     def wait(self, timeout: float) -> InterfaceState:
         """The first verdict, or the state after ``timeout`` seconds."""
@@ -89,24 +85,22 @@ class Interface:
         """Where frames go now."""
         return self._outlet
 
-    def stop(self, timeout: float = 1.0) -> None:
-        """Let the interface go. May be called twice."""
-        self._stopping.set()
+    def wake(self) -> None:
+        """Let the interface go."""
         connection, process = self._connection, self._process
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.send(None)  # whatever it is, it says goodbye
         if process is not None:
-            process.join(timeout)
+            process.join(1.0)
             if process.is_alive():
                 process.kill()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
 
     # --- the supervisor's thread --------------------------------------------------------------
 
-    def _supervise(self) -> None:
-        while not self._stopping.is_set():
+    def run(self) -> None:
+        """Look for it, keep it open, and look for it again when it went."""
+        while not self.stopping.is_set():
             ring = SharedRing()
             try:
                 self._live(ring)
@@ -114,7 +108,7 @@ class Interface:
                 opened = isinstance(self._outlet, InterfaceOutlet)
                 self._leave()
                 ring.unlink()
-            self._stopping.wait(RETRY_SECONDS if opened else 10 * RETRY_SECONDS)
+            self.stopping.wait(RETRY_SECONDS if opened else 10 * RETRY_SECONDS)
 
     def _live(self, ring: SharedRing) -> None:
         """Spawn one process and listen to it until it is gone."""
@@ -131,10 +125,10 @@ class Interface:
         self._process, self._connection = process, ours
         last: FromInterface | None = None
         with contextlib.suppress(EOFError, OSError):
-            while not self._stopping.is_set():
+            while not self.stopping.is_set():
                 last = ours.recv()
                 self._hear(last, ring)
-        if not self._stopping.is_set() and not isinstance(last, Lost):
+        if not self.stopping.is_set() and not isinstance(last, Lost):
             process.join(1.0)
             name = self._state.output.name if self._state.output else ""
             self._turn(InterfaceState(problem=f"the audio output {name} ended its process".strip()))

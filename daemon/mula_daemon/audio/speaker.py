@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Final
 
+from mula_bridge.control import Task
 from mula_bridge.control.messages import AudioReport
 from mula_bridge.net import hurry
 from mula_daemon.audio.levels import SILENCE_DBFS, to_dbfs
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 class Speaker:
     """Plays one voice at a time, fading from one to the next. Every method: any thread.
 
-    A feeder thread pulls the voice and writes the outlet that ``outlets`` names. The outlet
+    ``feeder`` pulls the voice and writes the outlet that ``outlets`` names. The outlet
     may change at any time, to one of another rate too: the voice plays on.
     """
 
@@ -36,9 +36,8 @@ class Speaker:
         self._former_underruns = 0
         self._panicking = False
         self._ahead: deque[int] = deque([0], maxlen=256)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
-        self._thread.start()
+        self.feeder: Final = Task("feeder", self._play_on)
+        """The thread that plays; to be started, and stopped."""
 
     def play(self, voice: Voice, at_ns: int | None = None, *, fade_in: bool = False) -> None:
         """Let ``voice`` replace what plays, sample-placed at ``at_ns`` (perf_counter_ns), or now.
@@ -87,34 +86,31 @@ class Speaker:
         """How long before they are heard voices are read, at most, of late; in nanoseconds."""
         return max(self._ahead)
 
-    def stats(self) -> AudioReport:
-        """Peak since last asked (dBFS, -120 for silence) and underruns so far.
+    @property
+    def underruns(self) -> int:
+        """Gaps so far where sound was due: because a voice had none, or because this process or
+        the interface's was kept from running."""
+        return self._mixer.underruns + self._former_underruns + self._outlet.underruns
 
-        An underrun is a gap where sound was due: because a voice had none, or because
-        this process or the interface's was kept from running.
-        """
+    def stats(self) -> AudioReport:
+        """Peak since last asked (dBFS, -120 for silence) and underruns so far."""
         peak, self._mixer.peak = self._mixer.peak, 0.0
         level = to_dbfs(peak)
         return AudioReport(
             peak_dbfs=SILENCE_DBFS if level is None else max(level, SILENCE_DBFS),
-            underruns=self._mixer.underruns + self._former_underruns + self._outlet.underruns,
+            underruns=self.underruns,
         )
-
-    def shutdown(self) -> None:
-        """End the feeder. May be called twice."""
-        self._stopping.set()
-        self._thread.join(1.0)
 
     # --- the feeder's thread ------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _play_on(self) -> None:
         hurry(first=True)
-        while not self._stopping.is_set():
+        while not self.feeder.stopping.is_set():
             try:
                 self._feed()
             except Exception:  # one bad buffer must not be the last
                 _log.exception("the feeder stumbled")
-            self._stopping.wait(FEED_SECONDS)
+            self.feeder.stopping.wait(FEED_SECONDS)
 
     def _feed(self) -> None:
         outlet = self._outlets()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter_ns
-from typing import Final
+from typing import Final, assert_never, get_args
 
-from mula_bridge.control import Publish
+from mula_bridge.control import Errands, Publish
 from mula_bridge.control.messages import (
     DAEMON,
     AuditionAdvance,
@@ -23,7 +22,7 @@ from mula_bridge.control.messages import (
     AuditionStep,
     AuditionStop,
     ClipJudged,
-    Command,
+    DeckCommand,
     Failed,
     Favourite,
     Judge,
@@ -36,54 +35,58 @@ from mula_bridge.control.messages import (
 )
 from mula_bridge.errors import MulaError
 from mula_daemon.audition.deck import Card, Deck
+from mula_daemon.audition.events import (
+    ClipComplete,
+    ClipUnplayable,
+    DeckEvent,
+    NotMoved,
+    TakeAudible,
+    TakeGone,
+    TakeOpened,
+)
 from mula_daemon.audition.turntable import Start, Turntable
-from mula_daemon.clips import Clip, Library, Recipe, Shelves, Take
+from mula_daemon.clips import Clip, Library, Shelves
+from mula_daemon.session import Handler
 
 GAIN_DB: Final = (-60.0, 12.0)
 
-Later = Callable[[Callable[[], None]], None]
-"""Has something done on the session's thread; callable from any thread."""
 
+class Audition(Handler[DeckCommand, DeckEvent]):
+    """The deck's handler.
 
-class Audition:
-    """A handler. Session thread only, but for ``opened``, ``complete``, ``audible``, ``gone``
-    and ``unplayable``.
-
-    Files are moved by a thread of its own, in the order of the commands. ``bpm`` tells the
-    session's tempo, ``can_be_heard`` whether anybody
-    could hear anything.
+    Files are moved by ``mover``, in the order of the commands. ``bpm`` tells the session's
+    tempo, ``can_be_heard`` whether anybody could hear anything.
     """
+
+    commands = get_args(DeckCommand)
+    events = get_args(DeckEvent)
 
     def __init__(
         self,
         library: Library,
         turntable: Turntable,
+        mover: Errands,
+        post: Callable[[object], None],
         publish: Publish,
-        later: Later,
         *,
         bpm: Callable[[], float],
         can_be_heard: Callable[[], bool] = lambda: True,
     ) -> None:
         self.deck = Deck(Card.of_recipe(clip.recipe) for clip in library.clips())
-        self._library = library
         self._shelves = Shelves(library)
         self._turntable = turntable
+        self._mover = mover
+        self._post = post
         self._publish = publish
-        self._later = later
         self._bpm = bpm
         self._can_be_heard = can_be_heard
         self._told: AuditionState | None = None
         self._followed: str | None = None  # the take that came on by itself
-        self._files = ThreadPoolExecutor(1, "shelves")
-
-    def shutdown(self) -> None:
-        """Carry out what was asked for, and end the thread that moves files."""
-        self._files.shutdown(wait=True)
 
     # --- commands -----------------------------------------------------------------------------
 
-    def handle(self, command: Command, origin: Origin) -> bool:
-        """Obey a command to the deck; False for any other. Raises MulaError."""
+    def handle(self, command: DeckCommand, origin: Origin) -> None:
+        """Obey. Raises MulaError."""
         deck = self.deck
         match command:
             case AuditionPlay(clip):
@@ -95,9 +98,6 @@ class Audition:
             case AuditionStop():
                 self._turntable.stop()
                 self.tick()
-            case Stop() | Panic():  # the session does the rest
-                self._turntable.stop()
-                return False
             case AuditionLoop(on):
                 self._set(origin, {} if on is None else {"loop": on})
             case AuditionFollow(on):
@@ -120,8 +120,31 @@ class Audition:
             case UndoJudgement():
                 self._undo(origin)
             case _:
-                return False
-        return True
+                assert_never(command)
+
+    def hear(self, event: DeckEvent) -> None:
+        """Know of takes that are written, and of what became of clips."""
+        match event:
+            case TakeOpened(take):
+                self._written(Card.of_take(take))
+            case ClipComplete(recipe):
+                self._written(Card.of_recipe(recipe))
+            case TakeAudible(take):
+                if take.take == 0:
+                    self._follow(take.id)
+            case TakeGone(take):
+                self.deck.remove(take.id)
+                self._show()
+            case ClipUnplayable(clip, reason):
+                self._publish(Failed("/mula/audition/play", "audition", f"clip {clip}: {reason}"))
+            case NotMoved():
+                self._not_moved(event)
+            case _:
+                assert_never(event)
+
+    def hush(self, command: Stop | Panic) -> None:
+        """Stop what plays; the clip stays on the deck."""
+        self._turntable.stop()
 
     def dump(self, origin: Origin) -> None:
         """Tell one origin what is on the deck, how it plays, and what is heard."""
@@ -135,30 +158,6 @@ class Audition:
         if state != self._told:
             self._told = state
             self._publish(state)
-
-    # --- what is being written; any thread ----------------------------------------------------
-
-    def opened(self, take: Take) -> None:
-        """A take begins."""
-        self._later(lambda: self._written(Card.of_take(take)))
-
-    def complete(self, recipe: Recipe) -> None:
-        """A clip is in the folder; to be called before anybody is told, who might judge it."""
-        self._later(lambda: self._written(Card.of_recipe(recipe)))
-
-    def audible(self, take: Take) -> None:
-        """A take can be heard from now on."""
-        if take.take == 0:
-            self._later(lambda: self._follow(take.id))
-
-    def gone(self, take: Take) -> None:
-        """A take will not be complete."""
-        self._later(lambda: self._removed(take.id))
-
-    def unplayable(self, clip: str, reason: str) -> None:
-        """A clip could not be played."""
-        failed = Failed("/mula/audition/play", "audition", f"clip {clip}: {reason}")
-        self._later(lambda: self._publish(failed))
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -221,23 +220,25 @@ class Audition:
         return self._turntable.state(perf_counter_ns())[0] is not Playing.STOPPED
 
     def _carry_out(self, before: Card, origin: Origin, act: Callable[[], Clip]) -> None:
-        def work() -> None:
+        """Have the files moved, and hear of it."""
+
+        def move() -> None:
             try:
                 clip = act()
             except MulaError as error:
-                text, code = str(error), error.code
-                self._later(lambda: self._not_moved(before, origin, code, text))
+                self._post(NotMoved(before, origin, error))
             else:
                 recipe = clip.recipe
-                judged = ClipJudged(recipe.id, recipe.status, recipe.favourite, str(clip.path))
-                self._later(lambda: self._publish(judged))
+                path = str(clip.path)
+                self._post(ClipJudged(recipe.id, recipe.status, recipe.favourite, path))
 
-        self._files.submit(work)
+        self._mover.do(move)
 
-    def _not_moved(self, before: Card, origin: Origin, code: str, text: str) -> None:
-        self.deck.forget_undo(before.id)
-        self.deck.add(before)
-        failed = Failed(origin.address, code, text)
+    def _not_moved(self, event: NotMoved) -> None:
+        self.deck.forget_undo(event.before.id)
+        self.deck.add(event.before)
+        origin, error = event.origin, event.error
+        failed = Failed(origin.address, error.code, str(error))
         self._publish(failed, to=None if origin == DAEMON else origin)
         self._show()
 
@@ -255,10 +256,6 @@ class Audition:
         once = not (deck.settings.loop or deck.settings.quantise)
         self._play(deck.put_on(clip), behind=behind and once)
         self._followed = clip
-
-    def _removed(self, clip: str) -> None:
-        self.deck.remove(clip)
-        self._show()
 
     def _show(self) -> None:
         self._publish(self.deck.shown())

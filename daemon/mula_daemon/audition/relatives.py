@@ -6,42 +6,42 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from itertools import count
-from typing import Final
+from typing import Final, Never, assert_never, get_args
 
 from mula_bridge.control import KNOBS
-from mula_bridge.control.messages import Command, MakeMore, Origin, Reroll
+from mula_bridge.control.messages import MakeMore, Origin, RelativeCommand, Reroll
 from mula_bridge.errors import BadInput
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.clips import Library, replay_request
-from mula_daemon.jobs import MAX_SEED, Job
+from mula_daemon.jobs import MAX_SEED, Job, Jobs
+from mula_daemon.session import Handler
 
 MOST_TAKES: Final = int(KNOBS["takes"].maximum)
 
 
-class Relatives:
-    """Handler of ``reroll`` and ``more``. Session thread only.
+class Relatives(Handler[RelativeCommand, Never]):
+    """``reroll`` and ``more``.
 
     Their jobs replay the clip's knobs, moves and all: only the seeds differ. ``takes`` is
-    how many takes the knob asks for; ``queue`` and ``job_id`` are the session's.
+    how many takes the knob asks for.
     """
+
+    commands = get_args(RelativeCommand)
 
     def __init__(
         self,
         deck: Deck,
         library: Library,
-        *,
-        queue: Callable[[Job, Origin], None],
-        job_id: Callable[[str | None], str],
+        jobs: Jobs,
         takes: Callable[[], int],
     ) -> None:
         self._deck = deck
         self._library = library
-        self._queue = queue
-        self._job_id = job_id
+        self._jobs = jobs
         self._takes = takes
 
-    def handle(self, command: Command, origin: Origin) -> bool:
-        """Queue a relative; False for any other command. Raises MulaError."""
+    def handle(self, command: RelativeCommand, origin: Origin) -> None:
+        """Queue a relative. Raises MulaError."""
         match command:
             case Reroll(clip, job):
                 card = self._complete(clip)
@@ -53,14 +53,10 @@ class Relatives:
                     raise BadInput(f"takes: 1 to {MOST_TAKES}, not {wanted}")
                 seeds = neighbours(card.seed, wanted, self._deck.seeds_like(card))
             case _:
-                return False
+                assert_never(command)
         recipe = self._library.find(card.id).recipe
-        request = replace(replay_request(recipe, self._job_id(job)), seeds=seeds)
-        self._queue(Job(request, dict(recipe.knobs.initial)), origin)
-        return True
-
-    def dump(self, origin: Origin) -> None:
-        """There is no state to tell."""
+        request = replace(replay_request(recipe, self._jobs.job_id(job)), seeds=seeds)
+        self._jobs.queue(Job(request, dict(recipe.knobs.initial)), origin)
 
     def _complete(self, clip: str | None) -> Card:
         card = self._deck.card(clip)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from mula_bridge.errors import MulaError
 from mula_daemon.audio import Samples, check_block
+from mula_daemon.audition.events import TakeAudible, TakeGone, TakeOpened
 from mula_daemon.audition.tape import Tape
 from mula_daemon.audition.turntable import Turntable
 from mula_daemon.clips import Abandoned, Finished, Outcome, Take
@@ -15,28 +17,17 @@ LEAD_SECONDS: Final = 0.35
 _NAP_SECONDS: Final = 0.01
 
 
-class TakeNews(Protocol):
-    """Who wants to know of takes. Any thread."""
-
-    def opened(self, take: Take) -> None:
-        """It begins."""
-
-    def audible(self, take: Take) -> None:
-        """Its first sound is there."""
-
-    def gone(self, take: Take) -> None:
-        """It was given up."""
-
-
 class TakeSink:
-    """The sink from a take to the deck; one for each take. As all sinks (see `sinks.base`).
+    """The sink from a take to the deck; one for each take. As all sinks (see `Sink`).
 
-    ``news`` hears of the take on the writer's thread.
+    ``post`` is handed the take's events on the writer's thread.
     """
 
-    def __init__(self, turntable: Turntable, news: TakeNews, *, lead: float = LEAD_SECONDS) -> None:
+    def __init__(
+        self, turntable: Turntable, post: Callable[[object], None], *, lead: float = LEAD_SECONDS
+    ) -> None:
         self._turntable = turntable
-        self._news = news
+        self._post = post
         self._lead = lead
         self._take: Take | None = None
         self._tape: Tape | None = None
@@ -49,7 +40,7 @@ class TakeSink:
         self._take, self._released = take, False
         tape = Tape(take.engine.sample_rate, take.samples)
         self._tape = tape if self._turntable.offer(take.id, tape) else None
-        self._news.opened(take)
+        self._post(TakeOpened(take))
 
     def write(self, samples: Samples) -> None:
         """Add the next samples; waits while the take is heard and too far ahead of that.
@@ -68,7 +59,7 @@ class TakeSink:
         first = not tape.filled
         tape.append(samples)
         if first and len(samples):
-            self._news.audible(take)
+            self._post(TakeAudible(take))
         self._wait(take, tape)
 
     def close(self, outcome: Outcome) -> None:
@@ -81,7 +72,7 @@ class TakeSink:
             tape.close()
         if take is not None and isinstance(outcome, Abandoned):
             self._turntable.withdraw(take.id)
-            self._news.gone(take)
+            self._post(TakeGone(take))
 
     def heard_ns(self, job: str, frame: int) -> int | None:
         """perf_counter_ns at which a frame of the open take is heard first, if that is known.

@@ -6,15 +6,17 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter_ns
 from typing import Final, Protocol
 
+from mula_bridge.control import Errands
 from mula_bridge.control.messages import Playing
 from mula_bridge.errors import BadInput, MulaError
 from mula_daemon.audio import Voice
 from mula_daemon.audition.clip_voice import ClipVoice, Place
+from mula_daemon.audition.events import ClipUnplayable
 from mula_daemon.audition.tape import Tape
 from mula_daemon.clips import Library
 from mula_daemon.tempo import Timeline
@@ -54,27 +56,27 @@ class Start:
 class Turntable:
     """One clip at a time. Every method is for any thread, and none waits for the disk.
 
-    Clips are read by a thread of its own. ``failed`` is called there with a clip's id and
-    the reason when it cannot be played.
+    Clips are read on ``reader``'s thread, and one that cannot be is posted as ClipUnplayable.
     """
 
     def __init__(
         self,
         speaker: VoicePlayer,
         library: Library,
+        reader: Errands,
         timeline: Callable[[], Timeline],
-        failed: Callable[[str, str], None],
+        post: Callable[[object], None],
     ) -> None:
         self._speaker = speaker
         self._library = library
         self._timeline = timeline
-        self._failed = failed
+        self._post = post
         self._lock = threading.Lock()
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
         self._voice: ClipVoice | None = None
         self._clip = ""
         self._wish: Start | None = None  # not begun yet
-        self._loader = ThreadPoolExecutor(1, "turntable")
+        self._reader = reader
 
     # --- takes that are being written ---------------------------------------------------------
 
@@ -111,7 +113,7 @@ class Turntable:
         """Let a clip replace what plays. Of several in a row only the last one is heard."""
         with self._lock:
             self._wish = start
-        self._loader.submit(self._begin, start)
+        self._reader.do(partial(self._begin, start))
 
     def stop(self) -> None:
         """Fade out, if it is a clip that plays."""
@@ -143,10 +145,6 @@ class Turntable:
         if not voice.began:
             return Playing.WAITING, 0.0
         return Playing.PLAYING, voice.place(now_ns)[0]
-
-    def shutdown(self) -> None:
-        """End the thread; the speaker is left alone."""
-        self._loader.shutdown(wait=False, cancel_futures=True)
 
     # --- the loader's thread ------------------------------------------------------------------
 
@@ -186,7 +184,7 @@ class Turntable:
         with self._lock:
             if start is self._wish:
                 self._wish = None
-        self._failed(start.clip, reason)
+        self._post(ClipUnplayable(start.clip, reason))
 
     def _place(self, now_ns: int) -> Place | None:
         voice = self._voice

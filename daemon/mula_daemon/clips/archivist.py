@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 
+from mula_bridge.control import Service
 from mula_bridge.control.messages import ClipReady, Origin, Report, Status
 from mula_bridge.errors import MulaError
 from mula_daemon.clips.files import ARCHIVE
@@ -16,7 +17,7 @@ from mula_daemon.settings import Limits
 log = logging.getLogger(__name__)
 
 
-class Archivist:
+class Archivist(Service):
     """Archives the oldest clips that nobody kept, when there are too many.
 
     Never deletes, and never touches kept clips or favourites: where those alone are beyond
@@ -24,24 +25,17 @@ class Archivist:
     """
 
     def __init__(self, library: Library, limits: Limits) -> None:
+        super().__init__("archivist")
         self._library = library
         self._limits = limits
         self._shelves = Shelves(library)
         self._due = threading.Event()
-        self._stopping = False
+        self._due.set()  # the folder as it is found
         self._warned = False
-        self._thread = threading.Thread(target=self._run, name="archivist", daemon=True)
 
-    def start(self) -> None:
-        """Look at the folder now, and after each clip."""
+    def wake(self) -> None:
+        """Let the thread see that it is to end, after the move that is under way."""
         self._due.set()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; a move that is under way is finished first."""
-        self._stopping = True
-        self._due.set()
-        self._thread.join()
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """Take note of a new clip; the session's thread."""
@@ -55,22 +49,23 @@ class Archivist:
         count, total = len(clips), sum(sizes.values())
         moved = []
         for clip in _oldest_first(clips):
-            if not self._limits.exceeded(count, total) or self._stopping:
+            if not self._limits.exceeded(count, total) or self.stopping.is_set():
                 break
             self._shelves.archive(clip.recipe.id)
             moved.append(clip)
             count -= 1
             total -= sizes[clip.recipe.id]
-        if self._limits.exceeded(count, total) and not self._stopping and not self._warned:
+        if self._limits.exceeded(count, total) and not self.stopping.is_set() and not self._warned:
             self._warned = True
             log.warning("kept clips and favourites alone are beyond the limit of the clip folder")
         return moved
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Look at the folder now, and after each clip."""
         while True:
             self._due.wait()
             self._due.clear()
-            if self._stopping:
+            if self.stopping.is_set():
                 return
             try:
                 moved = self.tidy()

@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, Protocol
 
+from mula_bridge.control import Task
 from mula_bridge.control.messages import EngineState, Notice
 from mula_daemon.engine.messages import (
     Abort,
@@ -73,7 +74,7 @@ class EngineProcess:
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._process: BaseProcess | None = None
-        self._threads: list[threading.Thread] = []
+        self._threads: list[Task] = []
 
     @property
     def pid(self) -> int | None:
@@ -84,11 +85,10 @@ class EngineProcess:
     def start(self, listener: HostListener) -> None:
         """Spawn the engine; its state changes reach ``listener`` as they happen."""
         self._threads = [
-            threading.Thread(target=self._supervise, args=(listener,), name="engine-reader"),
-            threading.Thread(target=self._write, name="engine-writer"),
+            Task("engine-reader", lambda: self._supervise(listener)),
+            Task("engine-writer", self._write),
         ]
         for thread in self._threads:
-            thread.daemon = True
             thread.start()
 
     def turn(self, knobs: FrameKnobs) -> None:
@@ -124,7 +124,7 @@ class EngineProcess:
         with self._wake:
             self._wake.notify_all()
         for thread in self._threads:
-            thread.join(timeout)
+            thread.stop(timeout)
 
     def _order(self, order: ToEngine) -> None:
         with self._wake:

@@ -14,7 +14,7 @@ from typing import Protocol
 from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_bridge.errors import MulaError
 from mula_daemon.engine import AudioBlock, Ended, EngineInfo, Frame
-from mula_daemon.jobs.events import EngineNews, Event
+from mula_daemon.jobs.events import EngineNews
 
 
 class JobRecording(Protocol):
@@ -31,7 +31,7 @@ class JobRecording(Protocol):
 class Recorder:
     """The HostListener of the daemon."""
 
-    def __init__(self, post: Callable[[Event], None], abort: Callable[[str], None]) -> None:
+    def __init__(self, post: Callable[[object], None], abort: Callable[[str], None]) -> None:
         self._post = post
         self._abort = abort
         self._lock = threading.Lock()

@@ -11,8 +11,8 @@ from mula_daemon.engine import Ended, EngineHost, EngineInfo
 from mula_daemon.jobs.queue import Job, JobQueue
 from mula_daemon.jobs.recorder import JobRecording, Recorder
 
-StartRecording = Callable[[Job, EngineInfo], JobRecording]
-"""Makes the takes and sinks of a job that is about to run. Raises MulaError."""
+Record = Callable[[Job, EngineInfo], JobRecording]
+"""Begins the recording of a job that is about to run. Raises MulaError."""
 
 
 class Scheduler:
@@ -22,15 +22,14 @@ class Scheduler:
         self,
         host: EngineHost,
         recorder: Recorder,
-        start_recording: StartRecording,
         publish: Publish,
         jobs: JobQueue,
     ) -> None:
         self._host = host
         self._recorder = recorder
-        self._start_recording = start_recording
         self._publish = publish
         self._jobs = jobs
+        self._records: dict[str, Record] = {}
         self._engine: EngineInfo | None = None
 
     @property
@@ -47,12 +46,14 @@ class Scheduler:
         """Whether ``job_id`` is the job that runs now."""
         return self._jobs.running is not None and self._jobs.running.id == job_id
 
-    def add(self, job: Job, origin: Origin = DAEMON) -> None:
+    def add(self, job: Job, record: Record, origin: Origin = DAEMON) -> None:
         """Queue a job, and run it if nothing else does. Raises Busy and BadInput.
 
-        ``origin`` hears that it is queued, and under which id, even if it listens to nothing else.
+        ``record`` begins its recording. ``origin`` hears that it is queued, and under which
+        id, even if it listens to nothing else.
         """
         self._jobs.add(job)
+        self._records[job.id] = record
         queued = JobChanged(job.id, JobState.QUEUED)
         self._publish(queued, but=origin)
         if origin != DAEMON:
@@ -98,7 +99,7 @@ class Scheduler:
     def _start_next(self) -> None:
         while self._engine is not None and (job := self._jobs.start_next()) is not None:
             try:
-                recording = self._start_recording(job, self._engine)
+                recording = self._records[job.id](job, self._engine)
             except MulaError as error:
                 self._end(job, JobState.FAILED, str(error))
                 return
@@ -108,5 +109,6 @@ class Scheduler:
 
     def _end(self, job: Job, state: JobState, reason: str = "") -> None:
         self._jobs.end(job, state, reason)
+        del self._records[job.id]
         self._publish(JobChanged(job.id, state, reason))
         self._start_next()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
-from queue import SimpleQueue
 from typing import Final
 
 import numpy as np
 
-from mula_bridge.control import KnobValue
+from mula_bridge.control import Errands, KnobValue
 from mula_bridge.control.messages import Failed
 from mula_bridge.errors import MulaError
 from mula_daemon.audio import Samples
@@ -76,38 +74,34 @@ def bent(sound: Samples, sample_rate: int) -> Samples:
 
 
 class Capturer:
-    """Publishes stretches one after another on a thread of its own. Any thread may ask."""
+    """Publishes stretches one after another, on ``writer``'s thread. Any thread may ask."""
 
     def __init__(
         self,
         library: Library,
+        writer: Errands,
         place: Callable[[str], PurePath],
         published: Published,
         failed: Callable[[Failed], None],
     ) -> None:
         """``place`` gives the subfolder of a job's clips; ``published`` and ``failed`` are called
-        on the capturer's thread."""
+        on the writer's thread."""
         self._library = library
+        self._writer = writer
         self._place = place
         self._published = published
         self._failed = failed
-        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._thread: threading.Thread | None = None
 
     def keep(self, stretch: Stretch, job: Job, engine: EngineInfo, texts: Texts) -> None:
         """Publish ``stretch`` soon; ``texts`` are those its first frame was sampled with."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
-            self._thread.start()
-        self._waiting.put(lambda: self._publish(stretch, job, engine, texts))
 
-    def _run(self) -> None:
-        while True:
-            publish = self._waiting.get()
+        def publish() -> None:
             try:
-                publish()
+                self._publish(stretch, job, engine, texts)
             except MulaError as error:
                 self._failed(Failed("/mula/capture", error.code, str(error)))
+
+        self._writer.do(publish)
 
     def _publish(self, stretch: Stretch, job: Job, engine: EngineInfo, texts: Texts) -> None:
         take = take_of(stretch, job, engine, texts, self._library.new_id())

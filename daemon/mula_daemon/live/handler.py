@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import secrets
 from time import perf_counter_ns
-from typing import Final, Protocol
+from typing import Final, Never, assert_never, get_args
 
-from mula_bridge.control import BEATS_PER_BAR
+from mula_bridge.control import BEATS_PER_BAR, Publish
 from mula_bridge.control.messages import (
-    DAEMON,
     Capture,
-    Command,
     Generate,
     JobChanged,
     JobState,
     Live,
     LiveChanged,
+    LiveCommand,
     Origin,
     Prompt,
     Report,
@@ -23,10 +22,11 @@ from mula_bridge.control.messages import (
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.audio import Speaker
 from mula_daemon.engine import ClipRequest, EngineHost, EngineInfo
-from mula_daemon.jobs import Job
+from mula_daemon.jobs import Job, Jobs
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.played import MOST_BARS, Stretch
 from mula_daemon.live.recording import LiveRecording, TooSlow
+from mula_daemon.session import Handler, Mailbox
 from mula_daemon.steering import Controls
 from mula_daemon.tempo import Conductor
 
@@ -38,22 +38,13 @@ _SEEDS: Final = 2**31
 _ENDS: Final = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 
 
-class Jobs(Protocol):
-    """The part of the session that starts and ends jobs, and publishes. Session thread only."""
-
-    def queue(self, job: Job, origin: Origin) -> None: ...
-    def cancel(self, job_id: str) -> None: ...
-    def publish(
-        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
-    ) -> None: ...
-    def emit(self, command: Command, origin: Origin = DAEMON) -> None: ...
-
-
-class LivePlay:
-    """A Handler and a Listener: at most one endless job, and what is kept of it.
+class LivePlay(Handler[LiveCommand, Never]):
+    """A Listener too: at most one endless job, and what is kept of it.
 
     Session thread only, but for ``heard_ns``.
     """
+
+    commands = get_args(LiveCommand)
 
     def __init__(
         self,
@@ -62,7 +53,9 @@ class LivePlay:
         speaker: Speaker,
         conductor: Conductor,
         capturer: Capturer,
-        session: Jobs,
+        jobs: Jobs,
+        mailbox: Mailbox,
+        publish: Publish,
         *,
         lead_ns: int,
     ) -> None:
@@ -73,7 +66,9 @@ class LivePlay:
         self._speaker = speaker
         self._conductor = conductor
         self._capturer = capturer
-        self._jobs = session
+        self._jobs = jobs
+        self._mailbox = mailbox
+        self._publish = publish
         self._lead_ns = lead_ns
         self._count = 0
         self._job = ""
@@ -82,8 +77,8 @@ class LivePlay:
 
     # --- Handler ------------------------------------------------------------------------------
 
-    def handle(self, command: Command, origin: Origin) -> bool:
-        """Obey a command of live play; False for any other. Raises MulaError."""
+    def handle(self, command: LiveCommand, origin: Origin) -> None:
+        """Obey. Raises MulaError."""
         match command:
             case Live(on):
                 if on is None or on != bool(self._job):
@@ -93,12 +88,11 @@ class LivePlay:
             case Capture(bars):
                 self._capture(bars)
             case _:
-                return False
-        return True
+                assert_never(command)
 
     def dump(self, origin: Origin) -> None:
         """Tell one origin whether live play is on."""
-        self._jobs.publish(LiveChanged(bool(self._job)), to=origin)
+        self._publish(LiveChanged(bool(self._job)), to=origin)
 
     # --- Listener -----------------------------------------------------------------------------
 
@@ -107,16 +101,16 @@ class LivePlay:
         if isinstance(report, JobChanged) and report.id == self._job and report.state in _ENDS:
             recording, self._job, self._recording = self._recording, "", None
             failed = report.state is JobState.FAILED
-            self._jobs.publish(LiveChanged(False, report.reason if failed else ""))
+            self._publish(LiveChanged(False, report.reason if failed else ""))
             if recording is not None and recording.too_slow:
-                self._jobs.emit(Generate())
+                self._mailbox.put(Generate())
 
     # --- for the scheduler and the trace ------------------------------------------------------
 
     def record(self, job: Job, engine: EngineInfo) -> LiveRecording:
         """Set the endless ``job`` going. Raises TooSlow for an engine that cannot play live."""
         if not (engine.frames_per_beat or engine.frame_seconds):
-            self._jobs.emit(Generate())
+            self._mailbox.put(Generate())
             raise TooSlow(
                 f"{engine.name} cannot play live as it is set up here; a clip is made instead"
             )
@@ -137,7 +131,7 @@ class LivePlay:
             lead_ns=lead_ns,
             line=lambda: self._conductor.bars,
         )
-        self._jobs.publish(LiveChanged(True))
+        self._publish(LiveChanged(True))
         return self._recording
 
     def heard_ns(self, job: str, frame: int) -> int | None:
@@ -190,7 +184,7 @@ class LivePlay:
         )
         self._job = request.job
         try:
-            self._jobs.queue(Job(request, dict(knobs)), origin)
+            self._jobs.queue(Job(request, dict(knobs)), origin, self.record)
         except Unavailable:
             self._job = ""
             raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from time import perf_counter_ns
 
-from mula_bridge.control import FRAME_KNOBS
+from mula_bridge.control import FRAME_KNOBS, Service
 from mula_bridge.control.messages import FrameReport, Heard, KnobChanged, Origin, Report
 
 HeardAt = Callable[[str, int], int | None]
@@ -70,42 +70,37 @@ class KnobTrace:
                 self._heard(Heard(name, change.value, whole, waited, frame.index), at_ns)
 
 
-class Punctual:
+class Punctual(Service):
     """Hands reports over when their time has come. Any thread may ``hand``."""
 
     def __init__(self, give: Callable[[Heard], None]) -> None:
+        super().__init__("heard")
         self._give = give
-        self._wake = threading.Condition()
+        self._news = threading.Condition()
         self._numbers = count()
         self._due: list[tuple[int, int, Heard]] = []
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="heard", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
+    def wake(self) -> None:
         """Forget what is not due yet."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        with self._news:
+            self._news.notify()
 
     def hand(self, report: Heard, at_ns: int) -> None:
         """Give ``report`` away at ``at_ns`` (perf_counter_ns)."""
-        with self._wake:
+        with self._news:
             heapq.heappush(self._due, (at_ns, next(self._numbers), report))
-            self._wake.notify()
+            self._news.notify()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Hand over what is due, and wait for the next."""
         while True:
-            with self._wake:
-                while not self._stopping:
+            with self._news:
+                while not self.stopping.is_set():
                     left = (self._due[0][0] - perf_counter_ns()) / 1e9 if self._due else None
                     if left is not None and left <= 0:
                         break
-                    self._wake.wait(left)
-                if self._stopping:
+                    self._news.wait(left)
+                if self.stopping.is_set():
                     return
                 _, _, report = heapq.heappop(self._due)
             self._give(report)

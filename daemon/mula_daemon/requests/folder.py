@@ -16,14 +16,13 @@ import contextlib
 import json
 import logging
 import os
-import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from mula_bridge.control import Emit
+from mula_bridge.control import Emit, Service
 from mula_bridge.control.messages import (
     ClipReady,
     Failed,
@@ -59,15 +58,17 @@ class Answer:
     clips: tuple[str, ...] = ()
 
 
-class RequestFolder:
-    """Takes requests out of the folder, and writes their answers: a Source and a Listener.
+class RequestFolder(Service):
+    """Takes requests out of the folder, and writes their answers: a Listener.
 
     ``report`` is the session's thread's and only queues; everything on the disk is done
     by the folder's own thread.
     """
 
-    def __init__(self, hidden: Path, poll_seconds: float = POLL_S) -> None:
+    def __init__(self, hidden: Path, emit: Emit, poll_seconds: float = POLL_S) -> None:
         """``hidden`` is the clip folder's hidden folder."""
+        super().__init__("inbox folder")
+        self._emit = emit
         self.folder = hidden / INBOX
         self._answers = self.folder / "answers"
         self._rejected = self.folder / "rejected"
@@ -75,24 +76,13 @@ class RequestFolder:
         self._heard: SimpleQueue[tuple[Report, Origin | None]] = SimpleQueue()
         self._open: dict[str, Answer] = {}
         self._taken: dict[Origin, tuple[str, str, str]] = {}
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self, emit: Emit) -> None:
-        """Begin to watch; what lies there already is taken too."""
+    def start(self) -> None:
+        """Begin to watch; what lies there already is taken too. Raises OSError."""
         for folder in (self._answers, self._rejected):
             folder.mkdir(parents=True, exist_ok=True)
         self._forget_old()
-        self._thread = threading.Thread(
-            target=self._run, args=(emit,), name="inbox folder", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop watching, once the answers that wait are written."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        super().start()
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """Note what concerns our requests; ``but`` is how the session says who asked."""
@@ -104,27 +94,28 @@ class RequestFolder:
 
     # --- the folder's thread ------------------------------------------------------------------
 
-    def _run(self, emit: Emit) -> None:
+    def run(self) -> None:
+        """Take what comes, and write the answers; once more at the end."""
         while True:
-            stopping = self._stopping.wait(self._poll_seconds)
+            stopping = self.stopping.wait(self._poll_seconds)
             try:
                 self._write_answers()
                 if stopping:
                     return
-                self.check(emit)
+                self.check()
             except OSError as error:  # a drive that was pulled: it may come back
                 log.debug("inbox: %s", error)
                 if stopping:
                     return
 
-    def check(self, emit: Emit) -> None:
+    def check(self) -> None:
         """Take the requests that lie there now, oldest first. Raises OSError."""
         found = [entry for entry in os.scandir(self.folder) if entry.name.endswith(".json")]
         for entry in sorted(found, key=lambda entry: (entry.stat().st_mtime_ns, entry.name)):
             if entry.is_file(follow_symlinks=False):
-                self._take(Path(entry.path), entry.stat(), emit)
+                self._take(Path(entry.path), entry.stat())
 
-    def _take(self, path: Path, status: os.stat_result, emit: Emit) -> None:
+    def _take(self, path: Path, status: os.stat_result) -> None:
         if status.st_size > MAX_BYTES:
             self._reject(path, f"{path.name}: {status.st_size} bytes; at most {MAX_BYTES} are read")
             return
@@ -152,7 +143,7 @@ class RequestFolder:
             self._write(self._open[request.id])
         try:
             for command in request.commands:
-                emit(command, origin)
+                self._emit(command, origin)
         except MulaError as error:
             self._refuse(origin, str(error))
 

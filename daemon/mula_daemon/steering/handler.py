@@ -1,16 +1,14 @@
-"""The commands about settings: knobs, texts and presets, and what everybody hears of them.
-
-Session thread only; the session hands every command here first.
-"""
+"""The commands about knobs, texts and presets, and what everybody hears of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never, get_args
 
 from mula_bridge.control import KNOBS, Preset, Publish, find_preset, morph
 from mula_bridge.control.messages import (
     DAEMON,
-    Command,
     KnobChanged,
     LoadPreset,
     LyricsChanged,
@@ -27,42 +25,65 @@ from mula_bridge.control.messages import (
     SetKnob,
     SetLyrics,
     SetTags,
+    SteeringCommand,
     TagsChanged,
     ToggleTag,
 )
+from mula_daemon.audio import Speaker
+from mula_daemon.engine import EngineHost, EngineInfo
+from mula_daemon.session import Handler, Mailbox
 from mula_daemon.steering.controls import Controls, Curve
 from mula_daemon.steering.preset_store import PresetStore
+from mula_daemon.tempo import CLOCK, Conductor
 
 
-class Steering:
-    """Changes the controls and says what changed.
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """The mapping files changed: what they say besides bindings.
 
-    ``moved`` is called with the names of the knobs whose effective value changed and who
-    moved them, before anyone hears of it.
+    ``curve`` None: genre strength keeps the one it has.
     """
+
+    presets: Mapping[str, Preset]
+    curve: Curve | None
+
+
+class Steering(Handler[SteeringCommand, Remapped]):
+    """Changes the controls, says what changed, and hands the engine what it samples with."""
+
+    commands = get_args(SteeringCommand)
+    events = (Remapped,)
 
     def __init__(
         self,
         controls: Controls,
         presets: PresetStore,
+        mailbox: Mailbox,
         publish: Publish,
-        moved: Callable[[Sequence[str], Origin], None],
+        host: EngineHost,
+        conductor: Conductor,
+        speaker: Speaker,
     ) -> None:
         self.controls = controls
         self._presets = presets
+        self._mailbox = mailbox
         self._publish = publish
-        self._moved = moved
+        self._host = host
+        self._conductor = conductor
+        self._speaker = speaker
+        self._revision = controls.frame_knobs.revision
+        host.turn(controls.frame_knobs)
 
-    def handle(self, command: Command, origin: Origin) -> bool:
-        """Obey a command about settings; False for any other. Raises MulaError."""
+    def handle(self, command: SteeringCommand, origin: Origin) -> None:
+        """Obey. Raises MulaError."""
         controls = self.controls
         match command:
             case SetKnob(name, value, norm):
-                self.turned(controls.set(name, value, norm=norm), origin, name)
+                self._turned(controls.set(name, value, norm=norm), origin, name)
             case NudgeKnob(name, delta, norm):
-                self.turned(controls.nudge(name, delta, norm=norm), origin, name)
+                self._turned(controls.nudge(name, delta, norm=norm), origin, name)
             case ResetKnob(name):
-                self.turned(controls.reset(name), origin, name)
+                self._turned(controls.reset(name), origin, name)
             case QueryKnob(name):
                 self._publish(self._knob(name), to=origin)
             case SetTags(tuple() as tags, prompt):
@@ -90,20 +111,32 @@ class Steering:
                 if self._names() != before:
                     self._publish(self._names())
             case _:
-                return False
-        return True
+                assert_never(command)
+        self._turn()
 
-    def remap(self, presets: Mapping[str, Preset], curve: Curve | None) -> None:
+    def hear(self, event: Remapped) -> None:
         """Other presets are shipped now, and genre strength goes another way when next it is
-        turned (None: the same one)."""
-        if curve is not None:
-            self.controls.curve = curve
-        self._presets.ship(presets)
+        turned."""
+        if event.curve is not None:
+            self.controls.curve = event.curve
+        self._presets.ship(event.presets)
         self._publish(self._names())
 
-    def turned(self, changed: Sequence[str], origin: Origin = DAEMON, asked: str = "") -> None:
-        """Say which knobs changed; ``asked`` is the one that ``origin`` wanted to move."""
-        self._moved(changed, origin)
+    def fit(self, engine: EngineInfo) -> None:
+        """Keep to what an engine that became ready honours, and hand it the knobs."""
+        self._turned(self.controls.fit(engine))
+        self._host.turn(self.controls.frame_knobs)
+
+    def _turned(self, changed: Sequence[str], origin: Origin = DAEMON, asked: str = "") -> None:
+        """Act on which knobs changed, and say so; ``asked`` is the one ``origin`` moved."""
+        self._turn()
+        if "bpm" in changed and origin != CLOCK:
+            wanted = self.controls.knobs.number("bpm")
+            held = self._conductor.set_bpm(wanted)
+            if held != wanted:
+                self._mailbox.put(SetKnob("bpm", held), CLOCK)
+        if "gain_db" in changed:
+            self._speaker.gain_db = self.controls.knobs.number("gain_db")
         for name in changed:
             # What a macro or preset moved along is news for its sender too.
             self._publish(self._knob(name), but=origin if name == asked else None)
@@ -119,13 +152,20 @@ class Steering:
         self._publish(LyricsChanged(self.controls.lyrics), to=origin)
         self._publish(self._names(), to=origin)
 
+    def _turn(self) -> None:
+        """Hand the engine what every next frame is to be sampled with, if it changed."""
+        knobs = self.controls.frame_knobs
+        if knobs.revision != self._revision:
+            self._revision = knobs.revision
+            self._host.turn(knobs)
+
     def _names(self) -> PresetsChanged:
         return PresetsChanged(tuple(self._presets.presets()))
 
     def _apply(self, preset: Preset) -> None:
         controls = self.controls
         tags, lyrics = dict(controls.tags), controls.lyrics
-        self.turned(controls.apply(preset))
+        self._turned(controls.apply(preset))
         for prompt in Prompt:
             if controls.tags[prompt] != tags[prompt]:
                 self._publish(TagsChanged(controls.tags[prompt], prompt))

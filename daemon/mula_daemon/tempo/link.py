@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any, Final
 
-from mula_bridge.control import BEATS_PER_BAR
+from mula_bridge.control import BEATS_PER_BAR, Task
 from mula_bridge.control.messages import Clock
 from mula_bridge.errors import Unavailable
 from mula_bridge.net import hurry
@@ -45,14 +44,9 @@ class LinkPeer:
         self._line: Timeline | None = None
         self._wanted = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        self._thread: threading.Thread | None = None
-
-    def close(self) -> None:
-        """Leave the session for good."""
-        self._wanted, self._closed = False, True
-        if self._thread is not None:
-            self._thread.join(5.0)
+        self._make: Any = None
+        self.listener: Final = Task("link", self._listen, self.leave)
+        """The thread that listens; it begins with the first ``join``, and is to be stopped."""
 
     # --- SharedTime: any thread ---------------------------------------------------------------
 
@@ -65,11 +59,9 @@ class LinkPeer:
                 f"Ableton Link is not installed ({error}); pip install 'mulabridge[link]'"
             ) from error
         self._wanted = True
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, args=(aalink.Link,), name="link", daemon=True
-            )
-            self._thread.start()
+        if self._make is None:
+            self._make = aalink.Link
+            self.listener.start()
         self._soon()
 
     def leave(self) -> None:
@@ -99,24 +91,22 @@ class LinkPeer:
 
     # --- its own thread -----------------------------------------------------------------------
 
-    def _run(self, make: Any) -> None:
+    def _listen(self) -> None:
         try:
-            asyncio.run(self._live(make))
-        except Exception:
-            log.exception("Ableton Link")
+            asyncio.run(self._live())
         finally:
             self._link = self._loop = None
 
-    async def _live(self, make: Any) -> None:
+    async def _live(self) -> None:
         hurry()
         self._loop = asyncio.get_running_loop()
-        link = self._link = make(self._conductor.timeline.bpm)
+        link = self._link = self._make(self._conductor.timeline.bpm)
         link.quantum = BEATS_PER_BAR
         link.start_stop_sync_enabled = True
         link.set_tempo_callback(lambda _bpm: self._poll())
         link.set_start_stop_callback(lambda _playing: self._poll())
         link.set_num_peers_callback(lambda _peers: self._poll())
-        while not self._closed:
+        while not self.listener.stopping.is_set():
             self._poll()
             await asyncio.sleep(POLL_S)
         link.enabled = False

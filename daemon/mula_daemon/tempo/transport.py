@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable
 from math import floor
 from time import perf_counter_ns
+from typing import Never, assert_never, get_args
 
-from mula_bridge.control import BEATS_PER_BAR, Emit, Publish
+from mula_bridge.control import BEATS_PER_BAR, Publish, Service
 from mula_bridge.control.messages import (
     Beat,
     ChooseClock,
     Clock,
-    ClockChanged,
     Command,
     Failed,
     Origin,
@@ -25,57 +25,52 @@ from mula_bridge.control.messages import (
     Quantised,
     SetKnob,
     StartTransport,
+    Stop,
     StopTransport,
+    TempoCommand,
 )
 from mula_bridge.errors import MulaError
 from mula_bridge.net import hurry
+from mula_daemon.session import Handler, Mailbox
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.waiting import JUMP, Waiting
 
 log = logging.getLogger(__name__)
 
-Post = Callable[[Beat | ClockChanged | Failed], None]
-"""Hands a report to the session's thread; from any thread."""
 
-
-class Transport:
+class Transport(Handler[TempoCommand, Never], Service):
     """Start, stop and clock; quantised commands; beats.
 
     ``ahead_ns`` tells by how much what waits for a beat comes early, so that it is heard on
-    the beat: live play sets it to its lead over the ear. Called on any thread.
+    the beat: the lead of live play over the ear. Called on any thread.
     """
 
-    def __init__(self, conductor: Conductor, publish: Publish, emit: Emit, post: Post) -> None:
+    commands = get_args(TempoCommand)
+
+    def __init__(
+        self,
+        conductor: Conductor,
+        mailbox: Mailbox,
+        publish: Publish,
+        ahead_ns: Callable[[], int] = lambda: 0,
+    ) -> None:
+        Service.__init__(self, "beat")
         self._conductor = conductor
+        self._mailbox = mailbox
         self._publish = publish
-        self._emit = emit
-        self._post = post
-        self.ahead_ns: Callable[[], int] = lambda: 0
-        self._wake = threading.Condition()
+        self._ahead_ns = ahead_ns
+        self._news = threading.Condition()
         self._waiting = Waiting()
         self._line = conductor.timeline  # what the waiting were last timed by
         self._state = conductor.state
         self._beat = floor(self._line.beat_at(perf_counter_ns()))
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
         conductor.listen(self._changed)
-
-    def start(self) -> None:
-        """Begin counting."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread; what waits is forgotten."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        self._thread.join(2.0)
 
     # --- Handler, on the session's thread -----------------------------------------------------
 
-    def handle(self, command: Command, origin: Origin) -> bool:
-        """Obey a command about time; False for any other. Raises MulaError."""
+    def handle(self, command: TempoCommand, origin: Origin) -> None:
+        """Obey. Raises MulaError."""
         match command:
             case StartTransport():
                 self._conductor.start()
@@ -88,64 +83,71 @@ class Transport:
                 self._publish(self._conductor.state, to=origin)
             case Quantised():
                 self._wait(command, origin)
-            case Panic():
-                with self._wake:
-                    self._waiting.clear()
-                return False
             case _:
-                return False
-        return True
+                assert_never(command)
+
+    def hush(self, command: Stop | Panic) -> None:
+        """At a panic, forget what waits."""
+        if isinstance(command, Panic):
+            with self._news:
+                self._waiting.clear()
 
     def dump(self, origin: Origin) -> None:
         """Tell one origin who leads."""
         self._publish(self._conductor.state, to=origin)
 
     def _wait(self, asked: Quantised, origin: Origin) -> None:
-        with self._wake:
-            now, ahead = perf_counter_ns(), self.ahead_ns()
+        with self._news:
+            now, ahead = perf_counter_ns(), self._ahead_ns()
             self._waiting.add(asked, origin, self._retimed(now), now, ahead)
-            self._wake.notify()
+            self._news.notify()
 
     # --- any thread ---------------------------------------------------------------------------
 
     def _changed(self) -> None:
         """The conductor has news."""
-        with self._wake:
+        with self._news:
             state, old = self._conductor.state, self._state
             self._state = state
-            self._wake.notify()
+            self._news.notify()
         if state == old:
             return
-        self._post(state)
+        self._mailbox.post(state)
         if state.leader is not Clock.INTERNAL and state.bpm != old.bpm:
             # The knob goes along; from it, the next clip gets its tempo.
-            self._emit(SetKnob("bpm", state.bpm), CLOCK)
+            self._mailbox.put(SetKnob("bpm", state.bpm), CLOCK)
 
     # --- its own thread -----------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def wake(self) -> None:
+        """Let the thread see that it is to end; what waits is forgotten."""
+        with self._news:
+            self._news.notify()
+
+    def run(self) -> None:
+        """Count the beats, and let go of what waits for one."""
         hurry()
         while True:
-            with self._wake:
-                if self._stopping:
+            with self._news:
+                if self.stopping.is_set():
                     return
-                now, ahead = perf_counter_ns(), self.ahead_ns()
+                now, ahead = perf_counter_ns(), self._ahead_ns()
                 line = self._retimed(now)
                 ready = self._waiting.due(line, now, ahead)
                 beat = self._begun(line, now)
                 if beat is None and not ready:
-                    self._wake.wait(max(0, self._until(line, ahead) - now) / 1e9)
+                    self._news.wait(max(0, self._until(line, ahead) - now) / 1e9)
                     continue
             for command, origin in ready:
                 self._obey(command, origin)
             if beat is not None:
-                self._post(beat)
+                self._mailbox.post(beat)
 
     def _obey(self, command: Command, origin: Origin) -> None:
         try:
-            self._emit(command, origin)
+            self._mailbox.put(command, origin)
         except MulaError as error:
-            self._post(Failed(origin.address, error.code, str(error)))
+            self._mailbox.post(Failed(origin.address, error.code, str(error)))
 
     def _until(self, line: Timeline, ahead_ns: int) -> int:
         beat = line.ns_at(self._beat + 1)

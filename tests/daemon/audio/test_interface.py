@@ -86,6 +86,7 @@ def test_a_process_that_is_killed_is_replaced_and_the_voice_goes_on() -> None:
     with jack_server(period=PERIOD):
         interface = Interface(OutputSettings("jack"), states.append)
         speaker = Speaker(interface.outlet)
+        speaker.feeder.start()
         interface.start()
         eventually(lambda: interface.state.output is not None)
         voice = ArrayVoice(flat(48_000 * 60))
@@ -98,7 +99,7 @@ def test_a_process_that_is_killed_is_replaced_and_the_voice_goes_on() -> None:
         assert interface.pid != first
         assert speaker.voice is voice
         interface.stop()
-        speaker.shutdown()
+        speaker.feeder.stop()
 
 
 def test_a_server_that_dies_and_comes_back_is_heard_again(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class Bench:
     def __init__(self) -> None:
         self.outlet = Kept()
         self.speaker = Speaker(self._now)
+        self.speaker.feeder.start()
 
     def _now(self) -> Outlet:
         return self.outlet
@@ -46,7 +47,7 @@ class Bench:
 def bench() -> Iterator[Bench]:
     bench = Bench()
     yield bench
-    bench.speaker.shutdown()
+    bench.speaker.feeder.stop()
 
 
 def eventually(holds: Callable[[], bool]) -> None:

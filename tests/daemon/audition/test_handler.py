@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import queue
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from time import monotonic, sleep
 
 import pytest
@@ -21,9 +22,8 @@ from mula_bridge.control.messages.commands import (
     AuditionQuantise,
     AuditionStep,
     AuditionStop,
-    Command,
+    DeckCommand,
     Favourite,
-    Generate,
     Judge,
     Panic,
     Stop,
@@ -39,7 +39,15 @@ from mula_bridge.control.messages.reports import (
     Report,
 )
 from mula_bridge.control.messages.states import Playing, Status
+from mula_bridge.control.service import Errands
 from mula_bridge.errors import BadInput, UnknownName
+from mula_daemon.audition.events import (
+    ClipComplete,
+    ClipUnplayable,
+    TakeAudible,
+    TakeGone,
+    TakeOpened,
+)
 from mula_daemon.audition.handler import Audition
 from mula_daemon.audition.turntable import Start
 from mula_daemon.clips.library import Library
@@ -89,31 +97,44 @@ class Rig:
         """A daemon on what is in the folder."""
         self.heard: list[tuple[Report, Origin | None, Origin | None]] = []
         self.turntable = FakeTurntable()
-        self.acts: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.events: queue.Queue[object] = queue.Queue()
+        self.mover = Errands("shelves")
+        self.mover.start()
         self.audible = True
         self.audition = Audition(
             self.library,
             self.turntable,  # type: ignore[arg-type]
-            lambda report, *, to=None, but=None: self.heard.append((report, to, but)),
-            self.acts.put,
+            self.mover,
+            self.events.put,
+            self.publish,
             bpm=lambda: 120.0,
             can_be_heard=lambda: self.audible,
         )
 
-    def send(self, *commands: Command) -> None:
+    def publish(
+        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+    ) -> None:
+        self.heard.append((report, to, but))
+
+    def send(self, *commands: DeckCommand) -> None:
         for command in commands:
-            assert self.audition.handle(command, ALICE)
+            self.audition.handle(command, ALICE)
 
     def settle(self, wanted: Callable[[], bool] = lambda: False) -> None:
         """Do what other threads asked for, until ``wanted``, or all files are moved."""
-        done = self.audition._files.submit(lambda: None)
+        done = Event()
+        self.mover.do(done.set)
         end = monotonic() + 10
-        while not (wanted() or (done.done() and self.acts.empty())):
+        while not (wanted() or (done.is_set() and self.events.empty())):
             assert monotonic() < end
             try:
-                self.acts.get(timeout=0.01)()
+                event = self.events.get(timeout=0.01)
             except queue.Empty:
                 continue
+            if isinstance(event, ClipJudged):  # a report, which the session publishes
+                self.publish(event)
+            else:
+                self.audition.hear(event)  # type: ignore[arg-type]
 
     def all(self, kind: type) -> list[Report]:
         return [report for report, _, _ in self.heard if isinstance(report, kind)]
@@ -127,8 +148,10 @@ class Rig:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Rig:
-    return Rig(tmp_path)
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    rig.mover.stop()
 
 
 def test_the_newest_clip_lies_on_the_deck_at_the_start(rig: Rig) -> None:
@@ -182,12 +205,13 @@ def test_a_b_goes_back_and_forth_in_step_whatever_the_quantum(rig: Rig) -> None:
     ]  # fmt: skip
 
 
-def test_stop_and_panic_stop_the_deck_and_go_on_to_the_session(rig: Rig) -> None:
-    for command, taken in ((AuditionStop(), True), (Stop(), False), (Panic(), False)):
+def test_stop_and_panic_stop_the_deck_as_its_own_stop_does(rig: Rig) -> None:
+    rig.send(AuditionPlay(), AuditionStop())
+    assert rig.turntable.playing is Playing.STOPPED
+    for command in (Stop(), Panic()):
         rig.send(AuditionPlay())
-        assert rig.audition.handle(command, ALICE) is taken
+        rig.audition.hush(command)
         assert rig.turntable.playing is Playing.STOPPED
-    assert not rig.audition.handle(Generate(), ALICE)
 
 
 def test_keeping_moves_the_clip_and_goes_on_to_the_next(rig: Rig) -> None:
@@ -261,8 +285,8 @@ def test_a_move_that_fails_is_told_to_who_asked_and_taken_back(rig: Rig) -> None
 def begin(rig: Rig, clip: str, take: int = 0) -> Take:
     made = make_take(id=clip)
     made = replace(made, take=take, request=replace(made.request, seeds=(1, 2)))
-    rig.audition.opened(made)
-    rig.audition.audible(made)
+    rig.audition.hear(TakeOpened(made))
+    rig.audition.hear(TakeAudible(made))
     rig.settle()
     return made
 
@@ -303,7 +327,7 @@ def test_takes_of_queued_jobs_are_heard_one_after_another(rig: Rig) -> None:
 def test_a_complete_clip_takes_the_place_of_what_was_written(rig: Rig) -> None:
     begin(rig, "take00")
     put_clip(rig.library, "take00", loudness_lufs=-12.0)
-    rig.audition.complete(rig.library.find("take00").recipe)
+    rig.audition.hear(ClipComplete(rig.library.find("take00").recipe))
     rig.settle()
     card = rig.audition.deck.card("take00")
     assert not card.writing and card.loudness_lufs == -12.0
@@ -313,14 +337,14 @@ def test_a_complete_clip_takes_the_place_of_what_was_written(rig: Rig) -> None:
 
 
 def test_a_take_that_is_given_up_leaves_the_deck(rig: Rig) -> None:
-    rig.audition.gone(begin(rig, "take00"))
+    rig.audition.hear(TakeGone(begin(rig, "take00")))
     rig.settle()
     assert rig.on == "clip03"
     assert "take00" not in rig.audition.deck.order
 
 
 def test_what_cannot_be_played_is_told(rig: Rig) -> None:
-    rig.audition.unplayable("clip00", "why")
+    rig.audition.hear(ClipUnplayable("clip00", "why"))
     rig.settle()
     assert rig.all(Failed) == [Failed("/mula/audition/play", "audition", "clip clip00: why")]
 
@@ -358,7 +382,7 @@ def test_500_clips_auditioned_and_judged_at_random_with_crashes_are_all_there(
             judged += press_one(rig, chance)
         if disk.dead:
             crashes += 1
-        rig.audition.shutdown()
+        rig.mover.stop()
         check_findable(rig.library, ids)
         disk.revive()
         disk.countdown = chance.choice([None, chance.randrange(20)])

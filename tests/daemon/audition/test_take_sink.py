@@ -12,10 +12,11 @@ import pytest
 
 from mula_bridge.control.messages.states import Playing
 from mula_daemon.audition import turntable as turntable_module
+from mula_daemon.audition.events import TakeAudible
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.clips.take import Abandoned
 from mula_daemon.engine.seam import AudioBlock
-from support.decks import Following, Quiet, turning, until
+from support.decks import Following, quiet, turning, until
 from support.takes import FINISHED, blocks, make_take, noise
 
 
@@ -59,7 +60,7 @@ def test_nobody_waits_for_a_take_that_is_not_heard(tmp_path: Path) -> None:
         one.open(make_take(id="first", bpm=60.0))
         one.write(noise(4800))
         until(turntable, Playing.PLAYING)
-        sink = TakeSink(turntable, Quiet())
+        sink = TakeSink(turntable, quiet)
         sink.open(other)
         sound = noise(other.samples)
         began = monotonic()
@@ -82,7 +83,7 @@ def test_a_take_that_is_given_up_fades_out_and_is_forgotten(tmp_path: Path) -> N
         until(turntable, Playing.STOPPED)
         assert news.heard[-1] == ("gone", take.id)
         assert turntable.voice_of(take.id) is None
-        news.audible(take)
+        news(TakeAudible(take))
         sleep(0.1)
         assert [clip for clip, _ in failures] == [take.id]
 
@@ -119,7 +120,7 @@ def test_what_memory_has_no_room_for_is_written_all_the_same(
 
 def test_a_loop_is_heard_with_its_seam_mended_as_it_is_in_the_file(tmp_path: Path) -> None:
     with turning(tmp_path) as (turntable, _):
-        sink, take = TakeSink(turntable, Quiet()), make_take()
+        sink, take = TakeSink(turntable, quiet), make_take()
         sound, seam = noise(take.samples), noise(500, seed=7)
         sink.open(take)
         sink.write(sound)

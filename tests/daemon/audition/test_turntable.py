@@ -10,10 +10,12 @@ import pytest
 import soundfile
 
 from mula_bridge.control.messages.states import Playing
+from mula_bridge.control.service import Errands
 from mula_daemon.audio.levels import to_gain
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.voice import Voice
 from mula_daemon.audition.clip_voice import ClipVoice
+from mula_daemon.audition.events import ClipUnplayable
 from mula_daemon.audition.turntable import Start, Turntable
 from mula_daemon.clips.library import Library
 from mula_daemon.tempo.timeline import Timeline
@@ -52,9 +54,13 @@ class Rig:
         self.speaker = FakeSpeaker()
         self.failures: list[tuple[str, str]] = []
         line = timeline or Timeline()
-        self.turntable = Turntable(
-            self.speaker, self.library, lambda: line, lambda *why: self.failures.append(why)
-        )
+        self.reader = Errands("reader", drop=True)
+        self.reader.start()
+        self.turntable = Turntable(self.speaker, self.library, self.reader, lambda: line, self.post)
+
+    def post(self, event: object) -> None:
+        if isinstance(event, ClipUnplayable):
+            self.failures.append((event.clip, event.reason))
 
     def land(self, clip: str, frames: int = RATE) -> Samples:
         """A clip of a second, 120 BPM."""

@@ -12,14 +12,13 @@ from mula_bridge.control.knobs import Knobs
 from mula_bridge.control.messages.reports import ClipReady, Notice
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio.samples import Samples
-from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Recipe
 from mula_daemon.clips.replay import replay_request
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.jobs.queue import Job
 from mula_daemon.settings.choices import BeatsMode, Layout
-from support.decks import Quiet, turning
+from support.decks import turning
 from support.drums import RATE, drums, steady
 
 pytestmark = pytest.mark.xdist_group("librosa")  # which is compiled once a process
@@ -54,11 +53,11 @@ class Studio:
             takes = Takes(
                 self.library,
                 Layout.FLAT,
-                lambda: TakeSink(turntable, Quiet()),
+                turntable,
                 self.said.append,
                 beats=self.mode,
-                recut=self.recut.append,
             )
+            turntable.renew = self.recut.append  # type: ignore[method-assign]
             recording = takes.record(job, ENGINE)
             rows = tuple((1,) for _ in sounds)
             recording.frame(Frame(job.id, 0, 1, rows, FrameKnobs(), 0))

@@ -32,7 +32,7 @@ class Clocked(Rig):
 
     def begin_clocked(self) -> str:
         self.ready(CLOCKED)
-        self.session.emit(Live(True), ALICE)
+        self.mailbox.put(Live(True), ALICE)
         return self.ear.wait(JobChanged, lambda job: job.state is JobState.RUNNING).id
 
     def play_clocked(self, job: str, frames: int) -> None:
@@ -40,10 +40,10 @@ class Clocked(Rig):
             index = self.made
             self.made += 1
             frame = Frame(job, index, 0, ((index,),), self.knobs, perf_counter_ns())
-            self.session.recorder.frame(frame)
+            self.recorder.frame(frame)
             if index % HOP == HOP - 1 and index >= HOP:
                 self.sound.append(noise(HOP * FRAME, seed=index))
-                self.session.recorder.audio(AudioBlock(job, 0, self.sound[-1]))
+                self.recorder.audio(AudioBlock(job, 0, self.sound[-1]))
 
     made = 0
     knobs = FrameKnobs(bpm=120.0)
@@ -80,13 +80,13 @@ def test_every_frame_has_its_own_piece_of_the_sound(rig: Clocked) -> None:
 
 def test_a_capture_is_bars_of_the_sessions_tempo_up_to_what_was_heard(rig: Clocked) -> None:
     job = rig.begin_clocked()
-    rig.session.emit(SetKnob("bpm", 150.0), ALICE)  # a bar is 1.6 s: 20 frames
-    rig.session.emit(Capture(1), ALICE)
+    rig.mailbox.put(SetKnob("bpm", 150.0), ALICE)  # a bar is 1.6 s: 20 frames
+    rig.mailbox.put(Capture(1), ALICE)
     assert "not one bar" in rig.ear.wait(Failed).text
     rig.play_clocked(job, 80)
     heard = 50 * FRAME + 100
     rig.live.recording.voice.placed = (heard, perf_counter_ns())  # type: ignore[union-attr]
-    rig.session.emit(Capture(4), ALICE)
+    rig.mailbox.put(Capture(4), ALICE)
     ready = rig.ear.wait(ClipReady)
     (clip,) = rig.library.clips()
     assert (clip.recipe.bars, clip.recipe.bpm, ready.job) == (2, 150.0, job)
@@ -115,7 +115,7 @@ def test_a_frame_is_heard_when_its_piece_is(rig: Clocked) -> None:
 
 def test_a_change_is_said_to_be_heard_though_its_sound_comes_after_its_frame(rig: Clocked) -> None:
     job = rig.begin_clocked()
-    rig.session.emit(SetKnob("cfg", 3.0), ALICE)
+    rig.mailbox.put(SetKnob("cfg", 3.0), ALICE)
     sleep(0.05)
     rig.knobs = FrameKnobs(cfg=3.0, bpm=120.0)
     rig.play_clocked(job, 1)  # nothing has been heard, and no sound has come
@@ -139,7 +139,7 @@ def test_one_that_falls_behind_ends_with_the_rate_it_had(rig: Clocked) -> None:
         rig.play_clocked(job, 1)
         sleep(0.02)
     took = (perf_counter_ns() - began) / 1e9
-    rig.session.recorder.ended(Ended(job, JobState.CANCELLED))
+    rig.recorder.ended(Ended(job, JobState.CANCELLED))
     failed = rig.ear.wait(JobChanged, lambda job: job.state is JobState.FAILED, timeout=2)
     rate = float(failed.reason.split("makes ")[1].split()[0])
     assert rate == pytest.approx(16 * 0.08 / took, rel=0.5)

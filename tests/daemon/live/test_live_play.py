@@ -75,12 +75,12 @@ def test_capture_keeps_the_bars_heard_sample_for_sample_while_it_plays_on(
     rig: Rig, tmp_path: Path
 ) -> None:
     job = rig.begin()
-    rig.session.emit(Capture(1), ALICE)
+    rig.mailbox.put(Capture(1), ALICE)
     assert "not one bar" in rig.ear.wait(Failed).text
     rig.play(job, 16)
     rig.play(job, 20, FrameKnobs(cfg=3.0, bpm=120.0))
     rig.live.recording.voice.placed = (16 * FRAME + 500, perf_counter_ns())  # type: ignore[union-attr]
-    rig.session.emit(Capture(4), ALICE)
+    rig.mailbox.put(Capture(4), ALICE)
     ready = rig.ear.wait(ClipReady)
     (clip,) = rig.library.clips()
     assert (clip.recipe.bars, clip.recipe.bpm, ready.job) == (1, 120.0, job)
@@ -103,7 +103,7 @@ def test_a_capture_across_a_tempo_change_is_as_long_as_it_was_heard(rig: Rig) ->
     rig.play(job, 9, FrameKnobs(bpm=90.0), 8000)
     length = 8 * FRAME + 8 * 8000
     rig.live.recording.voice.placed = (length + 10, perf_counter_ns())  # type: ignore[union-attr]
-    rig.session.emit(Capture(1), ALICE)
+    rig.mailbox.put(Capture(1), ALICE)
     rig.ear.wait(ClipReady)
     (clip,) = rig.library.clips()
     assert len(soundfile.read(clip.path)[0]) == length
@@ -117,7 +117,7 @@ def test_a_change_is_said_to_be_heard_when_it_is(rig: Rig) -> None:
     while rig.live.heard_ns(job, 0) is None:
         assert monotonic() < end
         sleep(0.01)
-    rig.session.emit(SetKnob("cfg", 3.0), ALICE)
+    rig.mailbox.put(SetKnob("cfg", 3.0), ALICE)
     sleep(0.05)
     rig.play(job, 1, FrameKnobs(cfg=3.0, bpm=120.0))
     at_ns = rig.live.heard_ns(job, 4)
@@ -130,18 +130,18 @@ def test_a_change_is_said_to_be_heard_when_it_is(rig: Rig) -> None:
 
 def test_live_off_cancels_the_job_and_says_so_once_it_has_ended(rig: Rig) -> None:
     job = rig.begin()
-    rig.session.emit(Live(), ALICE)
+    rig.mailbox.put(Live(), ALICE)
     end = monotonic() + 5
     while rig.host.aborts != [job]:
         assert monotonic() < end
         sleep(0.01)
-    rig.session.recorder.ended(Ended(job, JobState.CANCELLED))
+    rig.recorder.ended(Ended(job, JobState.CANCELLED))
     assert not rig.ear.wait(LiveChanged, lambda news: not news.on).reason
 
 
 def test_an_engine_that_cannot_play_live_says_why_and_makes_a_clip(rig: Rig) -> None:
     rig.ready(EngineInfo("slow", "1", RATE, 2, "cpu", {}))
-    rig.session.emit(Live(True), ALICE)
+    rig.mailbox.put(Live(True), ALICE)
     news = rig.ear.wait(LiveChanged)
     assert "slow cannot play live" in news.reason
     running = rig.ear.wait(JobChanged, lambda job: job.state is JobState.RUNNING)
@@ -156,7 +156,7 @@ def test_an_engine_that_falls_behind_ends_with_its_measured_rate(rig: Rig) -> No
     rig.play(job, 16)
     failed = (
         rig.ear.wait(JobChanged, lambda job: job.state is JobState.FAILED, timeout=2)
-        if (rig.session.recorder.ended(Ended(job, JobState.CANCELLED)) is None)
+        if (rig.recorder.ended(Ended(job, JobState.CANCELLED)) is None)
         else None
     )
     assert failed is not None
@@ -167,15 +167,15 @@ def test_an_engine_that_falls_behind_ends_with_its_measured_rate(rig: Rig) -> No
 
 
 def test_capture_without_live_play_is_refused(rig: Rig) -> None:
-    rig.session.emit(Capture(2), ALICE)
+    rig.mailbox.put(Capture(2), ALICE)
     assert "live play is off" in rig.ear.wait(Failed).text
     rig.begin()
-    rig.session.emit(Capture(99), ALICE)
+    rig.mailbox.put(Capture(99), ALICE)
     assert "1 to 32 bars" in rig.ear.wait(Failed, lambda failed: "32" in failed.text).text
 
 
 def test_generate_waits_for_the_end_of_live_play(rig: Rig) -> None:
     rig.begin()
-    rig.session.emit(Generate("later"), ALICE)
+    rig.mailbox.put(Generate("later"), ALICE)
     rig.ear.wait(JobChanged, lambda job: job.id == "later" and job.state is JobState.QUEUED)
     assert [run.endless for run in rig.host.runs] == [True]

@@ -43,8 +43,8 @@ def desk() -> Desk:
 
 @pytest.fixture
 def requests(tmp_path: Path, desk: Desk) -> Iterator[RequestFolder]:
-    folder = RequestFolder(tmp_path, poll_seconds=0.005)
-    folder.start(desk)
+    folder = RequestFolder(tmp_path, desk, poll_seconds=0.005)
+    folder.start()
     yield folder
     folder.stop()
 
@@ -79,12 +79,12 @@ def test_a_request_is_taken_once_and_its_file_goes(requests: RequestFolder, desk
 def test_requests_that_lay_there_before_the_start_are_taken_in_order(
     tmp_path: Path, desk: Desk
 ) -> None:
-    folder = RequestFolder(tmp_path, poll_seconds=0.005)
+    folder = RequestFolder(tmp_path, desk, poll_seconds=0.005)
     folder.folder.mkdir(parents=True)
     for number in (2, 1, 3):
         path = put(folder, f"{number}.json", {"version": 1, "do": "generate", "id": f"j{number}"})
         os.utime(path, (1000 + number, 1000 + number))
-    folder.start(desk)
+    folder.start()
     until(lambda: len(desk.heard) == 3)
     folder.stop()
     assert [c.id for c in desk.commands if isinstance(c, Generate)] == ["j1", "j2", "j3"]
@@ -184,7 +184,7 @@ def test_old_answers_are_forgotten_at_start(tmp_path: Path, desk: Desk) -> None:
     for name, age in (("old", 90_000), ("young", 10)):
         (answers / f"{name}.json").write_text("{}")
         os.utime(answers / f"{name}.json", (time.time() - age,) * 2)
-    folder = RequestFolder(tmp_path)
-    folder.start(desk)
+    folder = RequestFolder(tmp_path, desk)
+    folder.start()
     folder.stop()
     assert [path.stem for path in answers.iterdir()] == ["young"]

@@ -79,7 +79,7 @@ def conductor() -> Iterator[Conductor]:
     peer = LinkPeer(conductor)
     conductor.offer_link(peer, in_auto=True)
     yield conductor
-    peer.close()
+    peer.listener.stop()
 
 
 def meet(conductor: Conductor, foreign: Foreign) -> None:

@@ -318,7 +318,9 @@ class QueryDump:
     """Ask for every knob and text, one report each."""
 
 
-Command = (
+# --- the families, each obeyed in one place ---------------------------------------------------
+
+SteeringCommand = (
     SetKnob
     | NudgeKnob
     | ResetKnob
@@ -326,21 +328,15 @@ Command = (
     | SetTags
     | ToggleTag
     | SetLyrics
-    | Generate
-    | Render
-    | Cancel
-    | Stop
-    | Panic
     | LoadPreset
     | SavePreset
     | MorphPresets
-    | LearnKnob
-    | StopLearning
-    | StartTransport
-    | StopTransport
-    | ChooseClock
-    | Quantised
-    | AuditionPlay
+)
+JobCommand = Generate | Render | Cancel | QueryStatus
+LearnCommand = LearnKnob | StopLearning
+TempoCommand = StartTransport | StopTransport | ChooseClock | Quantised
+DeckCommand = (
+    AuditionPlay
     | AuditionStop
     | AuditionStep
     | AuditionCompare
@@ -352,10 +348,19 @@ Command = (
     | Judge
     | Favourite
     | UndoJudgement
-    | Reroll
-    | MakeMore
-    | Live
-    | Capture
-    | QueryStatus
+)
+RelativeCommand = Reroll | MakeMore
+LiveCommand = Live | Capture
+Command = (
+    SteeringCommand
+    | JobCommand
+    | LearnCommand
+    | TempoCommand
+    | DeckCommand
+    | RelativeCommand
+    | LiveCommand
+    | Stop
+    | Panic
     | QueryDump
 )
+"""Stop, Panic and QueryDump are for all who obey anything."""

@@ -7,32 +7,32 @@ from hypothesis import strategies as st
 from mula_bridge.control.messages.commands import Generate, SetKnob, Stop
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import Busy
-from mula_daemon.jobs.inbox import Inbox
+from mula_daemon.session.mailbox import Mailbox
 
 ALICE = Origin("osc", ("127.0.0.1", 1))
 BOB = Origin("osc", ("127.0.0.1", 2))
 
 
 def test_the_last_value_of_a_knob_wins() -> None:
-    inbox: Inbox[str] = Inbox()
+    mailbox: Mailbox = Mailbox()
     for value in range(1000):
-        inbox.put(SetKnob("cfg", float(value)), ALICE)
-    assert inbox.take(0) == [(SetKnob("cfg", 999.0), ALICE)]
+        mailbox.put(SetKnob("cfg", float(value)), ALICE)
+    assert mailbox.take(0) == [(SetKnob("cfg", 999.0), ALICE)]
 
 
 def test_two_senders_keep_a_value_each() -> None:
-    inbox: Inbox[str] = Inbox()
-    inbox.put(SetKnob("cfg", 1.0), ALICE)
-    inbox.put(SetKnob("cfg", 2.0), BOB)
-    assert inbox.take(0) == [(SetKnob("cfg", 1.0), ALICE), (SetKnob("cfg", 2.0), BOB)]
+    mailbox: Mailbox = Mailbox()
+    mailbox.put(SetKnob("cfg", 1.0), ALICE)
+    mailbox.put(SetKnob("cfg", 2.0), BOB)
+    assert mailbox.take(0) == [(SetKnob("cfg", 1.0), ALICE), (SetKnob("cfg", 2.0), BOB)]
 
 
 def test_a_newer_value_comes_after_what_was_set_before_it() -> None:
     """Or the macro that moves cfg would have the last word."""
-    inbox: Inbox[str] = Inbox()
+    mailbox: Mailbox = Mailbox()
     for command in (SetKnob("cfg", 1.0), SetKnob("genre_strength", 1.0), SetKnob("cfg", 3.0)):
-        inbox.put(command, ALICE)
-    assert [mail[0] for mail in inbox.take(0)] == [
+        mailbox.put(command, ALICE)
+    assert [mail[0] for mail in mailbox.take(0)] == [
         SetKnob("genre_strength", 1.0),
         SetKnob("cfg", 3.0),
     ]
@@ -47,10 +47,10 @@ commands = st.one_of(
 
 @given(st.lists(commands, max_size=60))
 def test_no_trigger_is_lost_and_each_sees_the_knobs_of_its_moment(sent: list) -> None:
-    inbox: Inbox[str] = Inbox()
+    mailbox: Mailbox = Mailbox()
     for command in sent:
-        inbox.put(command, ALICE)
-    got = [mail[0] for mail in inbox.take(0)] if sent else []
+        mailbox.put(command, ALICE)
+    got = [mail[0] for mail in mailbox.take(0)] if sent else []
     assert _views(got) == _views(sent)
 
 
@@ -67,14 +67,14 @@ def _views(commands: list) -> list[tuple[object, dict[str, object]]]:
 
 
 def test_beyond_its_limit_it_is_busy_but_takes_our_own_events() -> None:
-    inbox: Inbox[str] = Inbox(limit=2)
-    inbox.put(Stop(), ALICE)
-    inbox.put(Stop(), ALICE)
+    mailbox: Mailbox = Mailbox(limit=2)
+    mailbox.put(Stop(), ALICE)
+    mailbox.put(Stop(), ALICE)
     with pytest.raises(Busy, match="2 messages"):
-        inbox.put(Stop(), ALICE)
-    inbox.put_event("shutdown")
-    assert inbox.take(0)[-1] == "shutdown"
+        mailbox.put(Stop(), ALICE)
+    mailbox.post("shutdown")
+    assert mailbox.take(0)[-1] == "shutdown"
 
 
-def test_nothing_comes_from_an_empty_inbox() -> None:
-    assert Inbox[str]().take(0.001) == []
+def test_nothing_comes_from_an_empty_mailbox() -> None:
+    assert Mailbox().take(0.001) == []

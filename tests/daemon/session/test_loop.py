@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Never, get_args
 
 import pytest
 
@@ -11,7 +13,10 @@ from mula_bridge.control.messages.commands import (
     Cancel,
     Command,
     Generate,
+    LearnCommand,
     LearnKnob,
+    Live,
+    LiveCommand,
     LoadPreset,
     MorphPresets,
     NudgeKnob,
@@ -50,17 +55,24 @@ from mula_bridge.control.messages.reports import (
 from mula_bridge.control.messages.states import DeviceState, EngineState, JobState, Prompt
 from mula_bridge.control.presets import Preset
 from mula_bridge.errors import Unavailable
+from mula_daemon.app.sound import Sound
+from mula_daemon.clips.library import Library
+from mula_daemon.clips.recipe import Performance
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame, FrameKnobs, Texts
-from mula_daemon.jobs.events import EngineNews, Remapped
+from mula_daemon.jobs.events import EngineNews
 from mula_daemon.jobs.guards import Remake
+from mula_daemon.jobs.handler import Jobs
 from mula_daemon.jobs.queue import Job
+from mula_daemon.jobs.recorder import Recorder
 from mula_daemon.jobs.recording import Recording
-from mula_daemon.session import Session
+from mula_daemon.session import Handler, Mailbox, Publisher, Session
 from mula_daemon.steering.controls import Controls
+from mula_daemon.steering.handler import Remapped, Steering
 from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo.conductor import Conductor
 from support.fakes import Ear, FakeHost
+from support.shelved_clips import put_clip
 
 ALICE = Origin("osc", ("127.0.0.1", 1), address="/mula/here")
 INFO = EngineInfo("tone", "1", 48_000, 2, "cpu", {}, vocabulary={"techno": "techno"})
@@ -77,27 +89,59 @@ class FakeSpeaker:
     def panic(self) -> None:
         self.calls.append("panic")
 
+    underruns = 0
+
     def stats(self) -> AudioReport:
         return AudioReport(-60.0, 0)
 
 
-class Rig:
+class FakeLearning(Handler[LearnCommand, Never]):
+    """A handler that only notes what it was told."""
+
+    commands = get_args(LearnCommand)
+
     def __init__(self) -> None:
+        self.commands_seen: list[LearnCommand] = []
+
+    def handle(self, command: LearnCommand, origin: Origin) -> None:
+        self.commands_seen.append(command)
+
+
+class Rig:
+    def __init__(self, folder: Path, *others: Handler[Any, Any]) -> None:
         self.host, self.ear, self.speaker = FakeHost(), Ear(), FakeSpeaker()
         self.refuse = ""
+        self.learning = FakeLearning()
+        self.mailbox, publisher = Mailbox(), Publisher()
         self.conductor = Conductor()
-        controls = Controls(lambda at: {"cfg": 1.5 + at})
-        self.session = Session(
-            controls,
+        self.library = Library(folder)
+        self.library.prepare()
+        publish = publisher.publish
+        steering = Steering(
+            Controls(lambda at: {"cfg": 1.5 + at}),
+            PresetStore({"soft": Preset({"cfg": 2.0}), "hard": Preset({"cfg": 3.0})}),
+            self.mailbox,
+            publish,
             self.host,
+            self.conductor,
+            self.speaker,  # type: ignore[arg-type]
+        )
+        recorder = Recorder(self.mailbox.post, self.host.abort)
+        jobs = Jobs(
+            self.host,
+            recorder,
             self._record,
-            presets=PresetStore({"soft": Preset({"cfg": 2.0}), "hard": Preset({"cfg": 3.0})}),
-            rendering=lambda clip, job: Job(ClipRequest(job, (clip,), (1,)), {}),
-            speaker=self.speaker,
-            conductor=self.conductor,
+            self.library,
+            steering,
+            publish,
+            self.speaker,  # type: ignore[arg-type]
             queue_limit=2,
         )
-        self.session.listen(self.ear)
+        sound = Sound(self.speaker, publish)  # type: ignore[arg-type]
+        self.session = Session(
+            self.mailbox, publisher, [steering, jobs, sound, self.learning, *others]
+        )
+        publisher.listen(self.ear)
 
     def _record(self, job: Job, engine: EngineInfo) -> Recording:
         if self.refuse:
@@ -107,13 +151,13 @@ class Rig:
     def send(self, *commands: Command) -> None:
         """Emit, then wait until all of it is handled."""
         for command in commands:
-            self.session.emit(command, ALICE)
+            self.mailbox.put(command, ALICE)
         before = len(self.ear.all(StatusReport))
-        self.session.emit(QueryStatus(), ALICE)
+        self.mailbox.put(QueryStatus(), ALICE)
         self.ear.wait(StatusReport, lambda _: len(self.ear.all(StatusReport)) > before)
 
     def ready(self) -> None:
-        self.session.post(EngineNews(EngineState.READY, "tone", INFO))
+        self.mailbox.post(EngineNews(EngineState.READY, "tone", INFO))
 
     def states(self, job: str) -> list[JobState]:
         """The states everyone heard of; who asked hears of the first one apart."""
@@ -131,8 +175,8 @@ class Rig:
 
 
 @pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig()
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
     rig.session.start()
     yield rig
     rig.session.stop()
@@ -192,13 +236,13 @@ def test_the_engine_hears_what_texts_are_set(rig: Rig) -> None:
 def test_other_presets_and_another_curve_take_over_while_it_runs(rig: Rig) -> None:
     rig.send(SetKnob("cfg", 4.0), SavePreset("mine"))
     assert rig.ear.all(PresetsChanged)[-1] == PresetsChanged(("soft", "hard", "mine"))
-    rig.session.post(Remapped({"hard": Preset({"cfg": 2.5})}, lambda at: {"cfg": 1.0 + at}))
+    rig.mailbox.post(Remapped({"hard": Preset({"cfg": 2.5})}, lambda at: {"cfg": 1.0 + at}))
     rig.send(LoadPreset("hard"))
     assert rig.ear.all(PresetsChanged)[-1] == PresetsChanged(("hard", "mine"))
     assert rig.host.turns[-1].cfg == 2.5
     rig.send(SetKnob("genre_strength", 0.5))
     assert rig.host.turns[-1].cfg == 1.5
-    rig.session.post(Remapped({}, None))
+    rig.mailbox.post(Remapped({}, None))
     rig.send(LoadPreset("hard"), SetKnob("genre_strength", 1.0))
     assert rig.host.turns[-1].cfg == 2.0
     assert [failed.code for failed in rig.ear.all(Failed)] == ["unknown"]
@@ -206,8 +250,8 @@ def test_other_presets_and_another_curve_take_over_while_it_runs(rig: Rig) -> No
 
 def test_a_silent_take_is_made_again_as_a_job_like_any_other(rig: Rig) -> None:
     rig.ready()
-    rig.session.post(Notice("a", "near-silent", "take 1 is near-silent"))
-    rig.session.post(Remake(Job(ClipRequest("a~1", ("techno",), (4,)), {}, rerolls=1)))
+    rig.mailbox.post(Notice("a", "near-silent", "take 1 is near-silent"))
+    rig.mailbox.post(Remake(Job(ClipRequest("a~1", ("techno",), (4,)), {}, rerolls=1)))
     rig.ear.wait(JobChanged, lambda job: job.id == "a~1" and job.state is JobState.RUNNING)
     assert rig.ear.all(Notice) == [Notice("a", "near-silent", "take 1 is near-silent")]
     assert rig.host.runs[-1].seeds == (4,)
@@ -245,7 +289,7 @@ def test_jobs_wait_for_the_engine_then_run_one_by_one(rig: Rig) -> None:
     rig.ready()
     rig.send()
     assert [run.job for run in rig.host.runs] == ["a"]
-    rig.session.post(Ended("a", JobState.DONE))
+    rig.mailbox.post(Ended("a", JobState.DONE))
     rig.send()
     assert [run.job for run in rig.host.runs] == ["a", "b"]
     assert rig.states("a") == [JobState.QUEUED, JobState.RUNNING, JobState.DONE]
@@ -257,7 +301,7 @@ def test_a_job_takes_the_settings_of_the_moment_it_was_asked_for(rig: Rig) -> No
     rig.ready()
     rig.send()
     assert (rig.host.runs[0].seeds, rig.host.runs[0].bpm) == ((7, 8, 9), 100.0)
-    rig.session.post(Ended("a", JobState.DONE))
+    rig.mailbox.post(Ended("a", JobState.DONE))
     rig.send()
     assert (rig.host.runs[1].seeds, rig.host.runs[1].bars) == ((9,), 2)
 
@@ -265,16 +309,19 @@ def test_a_job_takes_the_settings_of_the_moment_it_was_asked_for(rig: Rig) -> No
 def test_a_seed_is_drawn_when_none_is_asked_for(rig: Rig) -> None:
     rig.ready()
     rig.send(Generate("a"), Generate("b"))
-    rig.session.post(Ended("a", JobState.DONE))
+    rig.mailbox.post(Ended("a", JobState.DONE))
     rig.send()
     first, second = (run.seeds[0] for run in rig.host.runs)
     assert 0 <= first != second
 
 
 def test_a_clip_is_rendered_again_as_a_job_of_its_own(rig: Rig) -> None:
+    frame_knobs = {"cfg": 3.0, "temperature": 1.0, "top_k": 50, "morph": 0.0}
+    knobs = Performance(frame_knobs)
+    put_clip(rig.library, "abc123", tags=("dub", "dark"), knobs=knobs)
     rig.ready()
     rig.send(Render("abc123"), Generate("next"))
-    assert rig.host.runs[0].tags == ("abc123",)
+    assert rig.host.runs[0].tags == ("dub", "dark")
     assert rig.states(rig.host.runs[0].job) == [JobState.QUEUED, JobState.RUNNING]
 
 
@@ -297,7 +344,7 @@ def test_cancel_of_a_queued_and_of_a_running_job(rig: Rig) -> None:
     assert rig.states("b") == [JobState.QUEUED, JobState.CANCELLED]
     rig.send(Cancel())
     assert rig.host.aborts == ["a"]
-    rig.session.post(Ended("a", JobState.CANCELLED))
+    rig.mailbox.post(Ended("a", JobState.CANCELLED))
     rig.send()
     assert rig.states("a")[-1] is JobState.CANCELLED
 
@@ -324,8 +371,8 @@ def test_stop_and_gain_go_to_the_speaker(rig: Rig) -> None:
 def test_frames_are_reported_with_progress(rig: Rig) -> None:
     rig.ready()
     rig.send(Generate("a"))
-    rig.session.post(Frame("a", 3, 16, ((0,),), FrameKnobs(revision=5, cfg=2.5), 99))
-    rig.session.post(Frame("stranger", 3, 16, ((0,),), FrameKnobs(), 99))
+    rig.mailbox.post(Frame("a", 3, 16, ((0,),), FrameKnobs(revision=5, cfg=2.5), 99))
+    rig.mailbox.post(Frame("stranger", 3, 16, ((0,),), FrameKnobs(), 99))
     rig.send()
     assert [f.revision for f in rig.ear.all(FrameReport)] == [5]
     assert rig.ear.all(FrameReport)[0].knobs["cfg"] == 2.5
@@ -335,8 +382,8 @@ def test_frames_are_reported_with_progress(rig: Rig) -> None:
 def test_a_lost_engine_fails_the_running_job_and_keeps_the_others(rig: Rig) -> None:
     rig.ready()
     rig.send(Generate("a"), Generate("b"))
-    rig.session.post(EngineNews(EngineState.RESTARTING, "killed by signal 9", None))
-    rig.session.post(EngineNews(EngineState.STARTING, "tone", None))
+    rig.mailbox.post(EngineNews(EngineState.RESTARTING, "killed by signal 9", None))
+    rig.mailbox.post(EngineNews(EngineState.STARTING, "tone", None))
     rig.send()
     assert JobChanged("a", JobState.FAILED, "killed by signal 9") in rig.ear.all(JobChanged)
     assert rig.states("b") == [JobState.QUEUED]
@@ -347,7 +394,7 @@ def test_a_lost_engine_fails_the_running_job_and_keeps_the_others(rig: Rig) -> N
 
 def test_an_engine_lost_for_good_fails_every_job_and_refuses_new_ones(rig: Rig) -> None:
     rig.send(Generate("a"), Generate("b"))
-    rig.session.post(EngineNews(EngineState.FAILED, "no weights", None))
+    rig.mailbox.post(EngineNews(EngineState.FAILED, "no weights", None))
     rig.send(Generate("c"))
     assert [rig.states(name)[-1] for name in "ab"] == [JobState.FAILED] * 2
     assert [f.code for f in rig.ear.all(Failed)] == ["unavailable"]
@@ -366,35 +413,64 @@ def test_a_place_that_cannot_take_the_clip_fails_the_job_not_the_daemon(rig: Rig
 def test_an_unready_engines_end_of_a_stranger_job_is_ignored(rig: Rig) -> None:
     rig.ready()
     rig.send(Generate("a"))
-    rig.session.post(Ended("old", JobState.DONE))
+    rig.mailbox.post(Ended("old", JobState.DONE))
     rig.send()
     assert rig.states("a")[-1] is JobState.RUNNING
 
 
-class FakeLearning:
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def learn(self, knob: str) -> None:
-        self.calls.append(knob)
-
-    def stop_learning(self) -> None:
-        self.calls.append("stop")
-
-
-def test_learning_goes_to_midi_and_is_refused_without_it(rig: Rig) -> None:
-    rig.send(LearnKnob("cfg"))
-    assert [failed.code for failed in rig.ear.all(Failed)] == ["unavailable"]
-    rig.session.learning = learning = FakeLearning()
+def test_learning_is_for_who_owns_it_and_what_came_of_it_for_everybody(rig: Rig) -> None:
     rig.send(LearnKnob("cfg"), StopLearning())
-    assert learning.calls == ["cfg", "stop"]
-    rig.session.post(KnobLearnt("cfg", "cc 16"))
+    assert rig.learning.commands_seen == [LearnKnob("cfg"), StopLearning()]
+    rig.mailbox.post(KnobLearnt("cfg", "cc 16"))
     rig.send()
     assert rig.ear.all(KnobLearnt) == [KnobLearnt("cfg", "cc 16")]
 
 
 def test_an_interface_that_came_or_went_is_said_and_remembered(rig: Rig) -> None:
     lost = AudioDevice(DeviceState.LOST, detail="the audio output has stopped")
-    rig.session.post(lost)
+    rig.mailbox.post(lost)
     rig.send(QueryDump())
     assert rig.ear.all(AudioDevice) == [lost, lost]
+
+
+class Clumsy(Handler[LiveCommand, str]):
+    """A handler with a bug in everything it does."""
+
+    commands = get_args(LiveCommand)
+    events = (str,)
+
+    def handle(self, command: LiveCommand, origin: Origin) -> None:
+        raise RuntimeError("a handler's bug")
+
+    def hear(self, event: str) -> None:
+        raise RuntimeError("a hearer's bug")
+
+    def settle(self) -> None:
+        raise RuntimeError("it never settles")
+
+    def tick(self) -> None:
+        raise RuntimeError("it never ticks")
+
+
+def test_a_handler_with_bugs_costs_what_it_was_asked_and_nothing_else(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Clumsy())
+    rig.session.start()
+    rig.mailbox.post("news")
+    rig.mailbox.post(object())  # which nobody hears
+    rig.send(Live(True), SetKnob("cfg", 3.0))
+    assert [failed.code for failed in rig.ear.all(Failed)] == ["internal"]
+    assert rig.host.turns[-1].cfg == 3.0
+    rig.session.stop()
+    assert not rig.session.alive
+
+
+def test_two_owners_of_one_command_are_found_at_the_start() -> None:
+    with pytest.raises(ValueError, match=r"Live is obeyed by .*Clumsy.* and by .*Clumsy"):
+        Session(Mailbox(), Publisher(), [Clumsy(), Clumsy()])
+
+
+def test_what_was_asked_before_the_end_is_still_done(rig: Rig) -> None:
+    rig.send()
+    rig.mailbox.put(SetKnob("cfg", 4.0), ALICE)
+    rig.session.stop()
+    assert rig.host.turns[-1].cfg == 4.0

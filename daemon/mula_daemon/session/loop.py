@@ -1,0 +1,128 @@
+"""The session's thread: what comes in goes to its owner, and what is said to everybody.
+
+Everything that changes the daemon's state happens here, one thing after another, so that
+nobody else needs locks for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, Final, get_args
+
+from mula_bridge.control import Service
+from mula_bridge.control.messages import (
+    DAEMON,
+    Command,
+    Failed,
+    Origin,
+    Panic,
+    QueryDump,
+    Report,
+    Stop,
+)
+from mula_bridge.errors import MulaError
+from mula_daemon.session.handler import Handler
+from mula_daemon.session.mailbox import Mailbox
+from mula_daemon.session.publisher import Publisher
+
+TICK_S: Final = 0.25
+FOR_ALL: Final = (Stop, Panic, QueryDump)
+"""Commands that every handler is told of."""
+
+log = logging.getLogger(__name__)
+
+
+class Session(Service):
+    """Takes what the mailbox has, and hands it to the handlers.
+
+    Commands go to their owner, and QueryDump, Stop and Panic to all. Events go to those who
+    hear them; one that nobody hears is a report, and is published.
+    """
+
+    def __init__(
+        self, mailbox: Mailbox, publisher: Publisher, handlers: Sequence[Handler[Any, Any]]
+    ) -> None:
+        """Raises ValueError when two handlers own one type of command."""
+        super().__init__("session")
+        self._mailbox = mailbox
+        self._publish = publisher.publish
+        self._handlers = tuple(handlers)
+        self._owners: dict[type, Handler[Any, Any]] = {}
+        self._hearers: dict[type, list[Handler[Any, Any]]] = {}
+        self._next_tick = 0.0
+        for handler in handlers:
+            for kind in handler.commands:
+                owner = self._owners.setdefault(kind, handler)
+                if owner is not handler:
+                    raise ValueError(f"{kind.__name__} is obeyed by {owner} and by {handler}")
+            for kind in handler.events:
+                self._hearers.setdefault(kind, []).append(handler)
+
+    @property
+    def unowned(self) -> tuple[type, ...]:
+        """The types of command that nobody obeys here."""
+        return tuple(
+            kind for kind in get_args(Command) if kind not in FOR_ALL and kind not in self._owners
+        )
+
+    def wake(self) -> None:
+        """Let the mailbox be looked at once more, for what waits in it."""
+        self._mailbox.wake()
+
+    def run(self) -> None:
+        """Handle what comes in, to the last that came before the end."""
+        while True:
+            stopping = self.stopping.is_set()
+            for mail in self._mailbox.take(0 if stopping else TICK_S):
+                if isinstance(mail, tuple):
+                    self._obey(*mail)
+                else:
+                    self._hear(mail)
+            if stopping:
+                return
+            for handler in self._handlers:
+                self._guard(handler.settle)
+            self._tick()
+
+    def _obey(self, command: Command, origin: Origin) -> None:
+        try:
+            match command:
+                case Stop() | Panic():
+                    for handler in self._handlers:
+                        handler.hush(command)
+                case QueryDump():
+                    for handler in self._handlers:
+                        handler.dump(origin)
+                case _:
+                    self._owners[type(command)].handle(command, origin)
+        except MulaError as error:
+            failed = Failed(origin.address, error.code, str(error))
+            self._publish(failed, to=None if origin == DAEMON else origin)
+        except Exception:  # a bug must not take the knobs away in the middle of a session
+            log.exception("could not handle %s", command)
+            self._publish(Failed(origin.address, "internal", "see the daemon's log"), to=origin)
+
+    def _hear(self, event: object) -> None:
+        hearers = self._hearers.get(type(event), ())
+        for handler in hearers:
+            self._guard(handler.hear, event)
+        if not hearers:
+            if isinstance(event, get_args(Report)):
+                self._publish(event)
+            else:
+                log.error("nobody hears of %s", event)
+
+    def _tick(self) -> None:
+        if monotonic() < self._next_tick:
+            return
+        self._next_tick = monotonic() + TICK_S
+        for handler in self._handlers:
+            self._guard(handler.tick)
+
+    def _guard(self, act: Any, *arguments: object) -> None:
+        try:
+            act(*arguments)
+        except Exception:  # as for commands
+            log.exception("could not do %s", act)

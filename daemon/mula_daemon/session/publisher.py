@@ -1,0 +1,50 @@
+"""Tells the listeners what happens, in one order for all."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+from mula_bridge.control import Listener
+from mula_bridge.control.messages import Origin, Report
+
+log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Session thread only, but for ``listen``, which is for the owner before that begins.
+
+    A listener that publishes while it is told of something is not heard before everybody knows
+    of that. One that raises is logged, and the others hear the report all the same. What waits
+    is what was said about one command or event, which bounds it.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self._waiting: deque[tuple[Report, Origin | None, Origin | None]] = deque()
+        self._telling = False
+
+    def listen(self, listener: Listener) -> None:
+        """Add a listener."""
+        self._listeners.append(listener)
+
+    def publish(
+        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+    ) -> None:
+        """Send a report on, as `Publish` says."""
+        self._waiting.append((report, to, but))
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._waiting:
+                self._tell(*self._waiting.popleft())
+        finally:
+            self._telling = False
+
+    def _tell(self, report: Report, to: Origin | None, but: Origin | None) -> None:
+        for listener in self._listeners:
+            try:
+                listener.report(report, to=to, but=but)
+            except Exception:  # it must take neither the others nor the session with it
+                log.exception("%s could not take %s", listener, report)

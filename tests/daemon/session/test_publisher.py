@@ -1,0 +1,72 @@
+"""Reports reach every listener, in one order for all, whatever one of them does."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import LiveChanged, Notice, Report
+from mula_daemon.session.publisher import Publisher
+
+ALICE, BOB = Origin("osc", ("127.0.0.1", 1)), Origin("midi", "box")
+
+
+class Note:
+    """Notes what it hears; ``then`` is published while it hears the first."""
+
+    def __init__(self, publisher: Publisher | None = None, then: Report | None = None) -> None:
+        self.heard: list[tuple[Report, Origin | None, Origin | None]] = []
+        self._publisher = publisher
+        self._then = then
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        self.heard.append((report, to, but))
+        then, self._then = self._then, None
+        if self._publisher is not None and then is not None:
+            self._publisher.publish(then)
+
+
+class Broken:
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        raise RuntimeError("a listener's bug")
+
+
+def test_everyone_hears_whom_it_is_for() -> None:
+    publisher, one, other = Publisher(), Note(), Note()
+    publisher.listen(one)
+    publisher.listen(other)
+    publisher.publish(LiveChanged(True), to=ALICE)
+    publisher.publish(LiveChanged(False), but=BOB)
+    assert (
+        one.heard
+        == other.heard
+        == [
+            (LiveChanged(True), ALICE, None),
+            (LiveChanged(False), None, BOB),
+        ]
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_a_listener_says_of_a_report_comes_after_it_for_everybody(*, first: bool) -> None:
+    cause, consequence = Notice("a", "b", "cause"), Notice("a", "b", "consequence")
+    publisher, other = Publisher(), Note()
+    speaking = Note(publisher, consequence)
+    for listener in (speaking, other) if first else (other, speaking):
+        publisher.listen(listener)
+    publisher.publish(cause)
+    assert [report for report, _, _ in other.heard] == [cause, consequence]
+    assert [report for report, _, _ in speaking.heard] == [cause, consequence]
+
+
+def test_one_that_raises_takes_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    publisher, other = Publisher(), Note()
+    publisher.listen(Broken())
+    publisher.listen(other)
+    with caplog.at_level(logging.ERROR):
+        publisher.publish(LiveChanged(True))
+        publisher.publish(LiveChanged(False))
+    assert [report for report, _, _ in other.heard] == [LiveChanged(True), LiveChanged(False)]
+    assert "a listener's bug" in caplog.text
