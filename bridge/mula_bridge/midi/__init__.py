@@ -1,6 +1,6 @@
 """MIDI bytes to events, and the ports that they come through."""
 
-from mula_bridge.midi.backend import Backend, RtMidi
+from mula_bridge.midi.backend import CLOSE_S, Backend, RtMidi
 from mula_bridge.midi.clock import ClockNews, Clocks
 from mula_bridge.midi.connections import Connections
 from mula_bridge.midi.decoder import Decoder
@@ -11,6 +11,7 @@ from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
 __all__ = [
+    "CLOSE_S",
     "Backend",
     "ClockNews",
     "Clocks",

@@ -19,6 +19,8 @@ from mula_bridge.midi.reader import Heard, MidiReader
 
 CLIENT: Final = "mulabridge"
 """Our name towards the MIDI system."""
+CLOSE_S: Final = 30.0
+"""How long closing a system's ports may take at most: a JACK server may be held up."""
 
 _OURS = re.compile(rf"{CLIENT}(-\d+)?:")
 _APIS: Final = {
@@ -75,7 +77,10 @@ class RtMidi:
             self._in = self._new_input()
             self._out = self._new_output()
         self._reader = MidiReader()
+        self._reader.start()
         self._leaving = JackLeaving() if api == "jack" else None
+        if self._leaving is not None:
+            self._leaving.start()
 
     def inputs(self) -> list[str]:
         """Names of the ports one can listen to; a second one of a name gets ``#2``."""
@@ -99,9 +104,9 @@ class RtMidi:
 
     def close(self) -> None:
         """Leave the MIDI system; ports opened here are closed one by one, before."""
-        self._reader.close()
+        self._reader.stop(CLOSE_S)
         if self._leaving is not None:
-            self._leaving.finish()
+            self._leaving.stop(CLOSE_S)
         self._in.delete()
         self._out.delete()
 

@@ -10,28 +10,24 @@ enough.
 
 from __future__ import annotations
 
-import logging
-from queue import SimpleQueue
-from threading import Thread
+from functools import partial
 from time import monotonic, sleep
 from typing import Any, Final
 
-log = logging.getLogger(__name__)
+from mula_bridge.control import Errands
 
 REST_SECONDS: Final = 0.1
 """How long the graph is left alone before a port is closed: longer than a period of 4,096
 samples at 44.1 kHz, after which the last change has been told."""
 
 
-class JackLeaving:
+class JackLeaving(Errands):
     """A thread that closes rtmidi ports on JACK. Any thread may call it."""
 
     def __init__(self, rest_seconds: float = REST_SECONDS) -> None:
+        super().__init__("jack leaving")
         self._rest = rest_seconds
         self._changed_at = monotonic()
-        self._going: SimpleQueue[Any] = SimpleQueue()
-        self._thread = Thread(target=self._work, name="jack leaving", daemon=True)
-        self._thread.start()
 
     def changed(self) -> None:
         """The graph changes now: a port is opened."""
@@ -40,20 +36,14 @@ class JackLeaving:
     def add(self, client: Any) -> None:
         """Close this rtmidi client soon; nobody uses it any more. Returns at once."""
         self._changed_at = monotonic()
-        self._going.put(client)
+        self.do(partial(self._close, client))
 
-    def finish(self) -> None:
-        """Returns when all are closed; then there is no thread any more."""
-        self._going.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        while (client := self._going.get()) is not None:
-            while (early := self._changed_at + self._rest - monotonic()) > 0:
-                sleep(early)
-            try:
-                client.close_port()
-                client.delete()
-            except Exception:  # a server that died meanwhile; the rest still have to go
-                log.exception("closing a MIDI port")
+    def _close(self, client: Any) -> None:
+        """What it raises comes of a server that died meanwhile; the rest still have to go."""
+        while (early := self._changed_at + self._rest - monotonic()) > 0:
+            sleep(early)
+        try:
+            client.close_port()
+            client.delete()
+        finally:
             self._changed_at = monotonic()

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Condition, Thread
+from threading import Condition
 from time import perf_counter_ns
 from typing import Any, Final
 
+from mula_bridge.control import Service
 from mula_bridge.net import hurry
 
 log = logging.getLogger(__name__)
@@ -55,15 +56,13 @@ class Arrivals:
         return self._at_ns
 
 
-class MidiReader:
+class MidiReader(Service):
     """One thread for all inputs; it sleeps while there are none. Any thread may call it."""
 
     def __init__(self) -> None:
+        super().__init__("midi reader")
         self._inputs: dict[Any, tuple[Heard, Arrivals]] = {}
         self._changed = Condition()
-        self._stopping = False
-        self._thread = Thread(target=self._read, name="midi reader", daemon=True)
-        self._thread.start()
 
     def add(self, client: Any, heard: Heard) -> None:
         """Read ``client``, an rtmidi input without a callback."""
@@ -76,17 +75,16 @@ class MidiReader:
         with self._changed:
             self._inputs.pop(client, None)
 
-    def close(self) -> None:
-        """Read nothing more; returns when the thread has ended."""
+    def wake(self) -> None:
+        """Let the thread see that it is to end."""
         with self._changed:
-            self._stopping = True
             self._changed.notify()
-        self._thread.join()
 
-    def _read(self) -> None:
+    def run(self) -> None:
+        """Read every input, again and again."""
         hurry()
         with self._changed:
-            while not self._stopping:
+            while not self.stopping.is_set():
                 for client, (heard, arrivals) in list(self._inputs.items()):
                     try:
                         asked_ns = perf_counter_ns()

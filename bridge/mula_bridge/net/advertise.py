@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from mula_bridge import __version__
+from mula_bridge.control import Task
 from mula_bridge.net.guests import Peer
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Advertiser:
         except ImportError:
             return "not announced on the network: pip install zeroconf to be found by name"
         # Probing for a free name takes a second, which the daemon's start should not wait for.
-        threading.Thread(target=self._announce, name="advertise", daemon=True).start()
+        Task("advertise", self._announce).start()
         return ""
 
     def stop(self) -> None:

@@ -10,11 +10,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Thread
 from time import perf_counter_ns
 
 from mula_bridge.bindings import Learner, Learnt, MidiRouter, Outgoing
-from mula_bridge.control import Emit
+from mula_bridge.control import Emit, Task
 from mula_bridge.control.messages import (
     Command,
     Failed,
@@ -27,7 +26,16 @@ from mula_bridge.control.messages import (
 )
 from mula_bridge.errors import MulaError
 from mula_bridge.mapping import Mapping
-from mula_bridge.midi import Backend, ClockNews, Clocks, Connections, Heard, RtMidi, port_matches
+from mula_bridge.midi import (
+    CLOSE_S,
+    Backend,
+    ClockNews,
+    Clocks,
+    Connections,
+    Heard,
+    RtMidi,
+    port_matches,
+)
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +105,8 @@ class MidiSource:
         self._failed = failed
         self._clock = clock
         self._inbox: SimpleQueue[_Item] = SimpleQueue()
-        self._thread: Thread | None = None
+        self._worker = Task("midi", self._work, lambda: self._inbox.put(_STOP))
+        self._to: Emit
         # From here on, the worker's own.
         self._mapping = mapping
         self._router = MidiRouter(mapping)
@@ -110,16 +119,13 @@ class MidiSource:
 
     def start(self, emit: Emit) -> None:
         """Begin; returns at once, ports open soon after. Asks the session for its knobs."""
-        self._thread = Thread(target=self._work, args=(emit,), name="midi", daemon=True)
-        self._thread.start()
+        self._to = emit
+        self._worker.start()
         emit(QueryDump(), Origin("midi"))
 
     def stop(self) -> None:
         """Close every port; returns when that is done."""
-        if self._thread is not None:
-            self._inbox.put(_STOP)
-            self._thread.join()
-            self._thread = None
+        self._worker.stop(CLOSE_S)
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """Show a report on the lights. Any thread."""
@@ -155,7 +161,7 @@ class MidiSource:
 
     # --- the worker ---------------------------------------------------------------------------
 
-    def _work(self, emit: Emit) -> None:
+    def _work(self) -> None:
         while True:
             try:
                 item = self._inbox.get(timeout=self._pause())
@@ -165,7 +171,7 @@ class MidiSource:
                 break
             try:
                 self._tick(item)
-                self._take(item, emit)
+                self._take(item)
                 self._send(self._router.due(perf_counter_ns()))
                 if perf_counter_ns() >= self._connections.next_look_ns:
                     self._look()
@@ -196,13 +202,13 @@ class MidiSource:
         if news is not None and self._clock is not None:
             self._clock(news)
 
-    def _take(self, item: _Item | None, emit: Emit) -> None:
+    def _take(self, item: _Item | None) -> None:
         match item:
             case _Heard(port, data) if self._learning:
                 self._learn_from(self._learning, port, data)
             case _Heard(port, data, at_ns):
                 for command, origin in self._router.receive(port, data, at_ns):
-                    self._emit(emit, command, origin)
+                    self._emit(command, origin)
             case _Told(report, mover):
                 self._send(self._router.hear(report, mover, perf_counter_ns()))
             case Mapping():
@@ -227,9 +233,9 @@ class MidiSource:
             self._connections.next_look_ns = 0
             learning.done(learnt)
 
-    def _emit(self, emit: Emit, command: Command, origin: Origin) -> None:
+    def _emit(self, command: Command, origin: Origin) -> None:
         try:
-            emit(command, origin)
+            self._to(command, origin)
         except MulaError as error:
             self._fail(origin.address, error)
 

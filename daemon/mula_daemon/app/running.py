@@ -25,7 +25,7 @@ from mula_bridge.mapping import BASE, Mapping, MappingWatcher, load_mapping, map
 from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file
 from mula_daemon.app.learning import Learning
 from mula_daemon.app.network import Network, start_network
-from mula_daemon.app.sound import Sound, insist, interface_of
+from mula_daemon.app.sound import Sounding, insist, interface_of
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio import Interface, Nowhere, Speaker
 from mula_daemon.audition import Audition, Relatives, Turntable
@@ -154,7 +154,7 @@ def running(
     relatives = Relatives(
         audition.deck, library, jobs, takes=lambda: int(controls.knobs.number("takes"))
     )
-    sound = Sound(speaker, publish)
+    sound = Sounding(speaker, publish)
 
     # Who listens, and asks.
     punctual = Punctual(mailbox.post)

@@ -21,7 +21,7 @@ from mula_daemon.session import Handler
 from mula_daemon.settings import OFF, Config
 
 
-class Sound(Handler[Never, AudioDevice]):
+class Sounding(Handler[Never, AudioDevice]):
     """Hushes the speaker, and tells of its level and of the interface."""
 
     events = (AudioDevice,)

@@ -36,12 +36,13 @@ def closed_at(client: Client) -> float:
 
 def test_ports_are_closed_in_order_with_a_rest_before_each() -> None:
     leaving = JackLeaving(REST)
+    leaving.start()
     clients = [Client() for _ in range(4)]
     times = [monotonic()]
     for client in clients:
         leaving.add(client)
     assert monotonic() - times[0] < REST, "whoever closes a port does not wait"
-    leaving.finish()
+    leaving.stop()
     times += [closed_at(client) for client in clients]
     assert all(later - earlier >= REST for earlier, later in pairwise(times))
     assert all(client.deleted for client in clients)
@@ -49,12 +50,13 @@ def test_ports_are_closed_in_order_with_a_rest_before_each() -> None:
 
 def test_a_port_that_opens_puts_a_closing_off() -> None:
     leaving = JackLeaving(REST)
+    leaving.start()
     client = Client()
     leaving.add(client)
     sleep(REST / 2)
     opened_at = monotonic()
     leaving.changed()
-    leaving.finish()
+    leaving.stop()
     assert closed_at(client) - opened_at >= REST
 
 
@@ -62,9 +64,10 @@ def test_a_port_that_cannot_be_closed_keeps_none_of_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     leaving = JackLeaving(0.0)
+    leaving.start()
     broken, whole = Client(broken=True), Client()
     leaving.add(broken)
     leaving.add(whole)
-    leaving.finish()
+    leaving.stop()
     assert whole.deleted
     assert "the server is gone" in caplog.text

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 
@@ -35,8 +34,10 @@ class Broken(Client):
 
 @pytest.fixture
 def reader() -> Iterator[MidiReader]:
-    with closing(MidiReader()) as reader:
-        yield reader
+    reader = MidiReader()
+    reader.start()
+    yield reader
+    reader.stop()
 
 
 def wait_for(heard: list[bytes], count: int) -> None:

@@ -503,7 +503,7 @@ sys.path[:0] = sys.argv[1:]
 from support.jack_server import jack_server
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.servers.midi import MidiSource
-from mula_bridge.control.messages.commands import KnobChanged
+from mula_bridge.control.messages.reports import KnobChanged
 
 mapping = parse_mapping(
     "version: 1\\ncontrollers: {any: {out: '*', controls: {k: {cc: 1}}}}\\n"

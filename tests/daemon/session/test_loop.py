@@ -55,7 +55,7 @@ from mula_bridge.control.messages.reports import (
 from mula_bridge.control.messages.states import DeviceState, EngineState, JobState, Prompt
 from mula_bridge.control.presets import Preset
 from mula_bridge.errors import Unavailable
-from mula_daemon.app.sound import Sound
+from mula_daemon.app.sound import Sounding
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Performance
 from mula_daemon.engine.messages import Ended
@@ -137,7 +137,7 @@ class Rig:
             self.speaker,  # type: ignore[arg-type]
             queue_limit=2,
         )
-        sound = Sound(self.speaker, publish)  # type: ignore[arg-type]
+        sound = Sounding(self.speaker, publish)  # type: ignore[arg-type]
         self.session = Session(
             self.mailbox, publisher, [steering, jobs, sound, self.learning, *others]
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
-import threading
 from collections.abc import Callable
 from time import perf_counter_ns, sleep
 from typing import Final
 
+from mula_bridge.control import Service
 from mula_bridge.net import hurry
 from mula_bridge.osc.udp.backlog import Backlog
 from mula_bridge.osc.udp.reading import Datagram, reading
@@ -27,7 +27,7 @@ _REST_S: Final = 0.0005
 log = logging.getLogger(__name__)
 
 
-class Receiver:
+class Receiver(Service):
     """Reads ``opened``, which is non-blocking, and hands over what comes, in order.
 
     The kernel's buffer may be as small as a few hundred datagrams, and reading one
@@ -38,27 +38,20 @@ class Receiver:
     """
 
     def __init__(self, opened: socket.socket, take: Take, backlog: Backlog) -> None:
+        super().__init__("osc")
         self._socket = opened
         self._reading = reading(opened)
         self._take = take
         self.backlog = backlog
         """Read its counters from any thread."""
-        self._stopping = False
-        self._wake, self._woken = socket.socketpair()
-        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
+        self._waking, self._woken = socket.socketpair()
 
-    def start(self) -> None:
-        """Begin reading."""
-        self._thread.start()
+    def wake(self) -> None:
+        """Let the thread see that it is to end, once it is through with its batch."""
+        self._waking.close()
 
-    def stop(self, timeout: float = 2.0) -> None:
-        """End the thread, once it is through with its batch. Any thread."""
-        self._stopping = True
-        self._wake.close()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Read, and hand over."""
         hurry()  # it works in short turns; while it waits for one, a burst overflows
         with selectors.DefaultSelector() as selector, self._woken:
             selector.register(self._socket, selectors.EVENT_READ)
@@ -70,7 +63,7 @@ class Receiver:
                     selector.select(pause)
                     if perf_counter_ns() - done_ns < _CLOSE_NS:
                         sleep(_REST_S)
-                if self._stopping:
+                if self.stopping.is_set():
                     return
                 self._read()
                 pause = self._hand_over(self.backlog.take(BATCH))
