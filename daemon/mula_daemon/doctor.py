@@ -16,7 +16,7 @@ from typing import Final
 from mula_bridge.control.messages import Clock
 from mula_bridge.errors import MulaError
 from mula_daemon.engine import Finding, Grade, findings
-from mula_daemon.settings import OFF, Config
+from mula_daemon.settings import Config
 
 GIB: Final = 2**30
 LOW_DISK_GIB: Final = 1.0
@@ -92,7 +92,7 @@ def midi(config: Config) -> Iterator[Finding]:
     from mula_bridge.midi import port_matches
     from mula_bridge.servers import list_ports
 
-    if config.midi == OFF:
+    if config.midi_ports is None:
         yield Finding("midi", Grade.OK, "off, as asked")
         return
     system, pattern = config.midi_ports
@@ -119,7 +119,7 @@ def clock(config: Config) -> Iterator[Finding]:
     """Whom the tempo follows, and whether Ableton Link could be joined."""
     from importlib.util import find_spec
 
-    wanted = config.clock_source == Clock.LINK or config.link != OFF
+    wanted = config.clock_source == Clock.LINK or config.link
     if find_spec("aalink") is not None:
         state = "on" if wanted else "off (--link on joins the session)"
         yield Finding("clock", Grade.OK, f"follows {config.clock_source}; Ableton Link is {state}")
@@ -152,7 +152,7 @@ def audio(config: Config) -> Iterator[Finding]:
     """The audio outputs, and whether the one asked for is among them."""
     from mula_daemon.audio import choose, list_outputs
 
-    if config.audio == OFF:
+    if config.audio is None:
         yield Finding("audio", Grade.OK, "off, as asked")
         return
     found = list_outputs()

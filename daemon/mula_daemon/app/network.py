@@ -12,7 +12,7 @@ from mula_bridge.servers import OscServer, OscTcpServer
 from mula_bridge.servers.oscquery import OscQueryServer
 from mula_daemon.jobs import EngineNews
 from mula_daemon.session import Handler, Mailbox, Publisher
-from mula_daemon.settings import OFF, Config
+from mula_daemon.settings import Config
 
 
 class Network(Handler[Never, EngineNews]):
@@ -70,7 +70,7 @@ def start_network(
             *config.http_address, osc=server.address, presets=presets, allow=allow
         )
         serve(query)
-    if config.advertise != OFF:
+    if config.advertise:
         advertiser = Advertiser(server.address, query.address if query else None)
         stack.callback(advertiser.stop)
         if notice := advertiser.start():

@@ -35,7 +35,7 @@ from mula_daemon.jobs import Jobs, Recorder
 from mula_daemon.live import Capturer, KnobTrace, LivePlay, Punctual, heard_by
 from mula_daemon.requests import RequestFolder
 from mula_daemon.session import Handler, Mailbox, Publisher, Session
-from mula_daemon.settings import OFF, Config
+from mula_daemon.settings import Config
 from mula_daemon.steering import Controls, PresetStore, Remapped, Steering, default_preset_file
 from mula_daemon.tempo import Conductor, LinkPeer, MidiTempo, Transport
 
@@ -187,7 +187,7 @@ def running(
         # The loudness meter's imports take a second, which the first clip should not wait for.
         Task("preload", preload).start()
         stack.callback(link.listener.stop)
-        conductor.offer_link(link, in_auto=config.link != OFF)
+        conductor.offer_link(link, in_auto=config.link)
         conductor.choose(config.clock_source)
         begin(speaker.feeder, reader)
         publisher.listen(live)
@@ -274,7 +274,7 @@ def _died(mailbox: Mailbox, service: Service, error: Exception) -> None:
 def _midi(
     config: Config, mapping: Mapping, conductor: Conductor, mailbox: Mailbox
 ) -> MidiSource | None:
-    if config.midi == OFF:
+    if config.midi_ports is None:
         return None
     system, pattern = config.midi_ports
     return MidiSource(mapping, pattern, system, failed=mailbox.post, clock=MidiTempo(conductor))
@@ -287,12 +287,11 @@ def _mapping_files(config: Config) -> list[Path]:
 
 
 def _learnt_file(config: Config) -> Path:
-    return Path(config.learnt).expanduser() if config.learnt else default_learnt_file()
+    return config.learnt or default_learnt_file()
 
 
 def _presets(config: Config, mapping: Mapping) -> PresetStore:
-    own = Path(config.presets).expanduser() if config.presets else default_preset_file()
-    return PresetStore(_shipped(mapping), own)
+    return PresetStore(_shipped(mapping), config.presets or default_preset_file())
 
 
 def _shipped(mapping: Mapping) -> dict[str, Preset]:

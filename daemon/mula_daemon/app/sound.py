@@ -18,7 +18,7 @@ from mula_bridge.control.messages import (
 from mula_bridge.errors import Unavailable
 from mula_daemon.audio import Interface, InterfaceState, Speaker
 from mula_daemon.session import Handler
-from mula_daemon.settings import OFF, Config
+from mula_daemon.settings import Config
 
 
 class Sounding(Handler[Never, AudioDevice]):
@@ -63,7 +63,8 @@ VERDICT_S: Final = 15.0
 
 def interface_of(config: Config, post: Callable[[AudioDevice | Failed], None]) -> Interface | None:
     """The audio interface, which says through ``post`` when it comes and goes."""
-    if config.audio == OFF:
+    settings = config.output_settings
+    if settings is None:
         return None
     name = ""
 
@@ -79,7 +80,7 @@ def interface_of(config: Config, post: Callable[[AudioDevice | Failed], None]) -
         post(AudioDevice(lost, name, detail=state.problem))
         post(Failed("", "audio", f"playing is off: {state.problem}"))
 
-    return Interface(config.output_settings, changed, buffer=config.audio_buffer_seconds)
+    return Interface(settings, changed, buffer=config.audio_buffer_seconds)
 
 
 def insist(interface: Interface) -> None:

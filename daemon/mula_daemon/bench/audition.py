@@ -57,16 +57,7 @@ def main(argv: Sequence[str]) -> int:
     jobs = JobWatch()
     times: list[float] = []
     with jack_dummy(parsed.period) as jack, tempfile.TemporaryDirectory() as folder:
-        config = load_config(
-            {
-                "engine": "mini",
-                "folder": folder,
-                "osc": "127.0.0.1:0",
-                "audio": "jack",
-                "midi": "off",
-                "http": "off",
-            }
-        )
+        config = load_config({"engine": "mini", "folder": folder, "audio": "jack"}).alone()
         with running(config, [jobs]) as app:
             assert app.osc_address is not None
             until(lambda: jobs.ready)

@@ -65,16 +65,8 @@ def main(argv: Sequence[str]) -> int:
         )
     trace, busy = FrameTrace(), KeepBusy()
     with tempfile.TemporaryDirectory() as folder:
-        config = load_config(
-            {
-                "engine": parsed.engine,
-                "folder": folder,
-                "osc": "127.0.0.1:0",
-                "audio": "off",
-                "midi": "off",
-                "http": "off",
-            }
-        )
+        options = {"engine": parsed.engine, "folder": folder, "audio": "off"}
+        config = load_config(options).alone()
         with running(config, [trace, busy]) as app:
             busy.until_ready(app)
             client = run_client(app, parsed.seconds)

@@ -139,11 +139,8 @@ def live_player(
     notes = Notes(keep_frames=keep_frames)
     with jack_dummy(period, waits=waits) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        options = {"osc": "127.0.0.1:0", "midi": "off", "http": "off", "audio": "jack"}
-        config = load_config(
-            {"engine": engine, "folder": str(folder / "clips"), **options, **settings}
-        )
-        with running(config, [notes]) as app:
+        options = {"engine": engine, "folder": str(folder / "clips"), "audio": "jack"}
+        with running(load_config({**options, **settings}).alone(), [notes]) as app:
             if not notes.ready.wait(_WARM_S):
                 raise TimeoutError("the engine did not become ready")
             player = LivePlayer(app, notes, folder, server)

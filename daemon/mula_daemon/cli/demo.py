@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, perf_counter, perf_counter_ns
 from typing import Any, Final
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     made = parser("demo", "Prove the main job on this machine: OSC in, a clip out.", ("folder",))
     made.add_argument("--audio", default="off", metavar="NAME|off", help="play it too")
     parsed = made.parse_args(argv)
-    config = config_of(parsed, engine="mini", osc="127.0.0.1:0", midi="off", http="off")
+    config = replace(config_of(parsed).alone(), engine="mini")
     trace = FrameTrace()
     with running(config, [trace]) as app:
         assert app.osc_address is not None

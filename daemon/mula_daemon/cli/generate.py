@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from mula_bridge.control import KNOBS, KnobValue
 from mula_bridge.control.messages import (
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
                 help=f"{row.description} ({span}, default {row.default})".replace("%", "%%"),
             )
     parsed = made.parse_args(argv)
-    config = config_of(parsed, audio="off", midi="off", http="off")
+    config = replace(config_of(parsed).alone(), audio=None)
     knobs = {
         name: getattr(parsed, name) for name in KNOBS if getattr(parsed, name, None) is not None
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from mula_bridge.control.messages import Failed, KnobLearnt
-from mula_daemon.settings import Config, load_config
+from mula_daemon.settings import load_config, midi_ports
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     parsed = made.parse_args(argv)
     if (parsed.action == "learn") != (parsed.knob is not None):
         made.error("learn takes a knob, as in: mula midi learn cfg; the others take none")
-    system, pattern = Config(midi=parsed.midi).midi_ports
+    system, pattern = midi_ports(parsed.midi)
     match parsed.action:
         case "monitor":
             from mula_bridge.midi import monitor
@@ -59,8 +58,7 @@ def learn(knob: str, pattern: str, system: str | None) -> int:
     from mula_bridge.mapping import Mapping
     from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file, list_ports
 
-    config = load_config({})
-    file = Path(config.learnt).expanduser() if config.learnt else default_learnt_file()
+    file = load_config({}).learnt or default_learnt_file()
     list_ports(system)  # says at once when there is no MIDI
     done = threading.Event()
     learnt: list[KnobLearnt] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     )
     made.add_argument("clip", metavar="ID", help="the clip's id; mula clips lists them")
     parsed = made.parse_args(argv)
-    config = config_of(parsed, audio="off", midi="off", http="off")
+    config = replace(config_of(parsed).alone(), audio=None)
     waiter = Waiter()
     with running(config, [waiter], osc=False) as app:
         original = app.library.find(parsed.clip)

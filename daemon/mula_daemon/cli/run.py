@@ -13,18 +13,10 @@ from typing import Final
 from mula_bridge.control.messages import EngineState, Live, Origin
 from mula_daemon.app import App, running
 from mula_daemon.cli.board import Board
-from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
+from mula_daemon.cli.options import config_of, parser
 from mula_daemon.clips import note_folder
+from mula_daemon.settings import SETTINGS
 
-OPTIONS: Final = (
-    *ENGINE_OPTIONS, "folder", "daw", "layout", "limit",
-    "osc", "osc_tcp", "http", "advertise",
-    "audio", "audio_channels", "audio_latency", "audio_buffer",
-    "live_lead", "midi",
-    "mapping", "presets",
-    "learnt", "feedback", "allow",
-    "timetags", "clock", "link", "texts", "reroll", "beats",
-)  # fmt: skip
 REFRESH_S: Final = 0.125
 CLI: Final = Origin("cli")
 
@@ -33,7 +25,7 @@ Show = Callable[[App], None]
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGINT or SIGTERM; exit status 1 when the engine cannot be had."""
-    made = parser("run", "Start the daemon: OSC and MIDI in, clips and sound out.", OPTIONS)
+    made = parser("run", "Start the daemon: OSC and MIDI in, clips and sound out.", tuple(SETTINGS))
     made.add_argument("--no-panel", action="store_true", help="print log lines on a terminal too")
     made.add_argument("--live", action="store_true", help="play for ever as soon as it is warm")
     parsed = made.parse_args(argv)

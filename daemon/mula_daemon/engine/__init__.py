@@ -1,6 +1,6 @@
 """Model engines, and the process that owns one."""
 
-from mula_daemon.engine.engines import build, findings, notes
+from mula_daemon.engine.engines import ENGINES, build, findings, notes
 from mula_daemon.engine.findings import Finding, Grade
 from mula_daemon.engine.messages import Ended, EngineSpec, Pace
 from mula_daemon.engine.process import EngineHost, EngineProcess
@@ -16,6 +16,7 @@ from mula_daemon.engine.seam import (
 )
 
 __all__ = [
+    "ENGINES",
     "NO_TEXTS",
     "AudioBlock",
     "ClipRequest",

@@ -5,6 +5,15 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+class Daw(StrEnum):
+    """Whose folder the clips land in when none is named."""
+
+    AUTO = "auto"
+    LIVE = "live"
+    REAPER = "reaper"
+    NONE = "none"
+
+
 class Layout(StrEnum):
     """Where new clips land below the folder."""
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.errors import UnknownName
+from mula_daemon.settings.choices import Daw
 
-DAWS: Final = ("auto", "live", "reaper", "none")
 _NAME: Final = "mulabridge"
 
 
@@ -36,25 +35,23 @@ def live_user_library() -> Path | None:
     return above() / "Ableton" / "User Library" if above else None
 
 
-def default_folder(daw: str = "auto") -> Default:
-    """The folder for ``daw``; "auto" takes Live's if Live has been here. Raises UnknownName.
+def default_folder(daw: Daw = Daw.AUTO) -> Default:
+    """The folder for ``daw``; AUTO takes Live's if Live has been here.
 
     REAPER has no folder of its own: its scripts find the clips by our note.
     """
     import platformdirs
 
-    if daw not in DAWS:
-        raise UnknownName("DAW", daw, DAWS)
     music = platformdirs.user_music_path()
     live = live_user_library()
-    if daw in ("auto", "live") and live is not None and live.is_dir():
+    if daw in (Daw.AUTO, Daw.LIVE) and live is not None and live.is_dir():
         why = "it is in Live's User Library, which Live's browser keeps in step with the disk"
         return Default(live / "Samples" / _NAME, why)
     plain = music / _NAME
-    if daw == "live":
+    if daw is Daw.LIVE:
         why = f"Live's User Library was not found ({live or 'there is no Live for this system'}); "
         return Default(plain, why + "drag this folder to Places in its browser, or use --folder")
-    if daw == "reaper":
+    if daw is Daw.REAPER:
         return Default(
             plain, "REAPER's scripts find it by the daemon's note; no DAW shows it alone"
         )

@@ -12,7 +12,6 @@ import soundfile
 
 from mula_daemon.cli import COMMANDS, main
 from mula_daemon.clips.library import Library
-from mula_daemon.settings.config import DEFAULT_OSC
 from support.shelved_clips import put_clip
 
 TONE = ("--engine", "tone")
@@ -191,7 +190,3 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         main([command, "--help"])
     assert left.value.code == 0
     assert f"mula {command}" in capsys.readouterr().out
-
-
-def test_the_default_address_is_the_documented_one() -> None:
-    assert DEFAULT_OSC == "127.0.0.1:7770"

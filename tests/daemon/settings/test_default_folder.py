@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from mula_bridge.errors import UnknownName
+from mula_daemon.settings.choices import Daw
 from mula_daemon.settings.default_folder import default_folder
 
 
@@ -41,16 +41,11 @@ def test_live_is_not_asked_when_another_daw_is_named(
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platformdirs, "user_music_path", lambda: tmp_path)
     (tmp_path / "Ableton" / "User Library").mkdir(parents=True)
-    assert "Ableton" in str(default_folder("live").folder)
-    for daw in ("reaper", "none"):
+    assert "Ableton" in str(default_folder(Daw.LIVE).folder)
+    for daw in (Daw.REAPER, Daw.NONE):
         assert default_folder(daw).folder == tmp_path / "mulabridge"
 
 
 def test_a_live_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
-    assert "was not found" in default_folder("live").why
-
-
-def test_an_unknown_daw_is_named_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="did you mean reaper"):
-        default_folder("reapr")
+    assert "was not found" in default_folder(Daw.LIVE).why
