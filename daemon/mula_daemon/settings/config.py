@@ -91,7 +91,7 @@ class Config:
         "http", "127.0.0.1:7772", or_off(host_port), "HOST:PORT|off",
         "where to serve OSCQuery and the page (default {default})")
     advertise: bool = setting(
-        "advertise", OFF, OFF.__ne__, "on|off",
+        "advertise", OFF, on_off, "on|off",
         "announce OSC and OSCQuery on the network by zeroconf (default {default})")
     audio: str | None = setting(
         "audio", "", or_off(str), "NAME|off",
@@ -133,7 +133,7 @@ class Config:
         "clock", AUTO, (AUTO, *Clock), str,
         "whose time to follow; auto takes the first that is there (default {default})")
     link: bool = setting(
-        "link", OFF, OFF.__ne__, "on|off",
+        "link", OFF, on_off, "on|off",
         "let auto follow Ableton Link, which opens the network (default {default})")
     follow_texts: bool = choice(
         "texts", "next", ("next", "now"), "now".__eq__,

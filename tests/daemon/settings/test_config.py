@@ -97,6 +97,8 @@ def test_a_default_is_what_it_would_be_if_it_were_written(name: str) -> None:
     ("name", "text", "words"),
     [
         ("stems", "yes", "'yes' is neither on nor off"),
+        ("advertise", "no", "'no' is neither on nor off"),
+        ("link", "no", "'no' is neither on nor off"),
         ("device", "tpu", "'tpu' is none of auto, cuda, mps, cpu"),
         ("codec", "disk", "'disk' is none of auto, gpu, after, cpu"),
         ("ending", "go", "'go' is neither go-on nor stop"),
