@@ -173,6 +173,8 @@ def graphics(_config: Config) -> Iterator[Finding]:
     """The GPU and its memory, through torch."""
     try:
         import torch
+    except ModuleNotFoundError:
+        return  # the engines say what is not installed
     except ImportError as error:
         yield Finding("gpu", Grade.FAIL, f"torch cannot be imported: {error}", "reinstall torch")
         return

@@ -30,7 +30,7 @@ from mula_daemon.app.takes import Takes
 from mula_daemon.audio import Interface, Nowhere, Speaker
 from mula_daemon.audition import Audition, Relatives, Turntable
 from mula_daemon.clips import Archivist, Library, preload
-from mula_daemon.engine import EngineProcess, EngineSpec
+from mula_daemon.engine import EngineProcess, EngineSpec, require_engine
 from mula_daemon.jobs import Jobs, Recorder
 from mula_daemon.live import Capturer, KnobTrace, LivePlay, Punctual, heard_by
 from mula_daemon.requests import RequestFolder
@@ -86,8 +86,9 @@ def running(
     """Start everything; stop everything when the block is left.
 
     Raises MulaError when something the daemon cannot do without is missing: the
-    folder, the OSC port, a readable mapping.
+    folder, the OSC port, a readable mapping, the engine's own parts.
     """
+    require_engine()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     mailbox, publisher = Mailbox(), Publisher()
     library = Library(config.clip_folder.folder)

@@ -7,6 +7,8 @@ import importlib
 from collections.abc import Sequence
 from typing import Final
 
+from mula_daemon.engine import require_engine
+
 BENCHES: Final = {
     "engine": "milliseconds per frame and RTF of an engine, with and without sound",
     "codec": "HeartCodec's streaming decode against its full decode: closeness and speed",
@@ -33,5 +35,6 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("name", choices=BENCHES, metavar="NAME")
     made.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parsed = made.parse_args(argv)
+    require_engine()
     module = importlib.import_module(f"mula_daemon.bench.{parsed.name}")
     return int(module.main(parsed.arguments))

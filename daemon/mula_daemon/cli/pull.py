@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from mula_daemon.engine import require_engine
 from mula_daemon.weights import (
     GB,
     RELEASES,
@@ -58,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
         "--endpoint", metavar="URL", help="a mirror of the hub (default: HF_ENDPOINT, or the hub)"
     )
     parsed = made.parse_args(argv)
+    require_engine()
     wanted = release(parsed.model)
     root = (parsed.into or default_place(wanted.name)).expanduser()
     print(f"{wanted.name} ({wanted.licence}) into {root}", file=sys.stderr)

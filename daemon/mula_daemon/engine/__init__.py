@@ -1,6 +1,7 @@
 """Model engines, and the process that owns one."""
 
 from mula_daemon.engine.engines import ENGINES, build, findings, notes
+from mula_daemon.engine.extra import require_engine
 from mula_daemon.engine.findings import Finding, Grade
 from mula_daemon.engine.messages import Ended, EngineSpec, Pace
 from mula_daemon.engine.process import EngineHost, EngineProcess
@@ -35,4 +36,5 @@ __all__ = [
     "build",
     "findings",
     "notes",
+    "require_engine",
 ]

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mula_bridge.errors import Unavailable, UnknownName
+from mula_daemon.engine.extra import lacking
 from mula_daemon.engine.findings import Finding
 from mula_daemon.engine.messages import EngineSpec
 from mula_daemon.engine.seam import ClipRequest, Engine, EngineInfo
@@ -109,7 +110,13 @@ def build(spec: EngineSpec) -> Engine:
 
 
 def findings(spec: EngineSpec) -> Iterator[Finding]:
-    """What every engine says of this machine, as it would be built by ``spec``. Imports torch."""
+    """What every engine says of this machine, as it would be built by ``spec``. Imports torch.
+
+    On a machine without the extra ``engine``, just that.
+    """
+    if (lack := lacking()) is not None:
+        yield lack
+        return
     for row in ENGINES.values():
         if row.findings is not None:
             yield from row.findings(spec)

@@ -1,7 +1,7 @@
 """Ableton Link, through aalink: one timeline for every program on the network.
 
-aalink is GPL-2.0-or-later, as Link is, so it is an extra (``pip install mulabridge[link]``)
-and imported only when Link is switched on.
+aalink is GPL-3.0-or-later, and Link itself GPL-2.0-or-later, so it is an extra
+(``pip install 'mulabridge[link]'``), imported only when Link is switched on.
 """
 
 from __future__ import annotations
