@@ -95,6 +95,13 @@ def test_importing_the_control_side_loads_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == ""
 
 
+def test_playing_loads_neither_benches_nor_training() -> None:
+    code = "import sys, mula_daemon.app, mula_daemon.cli.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unwanted = ("mula_daemon.bench", "mula_daemon.engine.mini.train")
+    assert [name for name in done.stdout.split() if name.startswith(unwanted)] == []
+
+
 def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
     code = (
         "import sys\nfrom mula_daemon.cli import main\n"
