@@ -9,7 +9,7 @@ from time import monotonic, sleep
 from mula_bridge.control.messages.reports import EngineChanged, Failed
 from mula_bridge.control.messages.states import EngineState
 from mula_daemon.app.running import running
-from mula_daemon.settings.config import load_config
+from mula_daemon.settings.loading import load_config
 from support.fakes import Ear
 
 
