@@ -1,4 +1,4 @@
-"""A thread with an event loop."""
+"""A thread with an event loop, and calls that are made later, once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, Report
-from mula_bridge.net.loop import MAX_WAITING, LoopThread
+from mula_bridge.net.loop import MAX_WAITING, LoopThread, LoopTimer
 
 PATIENCE_S = 5.0
 
@@ -101,3 +101,34 @@ def test_nothing_is_called_where_nothing_runs() -> None:
     thread.stop(asyncio.sleep(0))
     thread.call(called.append, 2)
     assert called == []
+
+
+def test_it_calls_once_however_often_it_is_asked_and_again_afterwards() -> None:
+    calls: list[float] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        timer = LoopTimer(lambda: calls.append(loop.time()))
+        for _ in range(3):
+            timer.call_in(0.01)
+        await asyncio.sleep(0.05)
+        timer.call_in(0.01)
+        await asyncio.sleep(0.05)
+
+    asyncio.run(run())
+    assert len(calls) == 2
+
+
+def test_what_is_cancelled_is_not_called_and_can_be_asked_for_again() -> None:
+    calls: list[str] = []
+
+    async def run() -> None:
+        timer = LoopTimer(lambda: calls.append("called"))
+        timer.cancel()
+        timer.call_in(30.0)
+        timer.cancel()
+        timer.call_in(0.01)
+        await asyncio.sleep(0.05)
+
+    asyncio.run(run())
+    assert calls == ["called"]
