@@ -1,11 +1,17 @@
-"""Every websocket of the OSCQuery server, and who of them hears what."""
+"""Every websocket of the OSCQuery server: what it may wish, and who of them hears what."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
 from time import monotonic
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from mula_bridge import __version__
 from mula_bridge.api import (
@@ -22,13 +28,72 @@ from mula_bridge.control.messages import Failed, Origin, PresetsChanged, Report
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.net import LoopTimer, Peer, RateLimit
 from mula_bridge.osc import Args, wire
-from mula_bridge.servers.oscquery.client import Client
-from mula_bridge.servers.oscquery.messages import Verb, parse_wish, path_changed
 from mula_bridge.servers.oscquery.namespace import Change, Limits, Namespace
+from mula_bridge.servers.oscquery.nodes import clean_path
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 SOURCE: Final = "page"
+MAX_QUEUE: Final = 1024
+"""Messages that wait for a client; beyond that the oldest are dropped."""
+_END: Final = ""
 
 log = logging.getLogger(__name__)
+
+
+class Verb(StrEnum):
+    """What a websocket client may ask for in text."""
+
+    LISTEN = "LISTEN"
+    IGNORE = "IGNORE"
+
+
+class Wish(NamedTuple):
+    """One text message of a websocket client."""
+
+    verb: Verb
+    path: str
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """The addresses in ``listening``, and a queue. The loop's thread."""
+
+    peer: Peer
+    listening: set[str] = field(default_factory=set)
+    waiting: deque[bytes | str] = field(default_factory=deque)
+    dropped: int = 0
+    """Messages that it was too slow for."""
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, message: bytes | str) -> None:
+        """Queue a packet (bytes) or a JSON text."""
+        if len(self.waiting) >= MAX_QUEUE:
+            self.waiting.popleft()
+            self.dropped += 1
+        self.waiting.append(message)
+        self._wake.set()
+
+    def end(self) -> None:
+        """Close the websocket when what waits has been sent."""
+        self.put(_END)
+
+    async def send_all(self, socket: web.WebSocketResponse) -> None:
+        """Send what waits, and what comes, until ``end`` or until the socket is closed."""
+        with suppress(ConnectionError, RuntimeError):  # it closed meanwhile
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self.waiting:
+                    message = self.waiting.popleft()
+                    if message == _END:
+                        await socket.close(code=1001)
+                        return
+                    if isinstance(message, bytes):
+                        await socket.send_bytes(message)
+                    else:
+                        await socket.send_str(message)
 
 
 class Clients:
@@ -188,3 +253,19 @@ class Clients:
         for path in paths:
             for client in self._clients.values():
                 client.put(path_changed(path))
+
+
+def path_changed(path: str) -> str:
+    """The text message that tells a client to read a node again."""
+    return json.dumps({"COMMAND": "PATH_CHANGED", "DATA": path})
+
+
+def parse_wish(text: str) -> Wish:
+    """A text message of a websocket client. Raises BadInput."""
+    try:
+        asked = json.loads(text)
+        return Wish(Verb(asked["COMMAND"]), clean_path(asked["DATA"]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise BadInput(
+            'text on this websocket is {"COMMAND": "LISTEN" or "IGNORE", "DATA": an address}'
+        ) from None

@@ -16,13 +16,23 @@ from mula_bridge import __version__
 from mula_bridge.api import VERSION, addresses
 from mula_bridge.control.messages import Report
 from mula_bridge.osc import Args, Value
-from mula_bridge.servers.oscquery.messages import EXTENSIONS
-from mula_bridge.servers.oscquery.node import Access, Json, Node, Range, clean_path
-from mula_bridge.servers.oscquery.nodes import build_nodes, span
+from mula_bridge.servers.oscquery.nodes import (
+    Access,
+    Json,
+    Node,
+    Range,
+    build_nodes,
+    clean_path,
+    span,
+)
 
 Limits = Mapping[str, tuple[float, float]]
 """Knob name -> the lowest and the highest value that the engine takes."""
 
+EXTENSIONS: Final = (
+    "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS", "CRITICAL", "CLIPMODE", "OVERLOADS",
+    "EXTENDED_TYPE", "HTML", "LISTEN", "PATH_CHANGED",
+)  # fmt: skip
 _ATTRIBUTES: Final = frozenset({"FULL_PATH", "CONTENTS", "TYPE", *EXTENSIONS[:9]})
 
 
@@ -135,6 +145,24 @@ class Namespace:
         if node.overloads:
             found["OVERLOADS"] = [{"TYPE": tags} for tags in node.overloads]
         return found
+
+
+def host_info(name: str, osc: tuple[str, int] | None, http: tuple[str, int]) -> Json:
+    """HOST_INFO: where OSC and websockets are.
+
+    An address of "every interface" is left out, which tells a client to use the one that it
+    reached us at.
+    """
+    info: Json = {"NAME": name, "EXTENSIONS": dict.fromkeys(EXTENSIONS, True)}
+    for prefix, where in (("OSC", osc), ("WS", http)):
+        if where is None:
+            continue
+        if where[0] not in ("", "0.0.0.0", "::"):
+            info[f"{prefix}_IP"] = where[0]
+        info[f"{prefix}_PORT"] = where[1]
+    if osc is not None:
+        info["OSC_TRANSPORT"] = "UDP"
+    return info
 
 
 def _tree(paths: Iterable[str]) -> dict[str, list[str]]:

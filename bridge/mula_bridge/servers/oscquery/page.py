@@ -16,7 +16,7 @@ from typing import Final
 
 from mula_bridge.control import KNOBS, Effect, Knob
 from mula_bridge.servers.oscquery.namespace import Namespace
-from mula_bridge.servers.oscquery.node import Access, Node, Range
+from mula_bridge.servers.oscquery.nodes import Access, Node, Range
 
 
 def _part(ending: str) -> str:

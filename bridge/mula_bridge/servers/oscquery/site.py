@@ -8,20 +8,19 @@ origin, and no other origin may read the answers.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlsplit
 
 from mula_bridge import __version__
 from mula_bridge.errors import Unavailable
 from mula_bridge.net import Guests, Peer, is_loopback
 from mula_bridge.osc import wire
-from mula_bridge.servers.oscquery.client import Client
-from mula_bridge.servers.oscquery.clients import Clients
-from mula_bridge.servers.oscquery.headers import host_name, is_own_name, prefers_html
-from mula_bridge.servers.oscquery.messages import host_info
-from mula_bridge.servers.oscquery.namespace import Namespace
+from mula_bridge.servers.oscquery.clients import Client, Clients
+from mula_bridge.servers.oscquery.namespace import Namespace, host_info
 from mula_bridge.servers.oscquery.page import CONTENT_SECURITY_POLICY, page
 
 if TYPE_CHECKING:
@@ -184,3 +183,40 @@ class Site:
             with suppress(asyncio.CancelledError):
                 await sender
         return socket
+
+
+def host_name(header: str) -> str:
+    """The host in a Host header, without its port; empty where there is none."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_own_name(name: str, bound: str) -> bool:
+    """Whether a request for the host ``name`` can be meant for a server bound to ``bound``.
+
+    A foreign page that rebinds its own name to our address is told by that name; an address
+    cannot be rebound, so beyond loopback any address is fine.
+    """
+    if name in ("localhost", bound.lower()):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback or not is_loopback(bound)
+    except ValueError:
+        return False
+
+
+def prefers_html(accept: str) -> bool:
+    """Whether an Accept header would rather have HTML than JSON; a tie is JSON."""
+    weights: dict[str, float] = {}
+    for entry in accept.split(","):
+        kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        try:
+            weights[kind] = float(quality)
+        except ValueError:
+            weights[kind] = 0.0
+    rest = weights.get("*/*", 0.0)
+    json_weight = weights.get("application/json", weights.get("application/*", rest))
+    return weights.get("text/html", weights.get("text/*", rest)) > json_weight

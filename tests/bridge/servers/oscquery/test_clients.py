@@ -1,4 +1,4 @@
-"""Who of the websockets hears what, without sockets."""
+"""Who of the websockets hears what, and what they may wish, without sockets."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ import json
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mula_bridge.control.messages.commands import Command
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import KnobChanged
+from mula_bridge.errors import BadInput
 from mula_bridge.osc.wire import decode
-from mula_bridge.servers.oscquery.client import MAX_QUEUE, Client
-from mula_bridge.servers.oscquery.clients import SOURCE, Clients
+from mula_bridge.servers.oscquery.clients import (
+    MAX_QUEUE,
+    SOURCE,
+    Client,
+    Clients,
+    Verb,
+    parse_wish,
+    path_changed,
+)
 from mula_bridge.servers.oscquery.namespace import Namespace
 
 CFG = "/mula/knob/cfg"
@@ -84,3 +94,36 @@ def test_what_clients_lost_is_counted_when_they_have_gone(clients: Clients) -> N
     assert (clients.dropped, len(clients)) == (3, 1)
     clients.leave(client)
     assert (clients.dropped, len(clients)) == (3, 0)
+
+
+def test_a_slow_client_loses_the_oldest_and_it_is_counted() -> None:
+    async def fill() -> Client:
+        client = Client(("127.0.0.1", 1))
+        for number in range(MAX_QUEUE + 10):
+            client.put(str(number))
+        return client
+
+    client = asyncio.run(fill())
+    assert client.dropped == 10
+    assert len(client.waiting) == MAX_QUEUE
+    assert client.waiting[0] == "10"
+
+
+def test_listen_and_ignore_are_read() -> None:
+    assert parse_wish('{"COMMAND": "LISTEN", "DATA": "/mula/tags/"}') == ("LISTEN", "/mula/tags")
+    assert parse_wish('{"COMMAND": "IGNORE", "DATA": "/"}').verb is Verb.IGNORE
+    assert json.loads(path_changed("/mula")) == {"COMMAND": "PATH_CHANGED", "DATA": "/mula"}
+
+
+@settings(max_examples=40)
+@given(st.one_of(st.text(), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(
+        st.sampled_from(["COMMAND", "DATA", "x"]), inner | st.sampled_from(["LISTEN", "IGNORE"])
+    ),
+).map(json.dumps)))  # fmt: skip
+def test_any_text_is_a_wish_or_bad_input(text: str) -> None:
+    try:
+        assert parse_wish(text).verb in Verb
+    except BadInput as error:
+        assert "LISTEN" in str(error)

@@ -20,8 +20,8 @@ from mula_bridge.control.messages.reports import (
     TagsChanged,
 )
 from mula_bridge.control.messages.states import JobState, Prompt
-from mula_bridge.servers.oscquery.namespace import Namespace
-from mula_bridge.servers.oscquery.node import Access
+from mula_bridge.servers.oscquery.namespace import EXTENSIONS, Namespace, host_info
+from mula_bridge.servers.oscquery.nodes import Access
 
 EMPTY = Namespace()
 
@@ -148,3 +148,12 @@ def test_presets_that_can_be_loaded_may_change() -> None:
     assert "/mula/preset/load" in changed
     assert namespace.describe("/mula/preset/load")["RANGE"] == [{"VALS": ["soft", "mine"]}]
     assert namespace.offer(["soft", "mine"]) == []
+
+
+def test_host_info_leaves_out_an_address_nobody_can_send_to() -> None:
+    info = host_info("x", ("0.0.0.0", 7770), ("192.0.2.1", 7772))
+    assert "OSC_IP" not in info
+    assert (info["OSC_PORT"], info["OSC_TRANSPORT"]) == (7770, "UDP")
+    assert (info["WS_IP"], info["WS_PORT"]) == ("192.0.2.1", 7772)
+    assert info["EXTENSIONS"] == dict.fromkeys(EXTENSIONS, True)
+    assert "OSC_PORT" not in host_info("x", None, ("127.0.0.1", 1))

@@ -18,7 +18,7 @@ from mula_bridge.control.messages.reports import (
 )
 from mula_bridge.control.messages.states import EngineState
 from mula_bridge.servers.oscquery.namespace import Namespace
-from mula_bridge.servers.oscquery.node import Access
+from mula_bridge.servers.oscquery.nodes import Access
 from mula_bridge.servers.oscquery.page import CONTENT_SECURITY_POLICY, SCRIPT, STYLE, page
 
 VOID = {"meta", "input", "link", "br"}

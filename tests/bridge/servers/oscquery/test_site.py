@@ -1,8 +1,8 @@
-"""What the headers of a request say."""
+"""What the headers of a request say to the site."""
 
 from __future__ import annotations
 
-from mula_bridge.servers.oscquery.headers import host_name, is_own_name, prefers_html
+from mula_bridge.servers.oscquery.site import host_name, is_own_name, prefers_html
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
