@@ -8,14 +8,11 @@ from mula_bridge.api.echo import EchoHold
 from mula_bridge.api.readers import Ping, QueryVersion, Request, Subscribe, Unsubscribe
 from mula_bridge.api.routing import Content, Delivery, Routing
 from mula_bridge.api.tag_lamps import TagLamps
-from mula_bridge.api.urgency import PING, SETTERS
 
 __all__ = [
     "DEFAULT_HOST",
     "DEFAULT_PORT",
     "ERRORS_PER_SECOND",
-    "PING",
-    "SETTERS",
     "VERSION",
     "Content",
     "Delivery",

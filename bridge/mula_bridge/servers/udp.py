@@ -21,8 +21,6 @@ from mula_bridge.api import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     ERRORS_PER_SECOND,
-    PING,
-    SETTERS,
     Content,
     Delivery,
     Dispatch,
@@ -40,11 +38,23 @@ from mula_bridge.control import Emit
 from mula_bridge.control.messages import Failed, Origin, QueryDump, Report
 from mula_bridge.errors import BadInput, MulaError
 from mula_bridge.net import LOOPBACK, Guests, Peer, RateLimit, is_loopback, open_udp, resolve
-from mula_bridge.osc import Args, wire
+from mula_bridge.osc import Args, wire, write_text
 from mula_bridge.osc.udp import Backlog, Datagram, Receiver, Schedule
 
 SOURCE: Final = "osc"
 _MAX_HOSTS: Final = 256
+_SIZES: Final = {"i": 4, "f": 4, "h": 8, "d": 8}
+"""Bytes of a number of each type."""
+SETTERS: Final = {
+    head: len(head) + size
+    for address, row, knob in addresses.concrete()
+    if knob is not None and row.template in ("/mula/knob/NAME", "/mula/norm/NAME")
+    for tag, size in _SIZES.items()
+    for head in (write_text(address) + write_text(f",{tag}"),)
+}
+"""How datagrams begin that do nothing but set a knob to a number, and how long they are."""
+PING: Final = write_text("/mula/ping")
+"""How those begin whose answer should not wait."""
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.api.urgency import PING, SETTERS
 from mula_bridge.osc.udp.backlog import Backlog
 from mula_bridge.osc.udp.reading import Datagram
 from mula_bridge.osc.wire import encode
+from mula_bridge.servers.udp import PING, SETTERS
 
 ALICE, BOB = ("127.0.0.1", 1), ("127.0.0.1", 2)
 
