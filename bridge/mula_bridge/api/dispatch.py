@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Final, Protocol
+from time import monotonic, perf_counter_ns, time
+from typing import Protocol
 
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import UnknownAddress
@@ -15,9 +16,7 @@ from mula_bridge.control.messages import Origin
 from mula_bridge.errors import MulaError
 from mula_bridge.net import Peer
 from mula_bridge.osc import Args, is_pattern, wire
-
-ERRORS_PER_SECOND: Final = 10
-"""What is said to one sender at most of what it did wrong."""
+from mula_bridge.osc.udp import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -32,34 +31,61 @@ class Front(Protocol):
         """A change is about to be emitted; made as asked, ``confirmation`` would confirm it."""
 
     def complain(self, origin: Origin, error: MulaError) -> None:
-        """Tell the sender, ERRORS_PER_SECOND times at most. Never raises."""
+        """Tell the sender. Never raises."""
 
 
 class Dispatch:
     """Obeys packets: decodes them, looks addresses up, and emits. One thread.
 
     ``bindings`` are addresses of other programs that a mapping binds; while there are any,
-    what else such programs send outside /mula/ is none of our business.
+    what else such programs send outside /mula/ is none of our business. With a ``schedule``,
+    messages wait for their time tag; otherwise, as senders' clocks are seldom ours, none does.
     """
 
     def __init__(
-        self, front: Front, emit: Emit, source: str, bindings: OscBindings | None = None
+        self,
+        front: Front,
+        emit: Emit,
+        source: str,
+        bindings: OscBindings | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         # Bound once: a fader takes this way some hundred times a second.
         self._serve, self._moved, self._complain = front.serve, front.moved, front.complain
         self._emit = emit
         self._source = source
         self._bindings = bindings if bindings is not None else OscBindings()
+        self._schedule = schedule
+        self.malformed = 0
+        """Packets that were no OSC."""
 
-    def obey_packet(self, packet: bytes, peer: Peer) -> None:
-        """Everything that one packet asks for. Never raises."""
+    def obey_packet(self, packet: bytes, peer: Peer, received_ns: int = 0) -> None:
+        """Everything that one packet asks for. Never raises.
+
+        ``received_ns`` is ``perf_counter_ns`` at its arrival; 0: just now.
+        """
+        received_ns = received_ns or perf_counter_ns()
         try:
             messages = wire.decode(packet)
         except wire.OscError as error:
-            self._complain(Origin(self._source, peer), error)
+            self.malformed += 1
+            self._complain(Origin(self._source, peer, "", received_ns), error)
             return
         for message in messages:
-            self.obey(message, Origin(self._source, peer, message.address))
+            origin = Origin(self._source, peer, message.address, received_ns)
+            if self._schedule is None or not self._waits(self._schedule, message, origin):
+                self.obey(message, origin)
+
+    def due(self) -> float | None:
+        """Obey what has waited long enough. Never raises.
+
+        Returns in how many seconds the next message is due; None: none waits.
+        """
+        if self._schedule is None:
+            return None
+        for message, origin in self._schedule.due(monotonic()):
+            self.obey(message, origin)
+        return self._schedule.next_in(monotonic())
 
     def obey(self, message: wire.Message, origin: Origin) -> None:
         """One message. Never raises."""
@@ -78,6 +104,13 @@ class Dispatch:
             self._complain(origin, error)
         except Exception:  # a bug behind one address must not take the others away
             log.exception("could not handle %s", message.address)
+
+    def _waits(self, schedule: Schedule, message: wire.Message, origin: Origin) -> bool:
+        try:
+            return schedule.keeps(message, origin, time(), monotonic())
+        except MulaError as error:
+            self._complain(origin, error)
+            return True
 
     def _obey_foreign(self, message: wire.Message, origin: Origin, unknown: MulaError) -> None:
         address = message.address

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT, OPT_IN, ROWS
-from mula_bridge.api.dispatch import ERRORS_PER_SECOND
+from mula_bridge.api.conversation import ERRORS_PER_SECOND
 from mula_bridge.api.echo import HOLD_S
 from mula_bridge.api.readers import MAX_PATTERNS
 from mula_bridge.api.subscriptions import LEASE_S, MAX_SUBSCRIBERS

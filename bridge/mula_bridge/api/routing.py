@@ -3,20 +3,23 @@
 An answer goes to the subscriptions of the client that asked. A client without one is
 answered at the port that it sent from; and because tools such as oscsend cannot
 listen there, also at the subscribed ports of its host, or where there are none, at
-the feedback targets on it. A change is confirmed to the client that made it, on the
+the feedback targets on it. Where clients are connected none of that is needed: each hears
+on its connection, as long as that lasts. A change is confirmed to the client that made it, on the
 address that it used; everyone else hears of it as news. One thread at a time; time
 is ``time.monotonic`` seconds, given by the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import cast
 
 from mula_bridge.api.addresses import ERROR, OPT_IN, SUBSCRIBE
 from mula_bridge.api.echo import EchoHold
-from mula_bridge.api.subscriptions import Subscriber, Subscriptions
+from mula_bridge.api.subscriptions import LEASE_S, Subscriber, Subscriptions
 from mula_bridge.control.messages import Origin
+from mula_bridge.errors import BadInput
 from mula_bridge.net import Peer
 from mula_bridge.osc import Args, Pattern
 
@@ -30,14 +33,26 @@ class Routing:
     """Subscriptions, feedback targets and echo holds, as one question: to whom?
 
     ``source`` is the transport that it routes for: peers of another one are not these, even
-    where host and port are the same.
+    where host and port are the same. ``own`` are the addresses at which we would hear ourselves.
     """
 
-    def __init__(self, source: str, targets: Iterable[Peer] = ()) -> None:
+    def __init__(
+        self,
+        source: str,
+        targets: Iterable[Peer] = (),
+        own: frozenset[Peer] = frozenset(),
+        *,
+        connected: bool = False,
+    ) -> None:
+        """Raises BadInput for a target that is ourselves."""
         self._source = source
         self._targets = tuple(targets)
-        self._subscriptions = Subscriptions()
+        self._own = own
+        self._connected = connected
+        self._subscriptions = Subscriptions(lease=inf if connected else LEASE_S)
         self._echo = EchoHold()
+        for target in self._targets:
+            self._refuse_own(target)
 
     # --- what comes in ------------------------------------------------------------------------
 
@@ -61,11 +76,19 @@ class Routing:
     def subscribe(
         self, peer: Peer, port: int | None, patterns: tuple[Pattern, ...], now: float
     ) -> None:
-        """Raises Busy when there are too many."""
+        """Raises BadInput for ourselves, and Busy when there are too many."""
+        if self._connected:
+            port = None
+        self._refuse_own((peer[0], port or peer[1]))
         self._subscriptions.subscribe(peer, port, patterns, now)
 
     def unsubscribe(self, peer: Peer, port: int | None) -> None:
-        self._subscriptions.unsubscribe(peer, port)
+        """This port of its host, or all that it has subscribed."""
+        self._subscriptions.unsubscribe(peer, None if self._connected else port)
+
+    def join(self, peer: Peer, wants: Callable[[str], bool]) -> None:
+        """This peer hears what it ``wants`` until it unsubscribes."""
+        self._subscriptions.join(peer, wants)
 
     # --- what goes out ------------------------------------------------------------------------
 
@@ -100,6 +123,8 @@ class Routing:
             destinations = [one.destination for one in own]
         elif change:
             destinations, asked = [peer], asked or list(content[:1])
+        elif self._connected:
+            destinations = [peer]
         else:
             destinations = list(dict.fromkeys([peer, *self._neighbours(peer[0])]))
         return [(where, *message) for where in destinations for message in asked or content]
@@ -121,6 +146,10 @@ class Routing:
             for address, args in content
             if one.wants(address) and self._echo.offer(one.destination, address, args, now)
         ]
+
+    def _refuse_own(self, destination: Peer) -> None:
+        if destination in self._own:
+            raise BadInput(f"feedback to {destination[0]}:{destination[1]} would come back to us")
 
     def _neighbours(self, host: str) -> Iterable[Peer]:
         subscribed = [one.destination for one in self._subscriptions.at_host(host)]

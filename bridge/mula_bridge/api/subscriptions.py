@@ -8,7 +8,10 @@ is ``time.monotonic`` seconds, given by the caller.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import inf
 from typing import Final
 
 from mula_bridge.api.addresses import OPT_IN
@@ -27,21 +30,9 @@ class Subscriber:
 
     destination: Peer
     owner: Peer
-    patterns: tuple[Pattern, ...]
+    wants: Callable[[str], bool]
+    """Whether it hears of this address."""
     expires: float
-    _wanted: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
-
-    def wants(self, address: str) -> bool:
-        """Whether its patterns choose this address; without any, all but the opt-in ones."""
-        known = self._wanted.get(address)
-        if known is None:
-            if self.patterns:
-                known = any(pattern.matches(address) for pattern in self.patterns)
-            else:
-                known = address not in OPT_IN
-            if len(self._wanted) < _MAX_REMEMBERED:
-                self._wanted[address] = known
-        return known
 
 
 class Subscriptions:
@@ -67,10 +58,12 @@ class Subscriptions:
         destination = (peer[0], port or peer[1])
         if destination not in self._by_destination and len(self) >= self._limit:
             raise Busy(f"{self._limit} subscribers listen already; try again in a minute")
-        new = Subscriber(destination, peer, patterns, now + self._lease)
-        self._by_destination[destination] = new
-        self._index()
-        return new
+        wants = lru_cache(_MAX_REMEMBERED)(partial(_chosen, patterns))
+        return self._add(Subscriber(destination, peer, wants, now + self._lease))
+
+    def join(self, peer: Peer, wants: Callable[[str], bool]) -> Subscriber:
+        """Send to this peer what it ``wants``, until it unsubscribes."""
+        return self._add(Subscriber(peer, peer, wants, inf))
 
     def unsubscribe(self, peer: Peer, port: int | None = None) -> None:
         """End the subscription of ``port`` of this peer's host; None: all that are its own."""
@@ -104,8 +97,20 @@ class Subscriptions:
         """Those that send to this host."""
         return [one for one in self._by_destination.values() if one.destination[0] == host]
 
+    def _add(self, new: Subscriber) -> Subscriber:
+        self._by_destination[new.destination] = new
+        self._index()
+        return new
+
     def _index(self) -> None:
         self._by_peer = {}
         for one in self._by_destination.values():
             for peer in {one.owner, one.destination}:
                 self._by_peer[peer] = (*self.of(peer), one)
+
+
+def _chosen(patterns: tuple[Pattern, ...], address: str) -> bool:
+    """Whether patterns choose an address; without any, all but the opt-in ones."""
+    if patterns:
+        return any(pattern.matches(address) for pattern in patterns)
+    return address not in OPT_IN

@@ -39,13 +39,33 @@ class OscBindings:
         self._values: dict[str, KnobValue] = dict(Knobs() if knobs is None else knobs)
         self._lamps = Lamps()
         self._bound: dict[str, _Bound] = {}
+        self._bindings: tuple[OscBinding, ...] = ()
+        self._shares: list[OscBindings] = []
         if mapping is not None:
             self.reload(mapping)
 
     def reload(self, mapping: Mapping) -> None:
         """Use another mapping from the next message on; what was heard is still known."""
+        self._bind(mapping.osc)
+
+    def share(self) -> OscBindings:
+        """The same addresses for controls at another place, which follow these when reloaded.
+
+        What a hand did there is not what it did here: a fader there has to pick its knob up
+        after a move of one here.
+        """
         with self._lock:
-            self._bound = {binding.control.address: _bound(binding) for binding in mapping.osc}
+            share = OscBindings(knobs=self._values)
+            share._bind(self._bindings)
+            self._shares.append(share)
+        return share
+
+    def _bind(self, bindings: tuple[OscBinding, ...]) -> None:
+        with self._lock:
+            self._bindings = bindings
+            self._bound = {binding.control.address: _bound(binding) for binding in bindings}
+            for share in self._shares:
+                share._bind(bindings)
 
     def __contains__(self, address: object) -> bool:
         return address in self._bound

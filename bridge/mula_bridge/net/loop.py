@@ -83,17 +83,24 @@ class LoopThread:
 
 
 class LoopTimer:
-    """Calls ``function`` on the running loop. That loop's thread."""
+    """Calls ``function`` on the running loop: at once, and whenever it wants to be called again.
 
-    def __init__(self, function: Callable[[], object]) -> None:
+    ``function`` returns in how many seconds that is, None for never. That loop's thread.
+    """
+
+    def __init__(self, function: Callable[[], float | None]) -> None:
         self._function = function
         self._handle: asyncio.TimerHandle | None = None
 
-    def call_in(self, seconds: float) -> None:
-        """Call after so many seconds; a call that is still to come stands as it is."""
+    def call(self) -> None:
+        """Call now; a call that is still to come stands, unless there is an earlier one."""
+        seconds = self._function()
+        if seconds is None:
+            return
         loop = asyncio.get_running_loop()
-        if self._handle is None or self._handle.when() <= loop.time():
-            self._handle = loop.call_later(seconds, self._function)
+        if self._handle is None or not loop.time() < self._handle.when() <= loop.time() + seconds:
+            self.cancel()
+            self._handle = loop.call_later(seconds, self.call)
 
     def cancel(self) -> None:
         """Forget the call that is to come."""

@@ -10,31 +10,15 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Final, cast
 
-from mula_bridge import __version__
-from mula_bridge.api import (
-    DEFAULT_HOST,
-    DEFAULT_PORT,
-    ERRORS_PER_SECOND,
-    Content,
-    Delivery,
-    Dispatch,
-    Ping,
-    QueryVersion,
-    Request,
-    Routing,
-    Subscribe,
-    TagLamps,
-    Unsubscribe,
-    addresses,
-)
+from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation
+from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
-from mula_bridge.control.messages import Failed, Origin, QueryDump, Report
-from mula_bridge.errors import BadInput, MulaError, Unavailable
-from mula_bridge.net import LOOPBACK, Guests, LoopThread, LoopTimer, Peer, RateLimit, is_loopback
-from mula_bridge.osc import AUTO, FRAMINGS, Args, FramingError, detect, wire
+from mula_bridge.control.messages import Origin, Report
+from mula_bridge.errors import BadInput, Unavailable
+from mula_bridge.net import LOOPBACK, Guests, LoopThread, LoopTimer, Peer, is_loopback
+from mula_bridge.osc import AUTO, FRAMINGS, FramingError, detect
 
 SOURCE: Final = "osc-tcp"
 MAX_CLIENTS: Final = 32
@@ -60,7 +44,8 @@ class OscTcpServer:
 
     ``allow`` are the addresses or networks that may connect beside this machine, which always
     may. ``framing`` is ``auto``, ``length`` or ``slip``. Port 0 takes any free port. The port
-    may have the number of the UDP one: they do not meet.
+    may have the number of the UDP one: they do not meet. ``bindings`` and ``scheduled`` are
+    those of a Conversation.
     """
 
     def __init__(
@@ -71,6 +56,8 @@ class OscTcpServer:
         framing: str = AUTO,
         allow: Sequence[str] = LOOPBACK,
         max_clients: int = MAX_CLIENTS,
+        scheduled: bool = False,
+        bindings: OscBindings | None = None,
     ) -> None:
         """Raises BadInput for an unknown framing, or an entry of ``allow`` that is no address."""
         if framing not in (AUTO, *FRAMINGS):
@@ -81,21 +68,18 @@ class OscTcpServer:
         self._asked = (host, port)
         self._max_clients = max_clients
         self._clients: dict[Peer, _Client] = {}
-        self._routing = Routing(SOURCE)
-        self._limit = RateLimit(ERRORS_PER_SECOND)
-        self._lamps = TagLamps()
+        self._conversation = Conversation(
+            SOURCE, self._deliver, bindings=bindings, connected=True, scheduled=scheduled
+        )
         self._thread = LoopThread("osc-tcp", self._take)
-        self._timer = LoopTimer(self._send_due)
+        self._timer = LoopTimer(self._conversation.due)
         self._server: asyncio.Server | None = None
-        self._emit: Emit
-        self._dispatch: Dispatch
 
     # --- the thread that owns the daemon ------------------------------------------------------
 
     def start(self, emit: Emit) -> None:
         """Open the port and begin. Raises Unavailable."""
-        self._emit = emit
-        self._dispatch = Dispatch(self, emit, SOURCE)
+        self._conversation.begin(emit)
         self._thread.start(self._open())
 
     def stop(self) -> None:
@@ -161,75 +145,22 @@ class OscTcpServer:
         """A connection ended."""
         if self._clients.get(client.peer) is client:
             del self._clients[client.peer]
-            self._routing.unsubscribe(client.peer, None)
+            self._conversation.forget(client.peer)
 
     def obey(self, packet: bytes, peer: Peer) -> None:
         """A packet came from ``peer``."""
         self.counters.packets += 1
-        self._dispatch.obey_packet(packet, peer)
-        self._send_due()
-
-    # --- Front --------------------------------------------------------------------------------
-
-    def serve(self, request: Request, message: wire.Message, origin: Origin) -> None:
-        """Do what needs no session. A port in a subscription means nothing here: whoever
-        subscribes over a connection is answered on it. Raises Busy."""
-        peer = cast("Peer", origin.peer)
-        match request:
-            case Ping():
-                self._send([(peer, addresses.PONG, message.args)], message.tags)
-            case QueryVersion():
-                self._send([(peer, addresses.VERSION, (__version__,))])
-            case Subscribe(_, patterns):
-                self._routing.subscribe(peer, None, patterns, monotonic())
-                self._emit(QueryDump(), origin)
-            case Unsubscribe():
-                self._routing.unsubscribe(peer, None)
-
-    def moved(self, origin: Origin, confirmation: Args) -> None:
-        """A change is about to be made."""
-        self._routing.moved(origin, confirmation, monotonic())
-
-    def complain(self, origin: Origin, error: MulaError) -> None:
-        """Tell the sender what was wrong, ten times a second at most."""
-        if self._limit.allow(origin.peer, monotonic()):
-            self._answer(addresses.encode(Failed(origin.address, error.code, str(error))), origin)
-
-    # --- reports ------------------------------------------------------------------------------
+        self._conversation.obey(packet, peer)
+        self._timer.call()
 
     def _take(self, report: Report, to: Origin | None, but: Origin | None) -> None:
-        content = self._lamps.encode(report, to)
-        if to is not None:
-            if not isinstance(report, Failed) or self._limit.allow(to.peer, monotonic()):
-                self._answer(content, to)
-            return
-        now = monotonic()
-        self._routing.heard(self._clients, now)  # whoever is connected is there
-        self._send(self._routing.news(content, but, now))
-        self._send_due()
+        self._conversation.report(report, to=to, but=but)
+        self._timer.call()
 
-    def _answer(self, content: Content, to: Origin) -> None:
-        # Its neighbours, whom the routing would tell too, are for tools that only send.
-        deliveries = self._routing.answer(content, to, monotonic())
-        self._send([one for one in deliveries if one[0] == to.peer])
-        self._send_due()
-
-    def _send(self, deliveries: Sequence[Delivery], tags: str | None = None) -> None:
-        for peer, address, args in deliveries:
-            client = self._clients.get(peer)
-            if client is None:
-                continue
-            try:
-                client.send(wire.encode(address, args, tags))
-            except wire.OscError as error:
-                log.debug("could not send %s: %s", address, error)
-
-    def _send_due(self) -> None:
-        now = monotonic()
-        self._send(self._routing.due(now))
-        still_at = self._routing.still_at()
-        if still_at > now:
-            self._timer.call_in(still_at - now + 0.001)
+    def _deliver(self, packet: bytes, peer: Peer) -> None:
+        client = self._clients.get(peer)
+        if client is not None:
+            client.send(packet)
 
 
 class _Client(asyncio.Protocol):

@@ -1,45 +1,24 @@
 """The OSC server: messages in, reports out, over one UDP socket.
 
 Its own thread receives, answers what needs no session, and hands the rest to
-``emit``; reports are sent on the thread that calls ``report``. A lock guards who
-hears what. It is never held while something is emitted, so a session may report
-from inside ``emit``.
+``emit``; reports are sent on the thread that calls ``report``.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from time import monotonic, time
-from typing import Final, cast
+from dataclasses import dataclass
+from typing import Final
 
-from mula_bridge import __version__
-from mula_bridge.api import (
-    DEFAULT_HOST,
-    DEFAULT_PORT,
-    ERRORS_PER_SECOND,
-    Content,
-    Delivery,
-    Dispatch,
-    Ping,
-    QueryVersion,
-    Request,
-    Routing,
-    Subscribe,
-    TagLamps,
-    Unsubscribe,
-    addresses,
-)
+from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation, addresses
 from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
-from mula_bridge.control.messages import Failed, Origin, QueryDump, Report
-from mula_bridge.errors import BadInput, MulaError
-from mula_bridge.net import LOOPBACK, Guests, Peer, RateLimit, is_loopback, open_udp, resolve
-from mula_bridge.osc import Args, wire, write_text
-from mula_bridge.osc.udp import Backlog, Datagram, Receiver, Schedule
+from mula_bridge.control.messages import Origin, Report
+from mula_bridge.net import LOOPBACK, Guests, Peer, is_loopback, open_udp, resolve
+from mula_bridge.osc import write_text
+from mula_bridge.osc.udp import Backlog, Datagram, Receiver
 
 SOURCE: Final = "osc"
 _MAX_HOSTS: Final = 256
@@ -59,7 +38,7 @@ PING: Final = write_text("/mula/ping")
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OscCounters:
     """What happened since ``start``, for tests and the doctor."""
 
@@ -84,8 +63,8 @@ class OscServer:
     ``allow`` are the addresses or networks (``192.168.1.0/24``) that may send to us,
     beside this machine, which always may; everybody else is ignored.
     ``feedback_targets`` are (host, port) pairs that hear every change, as a subscriber
-    without patterns does. Port 0 takes any free port. ``scheduled``: bundles wait for
-    their time tag, up to 2 s; otherwise, as senders' clocks are seldom ours, nothing does.
+    without patterns does. Port 0 takes any free port. ``bindings`` and ``scheduled`` are those
+    of a Conversation.
     """
 
     def __init__(
@@ -103,21 +82,15 @@ class OscServer:
         self._asked_port = port
         self._targets = tuple(feedback_targets)
         self._guests = Guests(allow)
-        self._schedule = Schedule() if scheduled else None
-        # An empty one is false, and still the one to ask: it may be loaded later.
-        self._bindings = bindings if bindings is not None else OscBindings()
+        self._conversation = Conversation(
+            SOURCE, self._deliver, bindings=bindings, scheduled=scheduled
+        )
         self._hosts: dict[str, bool] = {}
-        self._lock = threading.Lock()
-        self._routing = Routing(SOURCE)
-        self._limit = RateLimit(ERRORS_PER_SECOND)
-        self._lamps = TagLamps()
-        self._counters = OscCounters()
+        self._handled = self._refused = 0
         self._backlog = Backlog()
         self._own: frozenset[Peer] = frozenset()
         self._socket: socket.socket | None = None
         self._receiver: Receiver | None = None
-        self._emit: Emit
-        self._dispatch: Dispatch
 
     # --- the thread that owns the daemon ------------------------------------------------------
 
@@ -157,28 +130,27 @@ class OscServer:
     @property
     def counters(self) -> OscCounters:
         """A snapshot."""
-        backlog = self._backlog
-        return replace(
-            self._counters,
-            datagrams=self._counters.datagrams + backlog.replaced + backlog.dropped,
+        backlog, conversation = self._backlog, self._conversation
+        return OscCounters(
+            datagrams=self._handled + backlog.replaced + backlog.dropped,
             replaced=backlog.replaced,
             overflowed=backlog.dropped,
+            refused=self._refused,
+            malformed=conversation.malformed,
+            muted=conversation.muted,
+            dropped=conversation.dropped,
         )
 
     def _begin(self, opened: socket.socket, emit: Emit) -> None:
         host, port = opened.getsockname()[:2]
         self._own = frozenset((name, port) for name in (host, *LOOPBACK))
         targets = [resolve(*target, opened.family)[1] for target in self._targets]
-        for target in targets:
-            self._refuse_own(target)
+        self._conversation.begin(emit, targets, self._own)
         if not is_loopback(host):
             log.warning(
                 "OSC on %s:%d is open to the network; it obeys %s", host, port, self._guests
             )
-        self._routing = Routing(SOURCE, targets)
-        self._counters = OscCounters()
-        self._emit = emit
-        self._dispatch = Dispatch(self, emit, SOURCE, self._bindings)
+        self._handled = self._refused = 0
         self._socket = opened
         self._backlog = Backlog(setters=SETTERS, urgent=PING)
         self._receiver = Receiver(opened, self._take, self._backlog)
@@ -187,45 +159,13 @@ class OscServer:
     # --- the receiving thread -----------------------------------------------------------------
 
     def _take(self, batch: list[Datagram]) -> float | None:
-        self._counters.datagrams += len(batch)
+        self._handled += len(batch)
         batch = [datagram for datagram in batch if self._is_allowed(datagram[1])]
-        with self._lock:
-            self._routing.heard({peer for _, peer, _ in batch}, monotonic())
-        obey, schedule = self._dispatch.obey, self._schedule
+        self._conversation.heard({peer for _, peer, _ in batch})
+        obey = self._conversation.obey
         for data, peer, received_ns in batch:
-            try:
-                messages = wire.decode(data)
-            except wire.OscError as error:
-                self._counters.malformed += 1
-                self.complain(Origin(SOURCE, peer, "", received_ns), error)
-                continue
-            for message in messages:
-                origin = Origin(SOURCE, peer, message.address, received_ns)
-                if schedule is None or not self._is_for_later(schedule, message, origin):
-                    obey(message, origin)
-        now = monotonic()
-        with self._lock:
-            # Sent before the lock is free, so that no later news can overtake it.
-            self._send(self._routing.due(now))
-            still_at = self._routing.still_at()
-        waits = [still_at - now + 0.001] if still_at > now else []
-        return min([*waits, *self._obey_due()], default=None)
-
-    def _is_for_later(self, schedule: Schedule, message: wire.Message, origin: Origin) -> bool:
-        try:
-            return schedule.keeps(message, origin, time(), monotonic())
-        except MulaError as error:
-            self.complain(origin, error)
-            return True
-
-    def _obey_due(self) -> list[float]:
-        """Obey what has waited long enough; in how many seconds the next one is due."""
-        if self._schedule is None:
-            return []
-        for message, origin in self._schedule.due(monotonic()):
-            self._dispatch.obey(message, origin)
-        wait = self._schedule.next_in(monotonic())
-        return [] if wait is None else [wait]
+            obey(data, peer, received_ns)
+        return self._conversation.due()
 
     def _is_allowed(self, peer: Peer) -> bool:
         known = self._hosts.get(peer[0])
@@ -237,43 +177,8 @@ class OscServer:
                 self._hosts.clear()
             self._hosts[peer[0]] = known
         if not known:
-            self._counters.refused += 1
+            self._refused += 1
         return known and peer not in self._own
-
-    def _refuse_own(self, destination: Peer) -> None:
-        if destination in self._own:
-            raise BadInput(f"feedback to {destination[0]}:{destination[1]} would come back to us")
-
-    # --- Front, on the receiving thread -------------------------------------------------------
-
-    def serve(self, request: Request, message: wire.Message, origin: Origin) -> None:
-        """Do what needs no session. Raises BadInput for a subscription of ourselves, and Busy."""
-        peer = cast("Peer", origin.peer)
-        match request:
-            case Ping():
-                self._answer([(addresses.PONG, message.args)], origin, tags=message.tags)
-            case QueryVersion():
-                self._answer([(addresses.VERSION, (__version__,))], origin)
-            case Subscribe(port, patterns):
-                self._refuse_own((peer[0], port or peer[1]))
-                with self._lock:
-                    self._routing.subscribe(peer, port, patterns, monotonic())
-                self._emit(QueryDump(), origin)
-            case Unsubscribe(port):
-                with self._lock:
-                    self._routing.unsubscribe(peer, port)
-
-    def moved(self, origin: Origin, confirmation: Args) -> None:
-        """A change is about to be made."""
-        with self._lock:
-            self._routing.moved(origin, confirmation, monotonic())
-
-    def complain(self, origin: Origin, error: MulaError) -> None:
-        """Tell the sender what was wrong, ten times a second at most."""
-        # Asked first, because finding the nearest address takes a thousand times longer.
-        if self._may_complain(origin):
-            failed = Failed(origin.address, error.code, str(error))
-            self._answer(addresses.encode(failed), origin)
 
     # --- the session's thread, and the receiving one ------------------------------------------
 
@@ -281,40 +186,9 @@ class OscServer:
         self, report: Report, *, to: Origin | None = None, but: Origin | None = None
     ) -> None:
         """Send a report to whom it concerns. Any thread; never blocks, never raises."""
-        if to is not None and to.source != SOURCE:
-            return
-        if to is not None and isinstance(report, Failed) and not self._may_complain(to):
-            return
-        content = self._lamps.encode(report, to) + self._bindings.hear(report)
-        if to is not None and content:
-            self._answer(content, to)
-        elif content:
-            with self._lock:
-                deliveries = self._routing.news(content, but, monotonic())
-            self._send(deliveries)
+        self._conversation.report(report, to=to, but=but)
 
-    def _may_complain(self, origin: Origin) -> bool:
-        with self._lock:
-            allowed = self._limit.allow(origin.peer, monotonic())
-            self._counters.muted += not allowed
-        return allowed
-
-    def _answer(self, content: Content, to: Origin, tags: str | None = None) -> None:
-        with self._lock:
-            deliveries = self._routing.answer(content, to, monotonic())
-        self._send(deliveries, tags)
-
-    def _send(self, deliveries: Iterable[Delivery], tags: str | None = None) -> None:
-        opened = self._socket
-        if opened is None:
-            return
-        packets: dict[tuple[str, int], bytes] = {}
-        for destination, address, args in deliveries:
-            key = (address, id(args))  # many hear the same message: make it once
-            try:
-                if key not in packets:
-                    packets[key] = wire.encode(address, args, tags)
-                opened.sendto(packets[key], destination)
-            except (OSError, wire.OscError) as error:
-                self._counters.dropped += 1
-                log.debug("could not send %s to %s: %s", address, destination, error)
+    def _deliver(self, packet: bytes, destination: Peer) -> None:
+        opened = self._socket  # stop() may take it away meanwhile
+        if opened is not None:
+            opened.sendto(packet, destination)

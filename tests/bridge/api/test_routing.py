@@ -7,6 +7,7 @@ import pytest
 from mula_bridge.api.echo import HOLD_S
 from mula_bridge.api.routing import Delivery, Routing
 from mula_bridge.control.messages.origin import Origin
+from mula_bridge.errors import BadInput
 from mula_bridge.osc.pattern import Pattern
 
 HOST = "127.0.0.1"
@@ -166,3 +167,22 @@ def test_unsubscribed_is_silent(routing: Routing) -> None:
     routing.subscribe(ALICE, 9001, (), now=0)
     routing.unsubscribe(ALICE, None)
     assert routing.news(CONTENT, None, now=0) == []
+
+
+def test_who_is_connected_is_there_until_it_unsubscribes_and_has_no_neighbours() -> None:
+    routing = Routing("osc", connected=True)
+    routing.subscribe(ALICE, 9001, (), now=0)
+    assert where(routing.news(CONTENT, None, now=1e6)) == [(50_000, CFG), (50_000, NORM)]
+    assert where(routing.answer(CONTENT, origin(BOB, CFG), now=1e6)) == [(50_001, CFG)]
+    routing.unsubscribe(ALICE, 9001)
+    assert routing.news(CONTENT, None, now=1e6) == []
+
+
+def test_we_are_never_told_what_we_say() -> None:
+    with pytest.raises(BadInput, match=r"127\.0\.0\.1:9900 would come back to us"):
+        Routing("osc", [TARGET], own=frozenset({TARGET}))
+    routing = Routing("osc", own=frozenset({TARGET, ALICE}))
+    for port in (9900, None):
+        with pytest.raises(BadInput, match="would come back to us"):
+            routing.subscribe(ALICE, port, (), now=0)
+    routing.subscribe(ALICE, 9001, (), now=0)

@@ -210,6 +210,18 @@ def test_another_mapping_keeps_what_was_heard() -> None:
     assert osc.everything() == [("/m", (0.5,)), ("/g", (1.0,))]
 
 
+def test_a_share_has_the_same_addresses_and_hands_of_its_own() -> None:
+    osc = bound("from: {osc: /x}, to: morph")
+    share = osc.share()
+    assert "/x" in share
+    share.command("/x", (0.25,))
+    assert osc.everything() == [("/x", (0.0,))]
+    osc.reload(parse_mapping("version: 1\nbindings: [{from: {osc: /y}, to: morph}]"))
+    assert "/x" not in share
+    assert share.everything() == [("/y", (0.25,))]
+    assert osc.share().everything() == [("/y", (0.0,))]
+
+
 ARGS = st.lists(
     st.one_of(
         st.none(),

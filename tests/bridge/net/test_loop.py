@@ -103,32 +103,51 @@ def test_nothing_is_called_where_nothing_runs() -> None:
     assert called == []
 
 
-def test_it_calls_once_however_often_it_is_asked_and_again_afterwards() -> None:
+def test_a_timer_calls_as_long_as_it_is_asked_to_however_often_it_is_called() -> None:
     calls: list[float] = []
+    waits: list[float | None] = [0.02, 0.02, 0.02, 0.01, None]
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        timer = LoopTimer(lambda: calls.append(loop.time()))
+
+        def function() -> float | None:
+            calls.append(loop.time())
+            return waits.pop(0)
+
+        timer = LoopTimer(function)
         for _ in range(3):
-            timer.call_in(0.01)
-        await asyncio.sleep(0.05)
-        timer.call_in(0.01)
+            timer.call()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(run())
+    assert waits == []
+    assert calls[3] - calls[0] >= 0.015  # of three that it was to make later, one
+    assert calls[4] - calls[3] >= 0.005
+
+
+def test_a_timer_calls_at_the_earliest_time_that_it_was_asked_to() -> None:
+    waits: list[float | None] = [30.0, 0.01, None]
+
+    async def run() -> None:
+        timer = LoopTimer(lambda: waits.pop(0))
+        timer.call()
+        timer.call()
         await asyncio.sleep(0.05)
 
     asyncio.run(run())
-    assert len(calls) == 2
+    assert waits == []
 
 
 def test_what_is_cancelled_is_not_called_and_can_be_asked_for_again() -> None:
-    calls: list[str] = []
+    waits: list[float | None] = [30.0, 0.01, None]
 
     async def run() -> None:
-        timer = LoopTimer(lambda: calls.append("called"))
+        timer = LoopTimer(lambda: waits.pop(0))
         timer.cancel()
-        timer.call_in(30.0)
+        timer.call()
         timer.cancel()
-        timer.call_in(0.01)
+        timer.call()
         await asyncio.sleep(0.05)
 
     asyncio.run(run())
-    assert calls == ["called"]
+    assert waits == []

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from struct import pack
 from threading import Event
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 import pytest
 
 from mula_bridge import __version__
+from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.knobs import KNOBS
 from mula_bridge.control.messages.commands import Command, Generate, QueryDump, QueryKnob, SetKnob
 from mula_bridge.control.messages.origin import DAEMON, Origin
 from mula_bridge.control.messages.reports import Failed, KnobChanged, TagsChanged
 from mula_bridge.errors import BadInput, Unavailable
+from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.net.loop import MAX_WAITING
 from mula_bridge.osc.framing import Framing, LengthPrefixed, Slip
 from mula_bridge.osc.wire import Value, decode, encode
@@ -40,9 +42,9 @@ class StandInSession:
         self.got.append((command, origin))
         self.came.set()
         match command:
-            case SetKnob(name, float() as value):
+            case SetKnob(name, float() as value, norm):
                 row = KNOBS[name]
-                effective = row.coerce(value)
+                effective = row.from_norm(value) if norm else row.coerce(value)
                 report = KnobChanged(name, effective, row.to_norm(effective))
                 self.server.report(report, but=origin)
                 self.server.report(report, to=origin)
@@ -271,6 +273,43 @@ def test_reports_never_block_even_when_nothing_runs() -> None:
     server.start(lambda *_: None)
     server.stop()
     server.report(Failed("", "x", "y"))
+
+
+def test_mapped_addresses_work_both_ways(session: StandInSession) -> None:
+    mapping = "version: 1\nbindings: [{from: {osc: /1/fader1}, to: %s}]"
+    bindings = OscBindings(parse_mapping(mapping % "cfg"))
+    server = session.server = OscTcpServer(port=0, bindings=bindings)
+    server.start(session.emit)
+    hand, watcher = Peer(server, LengthPrefixed()), Peer(server, Slip())
+    with hand.socket, watcher.socket:
+        watcher.send("/mula/subscribe", 1, "/1/*")
+        assert watcher.hear() == [("/1/fader1", (pytest.approx(0.125),))]
+        hand.send("/1/fader1", 0.5)
+        assert watcher.hear() == [("/1/fader1", (0.5,))]
+        assert session.got[-1][0] == SetKnob("cfg", 0.5, norm=True)
+        hand.rest()
+        hand.send("/foreign", 1.0)  # some other business of such a program
+        assert hand.rest() == []
+        bindings.reload(parse_mapping(mapping % "morph"))
+        hand.send("/1/fader1", 0.75)
+        assert watcher.hear() == [("/1/fader1", (0.75,))]
+        assert session.got[-1][0] == SetKnob("morph", 0.75, norm=True)
+    server.stop()
+
+
+def test_a_bundle_waits_for_its_time_when_asked_to(session: StandInSession) -> None:
+    server = session.server = OscTcpServer(port=0, scheduled=True)
+    server.start(session.emit)
+    one = Peer(server, LengthPrefixed())
+    with one.socket:
+        message = encode("/mula/generate")
+        tag = round((time() + 0.3 + 2_208_988_800) * 2**32).to_bytes(8, "big")
+        packet = b"#bundle\0" + tag + len(message).to_bytes(4, "big") + message
+        one.socket.sendall(LengthPrefixed().frame(packet))
+        sleep(SILENCE_S)
+        assert session.got == []
+        assert session.came.wait(PATIENCE_S)
+    server.stop()
 
 
 @pytest.mark.parametrize("mode", ["1.0", "1.1"])

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mula_bridge import __version__
-from mula_bridge.api import (
-    ERRORS_PER_SECOND,
-    Dispatch,
-    EchoHold,
-    Ping,
-    QueryVersion,
-    Request,
-    addresses,
-)
+from mula_bridge.api import Conversation
+from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
 from mula_bridge.control.messages import Failed, Origin, PresetsChanged, Report
-from mula_bridge.errors import BadInput, MulaError
-from mula_bridge.net import LoopTimer, Peer, RateLimit
-from mula_bridge.osc import Args, wire
-from mula_bridge.servers.oscquery.namespace import Change, Limits, Namespace
+from mula_bridge.errors import BadInput
+from mula_bridge.net import LoopTimer, Peer
+from mula_bridge.servers.oscquery.namespace import Limits, Namespace
 from mula_bridge.servers.oscquery.nodes import clean_path
 
 if TYPE_CHECKING:
@@ -38,8 +27,7 @@ SOURCE: Final = "page"
 MAX_QUEUE: Final = 1024
 """Messages that wait for a client; beyond that the oldest are dropped."""
 _END: Final = ""
-
-log = logging.getLogger(__name__)
+_LISTEN_BY: Final = 'on a websocket, send {"COMMAND": "LISTEN", "DATA": an address}'
 
 
 class Verb(StrEnum):
@@ -99,17 +87,26 @@ class Client:
 class Clients:
     """Takes what clients send, and tells them what they listen to. The loop's thread.
 
-    ``emit_to`` comes before the first client joins.
+    ``begin`` comes before the first client joins. ``bindings`` and ``scheduled`` are those of a
+    Conversation.
     """
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(
+        self, namespace: Namespace, bindings: OscBindings | None = None, *, scheduled: bool = False
+    ) -> None:
         self._namespace = namespace
         self._clients: dict[Peer, Client] = {}
-        self._echo = EchoHold()
-        self._limit = RateLimit(ERRORS_PER_SECOND)
-        self._timer = LoopTimer(self._send_due)
+        self._conversation = Conversation(
+            SOURCE,
+            self._deliver,
+            bindings=bindings,
+            connected=True,
+            listen_by=_LISTEN_BY,
+            scheduled=scheduled,
+            encode=lambda report, to: namespace.encode(report),
+        )
+        self._timer = LoopTimer(self._conversation.due)
         self._dropped = 0
-        self._dispatch: Dispatch
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -119,17 +116,19 @@ class Clients:
         """Messages that a client was too slow for. Any thread."""
         return self._dropped + sum(client.dropped for client in list(self._clients.values()))
 
-    def emit_to(self, emit: Emit) -> None:
+    def begin(self, emit: Emit) -> None:
         """Where commands go. Before the loop runs."""
-        self._dispatch = Dispatch(self, emit, SOURCE)
+        self._conversation.begin(emit)
 
     def join(self, client: Client) -> None:
         """A websocket was opened."""
         self._clients[client.peer] = client
+        self._conversation.join(client.peer, client.listening.__contains__)
 
     def leave(self, client: Client) -> None:
         """A websocket ended."""
         self._clients.pop(client.peer, None)
+        self._conversation.forget(client.peer)
         self._dropped += client.dropped
 
     def end(self) -> None:
@@ -142,108 +141,43 @@ class Clients:
 
     def obey(self, packet: bytes, client: Client) -> None:
         """An OSC packet. Never raises."""
-        self._dispatch.obey_packet(packet, client.peer)
-        self._send_due()
+        self._conversation.obey(packet, client.peer)
+        self._timer.call()
 
     def wish(self, text: str, client: Client) -> None:
         """LISTEN or IGNORE, as JSON; anything else is complained about."""
         try:
             verb, path = parse_wish(text)
-            if path not in self._namespace.nodes:
+            if path not in self._namespace.nodes and not self._conversation.binds(path):
                 raise BadInput(f"{path[:80]} is no address here")
         except BadInput as error:
-            self.complain(Origin(SOURCE, client.peer), error)
+            self._conversation.complain(Origin(SOURCE, client.peer), error)
             return
         if verb is Verb.IGNORE:
             client.listening.discard(path)
         elif path not in client.listening:
             client.listening.add(path)
             # So that nothing can change unseen between reading the tree and listening.
-            if path in self._namespace.values:
-                self._put(client, path, self._namespace.values[path])
-
-    # --- Front --------------------------------------------------------------------------------
-
-    def serve(self, request: Request, message: wire.Message, origin: Origin) -> None:
-        """Do what needs no session. Raises BadInput: subscriptions are LISTEN here."""
-        client = self._clients.get(cast("Peer", origin.peer))
-        if client is None:
-            return
-        match request:
-            case Ping():
-                client.put(wire.encode(addresses.PONG, message.args, message.tags))
-            case QueryVersion():
-                self._put(client, addresses.VERSION, (__version__,))
-            case _:
-                raise BadInput('on a websocket, send {"COMMAND": "LISTEN", "DATA": an address}')
-
-    def moved(self, origin: Origin, confirmation: Args) -> None:
-        """A change is about to be made."""
-        peer = cast("Peer", origin.peer)
-        self._echo.moved(peer, origin.address, confirmation, origin.received_ns, monotonic())
-
-    def complain(self, origin: Origin, error: MulaError) -> None:
-        """Tell the client what was wrong, ten times a second at most."""
-        self._answer_failure(Failed(origin.address, error.code, str(error)), origin)
+            self._conversation.show(client.peer, path, self._namespace.values.get(path))
 
     # --- reports ------------------------------------------------------------------------------
 
     def take(self, report: Report, to: Origin | None, but: Origin | None) -> None:
         """Keep a report's values and send them to whom they concern."""
-        if isinstance(report, Failed) and to is not None:
-            if to.source == SOURCE:
-                self._answer_failure(report, to)
-            return
         if isinstance(report, PresetsChanged):
             self._changed(self._namespace.offer(report.names))
-        changes = self._namespace.take(report)
-        own = to is not None and to.source == SOURCE
-        asker = self._clients.get(cast("Peer", to.peer)) if to is not None and own else None
-        if to is not None and asker is not None:
-            self._answer(changes, to, asker)
-        for client in list(self._clients.values()):
-            moved = but is not None and but.source == SOURCE and but.peer == client.peer
-            if client is asker or moved:
-                continue  # what it did is answered, not told
-            self._tell(client, [one for one in changes if one.changed or to is None])
-        self._send_due()
+        if to is None or not isinstance(report, Failed):
+            changed = self._namespace.take(report)
+            if to is not None:
+                # What somebody was told may be new to all the others.
+                self._conversation.tell(changed, but=to)
+        self._conversation.report(report, to=to, but=but)
+        self._timer.call()
 
-    def _answer(self, changes: Sequence[Change], to: Origin, client: Client) -> None:
-        if self._echo.answers_move(client.peer, to.address, to.received_ns):
-            self._tell(client, changes)
-            return
-        asked = [one for one in changes if one.address == to.address]
-        for one in asked or changes:
-            self._put(client, one.address, one.args)
-
-    def _answer_failure(self, failed: Failed, to: Origin) -> None:
-        client = self._clients.get(cast("Peer", to.peer))
-        if client is not None and self._limit.allow(to.peer, monotonic()):
-            for address, args in addresses.encode(failed):
-                self._put(client, address, args)
-
-    def _tell(self, client: Client, changes: Sequence[Change]) -> None:
-        now = monotonic()
-        for one in changes:
-            listens = one.address in client.listening
-            if listens and self._echo.offer(client.peer, one.address, one.args, now):
-                self._put(client, one.address, one.args)
-
-    def _put(self, client: Client, address: str, args: Args) -> None:
-        try:
-            client.put(wire.encode(address, args))
-        except wire.OscError as error:
-            log.debug("could not send %s: %s", address, error)
-
-    def _send_due(self) -> None:
-        now = monotonic()
-        for peer, address, args in self._echo.due(now):
-            client = self._clients.get(peer)
-            if client is not None:
-                self._put(client, address, args)
-        still_at = self._echo.still_at()
-        if still_at > now:
-            self._timer.call_in(still_at - now + 0.001)
+    def _deliver(self, packet: bytes, peer: Peer) -> None:
+        client = self._clients.get(peer)
+        if client is not None:
+            client.put(packet)
 
     def limit(self, limits: Limits) -> None:
         """The engine takes these ranges only; whoever is connected is told which changed."""

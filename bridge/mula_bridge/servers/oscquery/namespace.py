@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from mula_bridge import __version__
-from mula_bridge.api import VERSION, addresses
+from mula_bridge.api import VERSION, Content, addresses
 from mula_bridge.control.messages import Report
 from mula_bridge.osc import Args, Value
 from mula_bridge.servers.oscquery.nodes import (
@@ -36,14 +36,6 @@ EXTENSIONS: Final = (
 _ATTRIBUTES: Final = frozenset({"FULL_PATH", "CONTENTS", "TYPE", *EXTENSIONS[:9]})
 
 
-class Change(NamedTuple):
-    """A value that was reported; ``changed`` says whether it is another than before."""
-
-    address: str
-    args: Args
-    changed: bool
-
-
 class Namespace:
     """Every address with its newest value. ``presets`` are the names that can be loaded."""
 
@@ -52,17 +44,19 @@ class Namespace:
         self.values: dict[str, Args] = {VERSION: (__version__,)}
         self._children = _tree(self.nodes)
 
-    def take(self, report: Report) -> list[Change]:
-        """Keep what a report says; the values it reports, fitted to their nodes."""
-        changes = []
-        for address, args in addresses.encode(report):
-            node = self.nodes.get(address)
-            if node is None:
-                continue
-            args = node.fit(args)
-            changes.append(Change(address, args, self.values.get(address) != args))
-            self.values[address] = args
-        return changes
+    def encode(self, report: Report) -> Content:
+        """The messages of a report on addresses of the tree, their arguments fitted to it."""
+        return [
+            (address, self.nodes[address].fit(args))
+            for address, args in addresses.encode(report)
+            if address in self.nodes
+        ]
+
+    def take(self, report: Report) -> Content:
+        """Keep what a report says. Returns the messages that say something else than before."""
+        changed = [one for one in self.encode(report) if self.values.get(one[0]) != one[1]]
+        self.values.update(changed)
+        return changed
 
     def limit(self, limits: Limits) -> list[str]:
         """Narrow the ranges of knobs to what the engine takes; others are as in the table.

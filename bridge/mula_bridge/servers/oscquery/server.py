@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
 from mula_bridge.control.messages import Origin, QueryDump, QueryStatus, Report
 from mula_bridge.errors import MulaError
@@ -39,7 +40,7 @@ class OscQueryServer:
 
     ``osc`` is where OSC is taken over UDP (None: nowhere), ``presets`` the names that can be
     loaded. ``allow`` are the addresses or networks that may connect beside this machine.
-    Port 0 takes any free port.
+    Port 0 takes any free port. ``bindings`` and ``scheduled`` are those of a Conversation.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class OscQueryServer:
         osc: Peer | None = None,
         presets: Sequence[str] = (),
         allow: Sequence[str] = LOOPBACK,
+        scheduled: bool = False,
+        bindings: OscBindings | None = None,
     ) -> None:
         """Raises BadInput for an entry of ``allow`` that is no address or network."""
         namespace = Namespace(presets)
-        self._clients = Clients(namespace)
+        self._clients = Clients(namespace, bindings, scheduled=scheduled)
         self._site = Site((host, port), namespace, self._clients, Guests(allow), osc)
         self._thread = LoopThread("oscquery", self._clients.take)
 
@@ -64,7 +67,7 @@ class OscQueryServer:
 
         Raises Unavailable when the port is taken or aiohttp is not installed.
         """
-        self._clients.emit_to(emit)
+        self._clients.begin(emit)
         self._thread.start(self._site.open())
         for question in (QueryDump(), QueryStatus()):
             with suppress(MulaError):

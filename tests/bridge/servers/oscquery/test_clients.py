@@ -37,7 +37,7 @@ def refuse(command: Command, origin: Origin) -> None:
 @pytest.fixture
 def clients() -> Clients:
     made = Clients(Namespace())
-    made.emit_to(refuse)
+    made.begin(refuse)
     return made
 
 

@@ -19,12 +19,14 @@ import pytest
 
 from mula_bridge import __version__
 from mula_bridge.api import addresses
+from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.knobs import KNOBS
 from mula_bridge.control.messages.commands import Command, Generate, QueryDump, QueryStatus, SetKnob
 from mula_bridge.control.messages.origin import DAEMON, Origin
 from mula_bridge.control.messages.reports import EngineChanged, Failed, KnobChanged, StatusReport
 from mula_bridge.control.messages.states import EngineState
 from mula_bridge.errors import BadInput, Unavailable
+from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.osc.wire import decode, encode
 from mula_bridge.servers.oscquery.clients import SOURCE
 from mula_bridge.servers.oscquery.server import OscQueryServer
@@ -304,6 +306,38 @@ def test_the_sessions_refusal_reaches_whoever_asked(
         assert await one.hear() == ("/mula/error", ("/mula/generate", "busy", "later"))
 
     talk(server, script)
+
+
+def test_mapped_addresses_work_both_ways(session: StandInSession) -> None:
+    mapping = "version: 1\nbindings: [{from: {osc: /1/fader1}, to: %s}]"
+    bindings = OscBindings(parse_mapping(mapping % "cfg"))
+    server = session.server = OscQueryServer(port=0, bindings=bindings)
+    server.start(session.emit)
+    until(lambda: value(server, "/mula/knob/cfg") == [1.5])
+
+    async def script(hand: Socket, watcher: Socket) -> None:
+        for one in (hand, watcher):
+            await one.wish("LISTEN", "/1/fader1")
+            assert await one.hear() == ("/1/fader1", (0.125,))
+        await watcher.wish("LISTEN", "/mula/knob/cfg")
+        await watcher.hear()
+        await hand.send("/1/fader1", 0.5)
+        assert await watcher.hear() == ("/mula/knob/cfg", (3.0,))
+        assert await watcher.hear() == ("/1/fader1", (0.5,))
+        assert await hand.rest() == []  # it shows that already
+        await hand.send("/foreign", 1.0)  # some other business of such a program
+        assert await hand.rest(0.1) == []
+        bindings.reload(parse_mapping(mapping % "morph"))
+        await hand.send("/1/fader1", 0.75)
+        assert await watcher.hear() == ("/1/fader1", (0.75,))
+        assert session.got[-1][0] == SetKnob("morph", 0.75, norm=True)
+        await hand.wish("IGNORE", "/1/fader1")
+        await hand.wish("LISTEN", "/1/fader2")
+        ((address, _),) = await hand.rest()
+        assert address == "/mula/error"
+
+    talk(server, script, count=2)
+    server.stop()
 
 
 def test_a_new_range_is_announced(server: OscQueryServer) -> None:
