@@ -86,9 +86,17 @@ characters. A message to a pattern goes to every knob address that it matches.
 **Errors.** `/mula/error` goes to whoever caused it, at most {ERRORS_PER_SECOND} times a second;
 a device's failure goes to everybody.
 
-**Packets.** Bundles are taken, up to {MAX_DEPTH} deep, and done at once whatever their time tag.
-What the daemon sends are single messages under 1,400 bytes, unless a text of yours
-is longer.
+**Packets.** Bundles are taken, up to {MAX_DEPTH} deep, and done at once whatever their time tag,
+unless the daemon runs with `--timetags wait`. What the daemon sends are single messages under
+1,400 bytes, unless a text of yours is longer.
+
+**Transports.** TCP (`--osc-tcp HOST:PORT`; length-prefixed or SLIP) and websockets (the page's
+port; OSCQuery's LISTEN stands for subscribing there) take the same messages, and answer on their
+connection. A port in a subscription means nothing there, and the subscription lasts as long as
+the connection.
+
+**Mapped addresses.** What a mapping file binds (see `mappings/README.md`) is taken and told back
+over every transport. While there are any, other addresses outside `/mula/` are ignored.
 
 **Network.** Only this machine is let in, unless the daemon runs with `--osc` beyond loopback
 and names others with `--allow`. No file path is taken over OSC.

@@ -41,18 +41,18 @@ def start_network(
     presets: tuple[str, ...],
     stack: ExitStack,
 ) -> Network:
-    """Start what ``config`` asks for; ``stack`` stops it again.
+    """Start what ``config`` asks for; ``stack`` stops it again. All obey ``bindings``.
 
     Raises Unavailable when a port cannot be had, and names who has it where it can.
     """
     host, port = config.osc_address
-    allow = (*LOOPBACK, *config.allowed_hosts)
+    allow, scheduled = (*LOOPBACK, *config.allowed_hosts), config.scheduled
     server = OscServer(
         host,
         port,
         feedback_targets=config.feedback_targets,
         allow=allow,
-        scheduled=config.scheduled,
+        scheduled=scheduled,
         bindings=bindings,
     )
 
@@ -63,11 +63,17 @@ def start_network(
 
     serve(server)
     if config.osc_tcp_address is not None:
-        serve(OscTcpServer(*config.osc_tcp_address, allow=allow))
+        tcp_address = config.osc_tcp_address
+        serve(OscTcpServer(*tcp_address, allow=allow, scheduled=scheduled, bindings=bindings))
     query = None
     if config.http_address is not None:
         query = OscQueryServer(
-            *config.http_address, osc=server.address, presets=presets, allow=allow
+            *config.http_address,
+            osc=server.address,
+            presets=presets,
+            allow=allow,
+            scheduled=scheduled,
+            bindings=bindings,
         )
         serve(query)
     if config.advertise:
