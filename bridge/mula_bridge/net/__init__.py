@@ -2,7 +2,7 @@
 
 from mula_bridge.net.advertise import Advertiser
 from mula_bridge.net.guests import LOOPBACK, Guests, Peer
-from mula_bridge.net.loop import LoopThread, LoopTimer
+from mula_bridge.net.loop import LoopThread
 from mula_bridge.net.priority import hurry, relax
 from mula_bridge.net.rate_limit import RateLimit
 from mula_bridge.net.udp import RECEIVE_BUFFER, is_loopback, open_udp, receive_buffer, resolve
@@ -13,7 +13,6 @@ __all__ = [
     "Advertiser",
     "Guests",
     "LoopThread",
-    "LoopTimer",
     "Peer",
     "RateLimit",
     "hurry",

@@ -1,4 +1,4 @@
-"""A thread with an event loop of its own, for servers that must hold nobody up; and its timer."""
+"""A thread with an event loop of its own, for servers that must hold nobody up."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
+from mula_bridge.control import Publish
 from mula_bridge.control.messages import Origin, Report
 
 MAX_WAITING: Final = 4096
 """Reports that wait for the thread; beyond that the oldest are forgotten."""
 
-Take = Callable[[Report, Origin | None, Origin | None], None]
-"""Handles a report, with ``to`` and ``but``, on the loop's thread."""
-
 log = logging.getLogger(__name__)
 
 
 class LoopThread:
-    """A thread with an event loop, to which reports go without blocking whoever sends them."""
+    """A thread with an event loop, to which reports go without blocking whoever sends them.
 
-    def __init__(self, name: str, take: Take) -> None:
+    There, ``take`` handles a report, and ``due`` does what has waited long enough; it returns in
+    how many seconds there is more to do, None where nothing waits.
+    """
+
+    def __init__(self, name: str, take: Publish, due: Callable[[], float | None]) -> None:
         self._name = name
         self._take = take
+        self._due = due
+        self._next: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[Report, Origin | None, Origin | None]] = deque(
             maxlen=MAX_WAITING
         )
@@ -54,7 +58,9 @@ class LoopThread:
             asyncio.run_coroutine_threadsafe(closing, self._loop).result(5.0)
         self._end()
 
-    def report(self, report: Report, to: Origin | None, but: Origin | None) -> None:
+    def report(
+        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+    ) -> None:
         """Hand a report over. Any thread; before ``start``, the newest ones are kept."""
         self._waiting.append((report, to, but))
         self.call(self._drain)
@@ -66,12 +72,24 @@ class LoopThread:
             with suppress(RuntimeError):  # it has just been closed
                 loop.call_soon_threadsafe(function, *args)
 
+    def due(self) -> None:
+        """Do what is due now, and later what is not. That thread."""
+        loop, seconds = self._loop, self._due()
+        if loop is None or seconds is None:
+            return
+        if self._next is None or not loop.time() < self._next.when() <= loop.time() + seconds:
+            if self._next is not None:
+                self._next.cancel()
+            self._next = loop.call_later(seconds, self.due)
+
     def _drain(self) -> None:
         while self._waiting:
+            report, to, but = self._waiting.popleft()
             try:
-                self._take(*self._waiting.popleft())
+                self._take(report, to=to, but=but)
             except Exception:  # a bug in one report must not take the others away
                 log.exception("could not send a report")
+        self.due()
 
     def _end(self) -> None:
         loop, self._loop = self._loop, None
@@ -80,30 +98,4 @@ class LoopThread:
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join(2.0)
         loop.close()
-
-
-class LoopTimer:
-    """Calls ``function`` on the running loop: at once, and whenever it wants to be called again.
-
-    ``function`` returns in how many seconds that is, None for never. That loop's thread.
-    """
-
-    def __init__(self, function: Callable[[], float | None]) -> None:
-        self._function = function
-        self._handle: asyncio.TimerHandle | None = None
-
-    def call(self) -> None:
-        """Call now; a call that is still to come stands, unless there is an earlier one."""
-        seconds = self._function()
-        if seconds is None:
-            return
-        loop = asyncio.get_running_loop()
-        if self._handle is None or not loop.time() < self._handle.when() <= loop.time() + seconds:
-            self.cancel()
-            self._handle = loop.call_later(seconds, self.call)
-
-    def cancel(self) -> None:
-        """Forget the call that is to come."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        self._next = None

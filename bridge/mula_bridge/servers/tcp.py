@@ -17,7 +17,7 @@ from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
 from mula_bridge.control.messages import Origin, Report
 from mula_bridge.errors import BadInput, Unavailable
-from mula_bridge.net import LOOPBACK, Guests, LoopThread, LoopTimer, Peer, is_loopback
+from mula_bridge.net import LOOPBACK, Guests, LoopThread, Peer, is_loopback
 from mula_bridge.osc import AUTO, FRAMINGS, FramingError, detect
 
 SOURCE: Final = "osc-tcp"
@@ -71,8 +71,7 @@ class OscTcpServer:
         self._conversation = Conversation(
             SOURCE, self._deliver, bindings=bindings, connected=True, scheduled=scheduled
         )
-        self._thread = LoopThread("osc-tcp", self._take)
-        self._timer = LoopTimer(self._conversation.due)
+        self._thread = LoopThread("osc-tcp", self._conversation.report, self._conversation.due)
         self._server: asyncio.Server | None = None
 
     # --- the thread that owns the daemon ------------------------------------------------------
@@ -104,7 +103,7 @@ class OscTcpServer:
     ) -> None:
         """Send a report to whom it concerns. Any thread; never blocks, never raises."""
         if to is None or to.source == SOURCE:
-            self._thread.report(report, to, but)
+            self._thread.report(report, to=to, but=but)
 
     # --- the server's own thread --------------------------------------------------------------
 
@@ -123,7 +122,6 @@ class OscTcpServer:
                         *self.address, self.guests)  # fmt: skip
 
     async def _close(self) -> None:
-        self._timer.cancel()
         if self._server is not None:
             self._server.close()
         for client in list(self._clients.values()):
@@ -151,11 +149,7 @@ class OscTcpServer:
         """A packet came from ``peer``."""
         self.counters.packets += 1
         self._conversation.obey(packet, peer)
-        self._timer.call()
-
-    def _take(self, report: Report, to: Origin | None, but: Origin | None) -> None:
-        self._conversation.report(report, to=to, but=but)
-        self._timer.call()
+        self._thread.due()
 
     def _deliver(self, packet: bytes, peer: Peer) -> None:
         client = self._clients.get(peer)

@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation, addresses
@@ -85,7 +86,7 @@ class OscServer:
         self._conversation = Conversation(
             SOURCE, self._deliver, bindings=bindings, scheduled=scheduled
         )
-        self._hosts: dict[str, bool] = {}
+        self._admit = lru_cache(_MAX_HOSTS)(self._admit_new)
         self._handled = self._refused = 0
         self._backlog = Backlog()
         self._own: frozenset[Peer] = frozenset()
@@ -168,17 +169,15 @@ class OscServer:
         return self._conversation.due()
 
     def _is_allowed(self, peer: Peer) -> bool:
-        known = self._hosts.get(peer[0])
-        if known is None:
-            known = self._guests.admit(peer[0])
-            if not known:
-                log.warning("OSC from %s is ignored; --allow lets it in", peer[0])
-            if len(self._hosts) >= _MAX_HOSTS:
-                self._hosts.clear()
-            self._hosts[peer[0]] = known
-        if not known:
-            self._refused += 1
-        return known and peer not in self._own
+        allowed = self._admit(peer[0])
+        self._refused += not allowed
+        return allowed and peer not in self._own
+
+    def _admit_new(self, host: str) -> bool:
+        admitted = self._guests.admit(host)
+        if not admitted:
+            log.warning("OSC from %s is ignored; --allow lets it in", host)
+        return admitted
 
     # --- the session's thread, and the receiving one ------------------------------------------
 

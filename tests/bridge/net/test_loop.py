@@ -1,4 +1,4 @@
-"""A thread with an event loop, and calls that are made later, once."""
+"""A thread with an event loop, and what it does when that is due."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import logging
 import threading
 from threading import Event
+from time import monotonic, sleep
 
 import pytest
 
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, Report
-from mula_bridge.net.loop import MAX_WAITING, LoopThread, LoopTimer
+from mula_bridge.net.loop import MAX_WAITING, LoopThread
 
 PATIENCE_S = 5.0
 
@@ -24,7 +25,7 @@ class Taker:
         self.threads: set[str] = set()
         self.last = Event()
 
-    def take(self, report: Report, to: Origin | None, but: Origin | None) -> None:
+    def take(self, report: Report, *, to: Origin | None = None, but: Origin | None = None) -> None:
         assert isinstance(report, Failed)
         if report.text == "bug":
             raise RuntimeError("a bug in a report")
@@ -37,13 +38,17 @@ class Taker:
 async def nothing() -> None: ...
 
 
+def idle() -> float | None:
+    return None
+
+
 def send(thread: LoopThread, text: str) -> None:
-    thread.report(Failed("", "x", text), None, None)
+    thread.report(Failed("", "x", text))
 
 
 def test_reports_are_taken_in_order_on_the_thread() -> None:
     taker = Taker()
-    thread = LoopThread("a loop", taker.take)
+    thread = LoopThread("a loop", taker.take, idle)
     send(thread, "early")
     thread.start(nothing())
     for text in ("one", "last"):
@@ -57,7 +62,7 @@ def test_reports_are_taken_in_order_on_the_thread() -> None:
 
 def test_of_too_many_reports_the_newest_are_kept() -> None:
     taker = Taker()
-    thread = LoopThread("a loop", taker.take)
+    thread = LoopThread("a loop", taker.take, idle)
     for number in range(MAX_WAITING + 5):
         send(thread, str(number))
     send(thread, "last")
@@ -72,7 +77,7 @@ def test_a_bug_in_one_report_does_not_take_the_others_away(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     taker = Taker()
-    thread = LoopThread("a loop", taker.take)
+    thread = LoopThread("a loop", taker.take, idle)
     with caplog.at_level(logging.ERROR):
         thread.start(nothing())
         send(thread, "bug")
@@ -86,14 +91,14 @@ def test_what_opening_raises_is_raised_and_the_thread_ends() -> None:
     async def fail() -> None:
         raise OSError("taken")
 
-    thread = LoopThread("a loop", Taker().take)
+    thread = LoopThread("a loop", Taker().take, idle)
     with pytest.raises(OSError, match="taken"):
         thread.start(fail())
     assert "a loop" not in {one.name for one in threading.enumerate()}
 
 
 def test_nothing_is_called_where_nothing_runs() -> None:
-    thread = LoopThread("a loop", Taker().take)
+    thread = LoopThread("a loop", Taker().take, idle)
     called: list[int] = []
     thread.call(called.append, 1)
     thread.stop(nothing())
@@ -103,51 +108,51 @@ def test_nothing_is_called_where_nothing_runs() -> None:
     assert called == []
 
 
-def test_a_timer_calls_as_long_as_it_is_asked_to_however_often_it_is_called() -> None:
-    calls: list[float] = []
-    waits: list[float | None] = [0.02, 0.02, 0.02, 0.01, None]
+class Chores:
+    """Does what is due at the moments ``waits`` says, and remembers when it was asked."""
 
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self, *waits: float | None) -> None:
+        self.waits = list(waits)
+        self.times: list[float] = []
 
-        def function() -> float | None:
-            calls.append(loop.time())
-            return waits.pop(0)
-
-        timer = LoopTimer(function)
-        for _ in range(3):
-            timer.call()
-        await asyncio.sleep(0.1)
-
-    asyncio.run(run())
-    assert waits == []
-    assert calls[3] - calls[0] >= 0.015  # of three that it was to make later, one
-    assert calls[4] - calls[3] >= 0.005
+    def due(self) -> float | None:
+        self.times.append(monotonic())
+        return self.waits.pop(0)
 
 
-def test_a_timer_calls_at_the_earliest_time_that_it_was_asked_to() -> None:
-    waits: list[float | None] = [30.0, 0.01, None]
+def run(chores: Chores, calls: int) -> LoopThread:
+    """A thread that was told so often that something is due, and has had time for it."""
+    thread = LoopThread("a loop", Taker().take, chores.due)
 
-    async def run() -> None:
-        timer = LoopTimer(lambda: waits.pop(0))
-        timer.call()
-        timer.call()
-        await asyncio.sleep(0.05)
+    async def opening() -> None:
+        for _ in range(calls):
+            thread.due()
 
-    asyncio.run(run())
-    assert waits == []
+    thread.start(opening())  # after which it looks for reports, and for what is due
+    sleep(0.15)
+    return thread
 
 
-def test_what_is_cancelled_is_not_called_and_can_be_asked_for_again() -> None:
-    waits: list[float | None] = [30.0, 0.01, None]
+def test_what_is_due_is_done_as_long_as_there_is_more_however_often_it_is_asked_for() -> None:
+    chores = Chores(0.05, 0.05, 0.05, 0.01, None)
+    run(chores, 2).stop(nothing())
+    assert chores.waits == []
+    assert chores.times[3] - chores.times[0] >= 0.045  # of three that were to come, one
+    assert chores.times[4] - chores.times[3] >= 0.005
 
-    async def run() -> None:
-        timer = LoopTimer(lambda: waits.pop(0))
-        timer.cancel()
-        timer.call()
-        timer.cancel()
-        timer.call()
-        await asyncio.sleep(0.05)
 
-    asyncio.run(run())
-    assert waits == []
+def test_what_is_due_earlier_is_not_kept_waiting() -> None:
+    chores = Chores(30.0, 0.01, None)
+    run(chores, 1).stop(nothing())
+    assert chores.waits == []
+
+
+def test_what_was_to_come_is_forgotten_at_the_end() -> None:
+    chores = Chores(0.2, 0.01, None)
+    thread = run(chores, 0)
+    thread.stop(nothing())
+    assert chores.waits == [0.01, None]
+    thread.start(nothing())
+    sleep(0.15)
+    thread.stop(nothing())
+    assert chores.waits == []

@@ -16,7 +16,7 @@ from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
 from mula_bridge.control.messages import Failed, Origin, PresetsChanged, Report
 from mula_bridge.errors import BadInput
-from mula_bridge.net import LoopTimer, Peer
+from mula_bridge.net import LoopThread, Peer
 from mula_bridge.servers.oscquery.namespace import Limits, Namespace
 from mula_bridge.servers.oscquery.nodes import clean_path
 
@@ -85,7 +85,7 @@ class Client:
 
 
 class Clients:
-    """Takes what clients send, and tells them what they listen to. The loop's thread.
+    """Takes what clients send, and tells them what they listen to, all on its ``thread``.
 
     ``begin`` comes before the first client joins. ``bindings`` and ``scheduled`` are those of a
     Conversation.
@@ -105,7 +105,7 @@ class Clients:
             scheduled=scheduled,
             encode=lambda report, to: namespace.encode(report),
         )
-        self._timer = LoopTimer(self._conversation.due)
+        self.thread = LoopThread("oscquery", self._take, self._conversation.due)
         self._dropped = 0
 
     def __len__(self) -> int:
@@ -133,7 +133,6 @@ class Clients:
 
     def end(self) -> None:
         """Close every websocket."""
-        self._timer.cancel()
         for client in self._clients.values():
             client.end()
 
@@ -142,7 +141,7 @@ class Clients:
     def obey(self, packet: bytes, client: Client) -> None:
         """An OSC packet. Never raises."""
         self._conversation.obey(packet, client.peer)
-        self._timer.call()
+        self.thread.due()
 
     def wish(self, text: str, client: Client) -> None:
         """LISTEN or IGNORE, as JSON; anything else is complained about."""
@@ -162,8 +161,7 @@ class Clients:
 
     # --- reports ------------------------------------------------------------------------------
 
-    def take(self, report: Report, to: Origin | None, but: Origin | None) -> None:
-        """Keep a report's values and send them to whom they concern."""
+    def _take(self, report: Report, *, to: Origin | None = None, but: Origin | None = None) -> None:
         if isinstance(report, PresetsChanged):
             self._changed(self._namespace.offer(report.names))
         if to is None or not isinstance(report, Failed):
@@ -172,7 +170,6 @@ class Clients:
                 # What somebody was told may be new to all the others.
                 self._conversation.tell(changed, but=to)
         self._conversation.report(report, to=to, but=but)
-        self._timer.call()
 
     def _deliver(self, packet: bytes, peer: Peer) -> None:
         client = self._clients.get(peer)

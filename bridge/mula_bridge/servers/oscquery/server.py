@@ -16,7 +16,7 @@ from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
 from mula_bridge.control.messages import Origin, QueryDump, QueryStatus, Report
 from mula_bridge.errors import MulaError
-from mula_bridge.net import LOOPBACK, Guests, LoopThread, Peer
+from mula_bridge.net import LOOPBACK, Guests, Peer
 from mula_bridge.servers.oscquery.clients import SOURCE, Clients
 from mula_bridge.servers.oscquery.namespace import Limits, Namespace
 from mula_bridge.servers.oscquery.site import Site
@@ -58,7 +58,7 @@ class OscQueryServer:
         namespace = Namespace(presets)
         self._clients = Clients(namespace, bindings, scheduled=scheduled)
         self._site = Site((host, port), namespace, self._clients, Guests(allow), osc)
-        self._thread = LoopThread("oscquery", self._clients.take)
+        self._thread = self._clients.thread
 
     # --- the thread that owns the daemon ------------------------------------------------------
 
@@ -105,7 +105,7 @@ class OscQueryServer:
         self, report: Report, *, to: Origin | None = None, but: Origin | None = None
     ) -> None:
         """Keep a report's values and send them to whom they concern. Never blocks or raises."""
-        self._thread.report(report, to, but)
+        self._thread.report(report, to=to, but=but)
 
     def limit(self, limits: Limits) -> None:
         """The engine takes these ranges only: knob name -> lowest and highest value."""

@@ -67,10 +67,10 @@ def test_news_go_to_listeners_but_not_to_whoever_made_them(clients: Clients) -> 
         hand, watcher, deaf = (
             listener(clients, 1, CFG), listener(clients, 2, CFG), listener(clients, 3)
         )  # fmt: skip
-        clients.take(CHANGED, None, Origin(SOURCE, hand.peer, CFG))
+        clients._take(CHANGED, but=Origin(SOURCE, hand.peer, CFG))
         assert [heard(one) for one in (hand, watcher, deaf)] == [[], [CFG], []]
         # The same address and port at another transport are somebody else.
-        clients.take(CHANGED, None, Origin("osc", hand.peer, CFG))
+        clients._take(CHANGED, but=Origin("osc", hand.peer, CFG))
         assert heard(hand) == [CFG]
 
     on_a_loop(script)
@@ -78,7 +78,7 @@ def test_news_go_to_listeners_but_not_to_whoever_made_them(clients: Clients) -> 
 
 def test_listening_brings_the_value_that_is_known(clients: Clients) -> None:
     def script() -> None:
-        clients.take(CHANGED, None, None)
+        clients._take(CHANGED)
         client = listener(clients, 1, CFG)
         assert heard(client) == [CFG]
         clients.wish(json.dumps({"COMMAND": "LISTEN", "DATA": CFG}), client)
