@@ -425,6 +425,13 @@ def encode(report: Report) -> list[tuple[str, Args]]:
     ]
 
 
+_ELSEWHERE: Final = (
+    NudgeKnob, ResetKnob, SavePreset, Generate, Render, Cancel, Quantised, AuditionPlay,
+    AuditionStop, AuditionStep, AuditionCompare, Judge, Favourite, UndoJudgement, Reroll, MakeMore,
+)  # fmt: skip
+"""Changes that are confirmed on another address than they are asked for on."""
+
+
 def confirmation(command: Command) -> Args | None:
     """The arguments that would confirm a change just as it was asked for; what really comes
     back may differ, because a knob is clamped.
@@ -440,33 +447,15 @@ def confirmation(command: Command) -> Args | None:
             return (int(on),)
         case SetLyrics(str() as text):
             return (text,)
-        case NudgeKnob() | ResetKnob() | SavePreset() | Generate() | Render() | Cancel():
-            return ()
-        case Quantised():
-            return ()
-        case (
-            AuditionLoop(bool() as on)
-            | AuditionFollow(bool() as on)
-            | AuditionAdvance(bool() as on)
-        ):
+        case AuditionLoop(bool() as on) | AuditionFollow(bool() as on):
+            return (int(on),)
+        case AuditionAdvance(bool() as on):
             return (int(on),)
         case AuditionQuantise(int() as beats):
             return (quantum_text(beats),)
         case AuditionGain(float() | int() as decibels):
             return (float(decibels),)
-        case (
-            AuditionPlay()
-            | AuditionStop()
-            | AuditionStep()
-            | AuditionCompare()
-            | Judge()
-            | Favourite()
-            | UndoJudgement()
-            | Reroll()
-            | MakeMore()
-        ):
-            return ()
-    return None
+    return () if isinstance(command, _ELSEWHERE) else None
 
 
 @lru_cache(64)
