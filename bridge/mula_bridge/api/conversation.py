@@ -54,10 +54,9 @@ class Conversation:
 
     ``source`` names the transport in origins. ``bindings`` are addresses of other programs
     that a mapping binds; each conversation has its own hands on them. ``connected``: a peer
-    is there until it is forgotten, and hears on its own connection; otherwise it subscribes
-    for a while, a port of its host. ``listen_by`` says what a peer should do instead where
-    nobody can subscribe but ``join`` says what it wants. ``scheduled``: messages wait for
-    their time tag, up to 2 s. ``encode`` makes messages of reports, in place of our own way.
+    hears on the connection that it sends on, whatever port it names. ``listen_by`` says what
+    to do instead of subscribing, where peers ``join``. ``scheduled``: messages wait for their
+    time tag, up to 2 s. ``encode`` makes messages of reports in place of our own way.
 
     One thread obeys and does what is due, the transport's; any may report.
     """

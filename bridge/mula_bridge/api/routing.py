@@ -3,21 +3,20 @@
 An answer goes to the subscriptions of the client that asked. A client without one is
 answered at the port that it sent from; and because tools such as oscsend cannot
 listen there, also at the subscribed ports of its host, or where there are none, at
-the feedback targets on it. Where clients are connected none of that is needed: each hears
-on its connection, as long as that lasts. A change is confirmed to the client that made it, on the
-address that it used; everyone else hears of it as news. One thread at a time; time
-is ``time.monotonic`` seconds, given by the caller.
+the feedback targets on it. One that is connected hears on its connection only. A
+change is confirmed to the client that made it, on the address that it used; everyone
+else hears of it as news. One thread at a time; time is ``time.monotonic`` seconds,
+given by the caller.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import inf
 from typing import cast
 
 from mula_bridge.api.addresses import ERROR, OPT_IN, SUBSCRIBE
 from mula_bridge.api.echo import EchoHold
-from mula_bridge.api.subscriptions import LEASE_S, Subscriber, Subscriptions
+from mula_bridge.api.subscriptions import Subscriber, Subscriptions
 from mula_bridge.control.messages import Origin
 from mula_bridge.errors import BadInput
 from mula_bridge.net import Peer
@@ -49,7 +48,7 @@ class Routing:
         self._targets = tuple(targets)
         self._own = own
         self._connected = connected
-        self._subscriptions = Subscriptions(lease=inf if connected else LEASE_S)
+        self._subscriptions = Subscriptions()
         self._echo = EchoHold()
         for target in self._targets:
             self._refuse_own(target)

@@ -71,7 +71,7 @@ class OscTcpServer:
         self._conversation = Conversation(
             SOURCE, self._deliver, bindings=bindings, connected=True, scheduled=scheduled
         )
-        self._thread = LoopThread("osc-tcp", self._conversation.report, self._conversation.due)
+        self._thread = LoopThread("osc-tcp", self._take, self._conversation.due)
         self._server: asyncio.Server | None = None
 
     # --- the thread that owns the daemon ------------------------------------------------------
@@ -150,6 +150,10 @@ class OscTcpServer:
         self.counters.packets += 1
         self._conversation.obey(packet, peer)
         self._thread.due()
+
+    def _take(self, report: Report, *, to: Origin | None = None, but: Origin | None = None) -> None:
+        self._conversation.heard(self._clients)  # whoever is connected is there
+        self._conversation.report(report, to=to, but=but)
 
     def _deliver(self, packet: bytes, peer: Peer) -> None:
         client = self._clients.get(peer)

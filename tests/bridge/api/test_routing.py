@@ -169,13 +169,13 @@ def test_unsubscribed_is_silent(routing: Routing) -> None:
     assert routing.news(CONTENT, None, now=0) == []
 
 
-def test_who_is_connected_is_there_until_it_unsubscribes_and_has_no_neighbours() -> None:
+def test_who_is_connected_hears_on_its_connection_and_has_no_neighbours() -> None:
     routing = Routing("osc", connected=True)
     routing.subscribe(ALICE, 9001, (), now=0)
-    assert where(routing.news(CONTENT, None, now=1e6)) == [(50_000, CFG), (50_000, NORM)]
-    assert where(routing.answer(CONTENT, origin(BOB, CFG), now=1e6)) == [(50_001, CFG)]
+    assert where(routing.news(CONTENT, None, now=0)) == [(50_000, CFG), (50_000, NORM)]
+    assert where(routing.answer(CONTENT, origin(BOB, CFG), now=0)) == [(50_001, CFG)]
     routing.unsubscribe(ALICE, 9001)
-    assert routing.news(CONTENT, None, now=1e6) == []
+    assert routing.news(CONTENT, None, now=0) == []
 
 
 def test_we_are_never_told_what_we_say() -> None:
