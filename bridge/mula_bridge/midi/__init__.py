@@ -3,10 +3,8 @@
 from mula_bridge.midi.backend import CLOSE_S, Backend, RtMidi
 from mula_bridge.midi.clock import ClockNews, Clocks
 from mula_bridge.midi.connections import Connections
-from mula_bridge.midi.decoder import Decoder
-from mula_bridge.midi.decoding import Event, EventKind
+from mula_bridge.midi.decoding import Decoder, Event, EventKind, Order
 from mula_bridge.midi.monitor import monitor
-from mula_bridge.midi.pairs import Order
 from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 

@@ -7,8 +7,7 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from mula_bridge.midi.backend import MidiInput, RtMidi
-from mula_bridge.midi.decoder import Decoder
-from mula_bridge.midi.decoding import EventKind, describe
+from mula_bridge.midi.decoding import Decoder, EventKind, describe
 from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 

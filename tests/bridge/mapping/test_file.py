@@ -12,8 +12,7 @@ from mula_bridge.control.encoders import Encoding
 from mula_bridge.control.takeover import Mode
 from mula_bridge.mapping.file import load_mapping, parse_mapping
 from mula_bridge.mapping.model import KnobTarget, Light, Mapping, MappingError
-from mula_bridge.midi.decoding import EventKind
-from mula_bridge.midi.pairs import Order
+from mula_bridge.midi.decoding import EventKind, Order
 
 WHOLE = """\
 version: 1

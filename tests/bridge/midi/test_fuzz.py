@@ -15,8 +15,7 @@ from mula_bridge.control.messages.commands import Command, SetKnob, ToggleTag
 from mula_bridge.control.messages.reports import KnobChanged
 from mula_bridge.mapping.bundled import bundled_names, mapping_paths
 from mula_bridge.mapping.file import load_mapping
-from mula_bridge.midi.decoder import Decoder
-from mula_bridge.midi.pairs import Order
+from mula_bridge.midi.decoding import Decoder, Order
 
 PORTS = ("Any 1", "nanoKONTROL2 1", "MPK mini 3", "Launch Control XL", "X-TOUCH MINI")
 GROWTH = 64 * 1024
