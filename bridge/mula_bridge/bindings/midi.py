@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import abc
 from dataclasses import dataclass, field
 
-from mula_bridge.bindings.feedback import show, show_light
 from mula_bridge.bindings.hand import Hand, raw_value
 from mula_bridge.control import Action, Knobs, KnobValue, Lamps, Travel
 from mula_bridge.control.messages import Command, KnobChanged, Origin, Report, SetKnob, quantised
-from mula_bridge.mapping import Binding, KnobTarget, Mapping
+from mula_bridge.mapping import Binding, Control, KnobTarget, Light, Mapping
 from mula_bridge.midi import Decoder, Event, EventKind, port_matches
 
 HOLD_NS = 250_000_000
@@ -232,9 +231,9 @@ class MidiRouter:
         if output is None or not binding.feedback or position is None:
             return []
         if control.light is not None:
-            data = show_light(control.light, position, control, channel)
+            data = _light_bytes(control.light, position, control, channel)
         else:
-            data = show(control, self._raw(index, position), channel)
+            data = _bytes(control, self._raw(index, position), channel)
         return [Outgoing(output, message) for message in data]
 
     def _position(self, binding: Binding) -> float | None:
@@ -257,3 +256,43 @@ def _find(table: abc.Mapping[_Address, int], event: Event) -> int | None:
             if index is not None:
                 return index
     return None
+
+
+# --- what a light, ring or motor is sent --------------------------------------------------------
+
+
+def _bytes(control: Control, raw: int, channel: int) -> list[bytes]:
+    """The messages that put ``control`` itself at ``raw`` (0..``control.top``).
+
+    ``channel`` 1..16 is where to speak when the control listens to any.
+    """
+    channel = (control.channel or channel) - 1
+    number = control.number or 0
+    coarse, fine = (raw >> 7, raw & 0x7F) if control.bits == 14 else (raw, 0)
+    change = 0xB0 | channel
+    match control.kind:
+        case EventKind.CC:
+            return [bytes((change, number, raw))]
+        case EventKind.CC14:
+            return [bytes((change, number, coarse)), bytes((change, number + 32, fine))]
+        case EventKind.NOTE:
+            return [bytes((0x90 | channel, number, raw))]
+        case EventKind.PITCH_BEND:
+            return [bytes((0xE0 | channel, fine, coarse))]
+        case EventKind.NRPN | EventKind.RPN:
+            select = 99 if control.kind is EventKind.NRPN else 101
+            messages = [
+                bytes((change, select, number >> 7)),
+                bytes((change, select - 1, number & 0x7F)),
+                bytes((change, 6, coarse)),
+            ]
+            return messages if control.bits == 7 else [*messages, bytes((change, 38, fine))]
+    return []
+
+
+def _light_bytes(light: Light, position: float, control: Control, channel: int) -> list[bytes]:
+    """The message that puts a light of its own at ``position`` 0..1 between off and on."""
+    status = 0xB0 if light.kind is EventKind.CC else 0x90
+    channel = (light.channel or control.channel or channel) - 1
+    value = light.off + round(position * (light.on - light.off))
+    return [bytes((status | channel, light.number, value))]
