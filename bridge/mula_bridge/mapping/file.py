@@ -25,7 +25,7 @@ from mula_bridge.control import (
     preset_name,
 )
 from mula_bridge.errors import UnknownName
-from mula_bridge.mapping.controls import addresses, read_control
+from mula_bridge.mapping.controls import addresses, read_control, read_osc_control
 from mula_bridge.mapping.model import (
     Binding,
     Control,
@@ -37,7 +37,6 @@ from mula_bridge.mapping.model import (
     OscControl,
     Preset,
 )
-from mula_bridge.mapping.osc_controls import read_osc_control
 from mula_bridge.mapping.yaml_tree import YamlPart, parse_yaml
 from mula_bridge.midi import EventKind
 

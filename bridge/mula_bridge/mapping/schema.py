@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mula_bridge.control import ACTIONS, KNOBS, QUANTUM, ActionRow, Encoding, Knob, Mode, Needs
-from mula_bridge.mapping.controls import SOURCES
-from mula_bridge.mapping.osc_controls import ADDRESS
+from mula_bridge.mapping.controls import ADDRESS, SOURCES
 from mula_bridge.midi import Order
 
 Schema = dict[str, Any]

@@ -1,4 +1,4 @@
-"""OSC addresses as sources in mapping files."""
+"""Controls of mapping files: OSC addresses as sources."""
 
 from __future__ import annotations
 
