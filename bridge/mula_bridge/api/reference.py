@@ -7,16 +7,14 @@ when the file is not what would be written.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from mula_bridge.api.addresses import DEFAULT_HOST, DEFAULT_PORT, OPT_IN, ROWS
 from mula_bridge.api.conversation import ERRORS_PER_SECOND
 from mula_bridge.api.echo import HOLD_S
 from mula_bridge.api.readers import MAX_PATTERNS
 from mula_bridge.api.subscriptions import LEASE_S, MAX_SUBSCRIBERS
-from mula_bridge.control import KNOBS, Effect, Knob
+from mula_bridge.control import KNOBS, Effect, Knob, print_write_or_check
 from mula_bridge.osc import MAX_DEPTH, MAX_LENGTH, Argument
 
 _EFFECTS = {
@@ -125,20 +123,7 @@ def reference() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print, write or check the reference; the exit status."""
     parser = argparse.ArgumentParser(prog="mula_bridge.api.reference", description=__doc__)
-    either = parser.add_mutually_exclusive_group()
-    either.add_argument("--write", type=Path, metavar="FILE")
-    either.add_argument("--check", type=Path, metavar="FILE")
-    options = parser.parse_args(argv)
-    if options.write:
-        options.write.write_text(reference(), encoding="utf-8")
-    elif options.check:
-        written = options.check.read_text(encoding="utf-8") if options.check.exists() else ""
-        if written != reference():
-            sys.stderr.write(f"{options.check} is stale; write it again with --write\n")
-            return 1
-    else:
-        sys.stdout.write(reference())
-    return 0
+    return print_write_or_check(parser, lambda _: reference(), argv)
 
 
 def _knob(knob: Knob) -> list[str]:

@@ -3,6 +3,7 @@
 from mula_bridge.control.actions import ACTIONS, Action, ActionRow, Needs, Press, parse_action
 from mula_bridge.control.curve import Curve, Point, check_point
 from mula_bridge.control.encoders import Acceleration, Encoding, ticks
+from mula_bridge.control.generated import print_write_or_check
 from mula_bridge.control.knobs import FRAME_KNOBS, KEYS, KNOBS, Effect, Knob, Knobs, KnobValue, knob
 from mula_bridge.control.lamps import Lamps
 from mula_bridge.control.presets import Preset, find_preset, morph, preset_name
@@ -59,6 +60,7 @@ __all__ = [
     "parse_action",
     "parse_quantum",
     "preset_name",
+    "print_write_or_check",
     "quantum_text",
     "takeover",
     "ticks",

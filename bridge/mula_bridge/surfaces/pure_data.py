@@ -10,13 +10,11 @@ front, and of its own ``state connected``, ``state gone`` and ``loaded FRAMES``.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT
-from mula_bridge.control import KNOBS
+from mula_bridge.control import KNOBS, print_write_or_check
 from mula_bridge.surfaces.pd_patch import Canvas, PdPort
 
 PORTS: Final = (7900, 7999)
@@ -277,20 +275,7 @@ def _out(made: Canvas, x: int, y: int) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print, write or check the patch; the exit status."""
     parser = argparse.ArgumentParser(prog="mula_bridge.surfaces.pure_data", description=__doc__)
-    either = parser.add_mutually_exclusive_group()
-    either.add_argument("--write", type=Path, metavar="FILE")
-    either.add_argument("--check", type=Path, metavar="FILE")
-    options = parser.parse_args(argv)
-    if options.write:
-        options.write.write_text(patch(), encoding="utf-8")
-    elif options.check:
-        written = options.check.read_text(encoding="utf-8") if options.check.exists() else ""
-        if written != patch():
-            sys.stderr.write(f"{options.check} is stale; write it again with --write\n")
-            return 1
-    else:
-        sys.stdout.write(patch())
-    return 0
+    return print_write_or_check(parser, lambda _: patch(), argv)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as Xml
 
+from mula_bridge.control import print_write_or_check
 from mula_bridge.errors import BadInput
 
 BASE_URL: Final = "https://raw.githubusercontent.com/mulabridge/mulabridge/main/bridge/reaper/"
@@ -23,6 +23,7 @@ CATEGORY: Final = "Mula"
 PACKAGE: Final = "mula_import.lua"
 """The script that stands for all: one package, since each script needs ``lib/``."""
 EFFECT: Final = "mula_knobs.jsfx"
+_FILE: Final = Path("bridge/reaper/index.xml")
 _HEADER: Final = re.compile(r"^(?:--|//)\s*@?(description|version|author)\b:?\s+(.+)$", re.M)
 
 
@@ -66,15 +67,15 @@ def read_header(path: Path) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the index; returns the exit status."""
+    """Print, write or check the index of the folder that the file is in; the exit status."""
     parser = argparse.ArgumentParser(prog="mula_bridge.surfaces.reaper_index", description=__doc__)
-    parser.add_argument("--write", type=Path, required=True, metavar="FILE")
     parser.add_argument("--base-url", default=BASE_URL, help=f"default: {BASE_URL}")
-    options = parser.parse_args(argv)
-    text = index(options.write.parent, options.base_url)
-    options.write.write_text(text, encoding="utf-8", newline="\n")
-    return 0
+
+    def made(options: argparse.Namespace) -> str:
+        return index((options.write or options.check or _FILE).parent, options.base_url)
+
+    return print_write_or_check(parser, made, argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

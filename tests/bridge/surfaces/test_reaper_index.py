@@ -13,7 +13,7 @@ from mula_bridge.control.knobs import KNOBS
 from mula_bridge.errors import BadInput
 from mula_bridge.mapping.bundled import bundled_folder
 from mula_bridge.mapping.file import load_mapping
-from mula_bridge.surfaces.reaper_index import index, read_header
+from mula_bridge.surfaces.reaper_index import index, main, read_header
 
 FOLDER = Path(__file__).parents[3] / "bridge" / "reaper"
 
@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parents[3] / "bridge" / "reaper"
 def test_the_index_in_the_repository_is_the_one_of_the_headers() -> None:
     kept = (FOLDER / "index.xml").read_text()
     assert kept == index(FOLDER), "write it again: make docs"
+    assert main(["--check", str(FOLDER / "index.xml")]) == 0
+    assert main(["--check", str(FOLDER / "index.xml"), "--base-url", "https://else/"]) == 1
 
 
 def test_every_file_of_the_scripts_is_in_the_index_once() -> None:
