@@ -10,7 +10,7 @@ from collections import abc
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mula_bridge.control import OFF, Action, Curve, Encoding, KnobValue, Mode, Travel, preset_name
+from mula_bridge.control import Action, Curve, Encoding, KnobValue, Mode, Travel, preset_name
 from mula_bridge.errors import BadInput
 from mula_bridge.midi import EventKind, Order
 
@@ -31,9 +31,9 @@ class Light:
 
     kind: EventKind
     number: int
-    channel: int | None = None
-    on: int = 127
-    off: int = 0
+    channel: int | None
+    on: int
+    off: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,17 @@ class Control:
 
     name: str
     kind: EventKind
-    number: int | None = None
-    channel: int | None = None
-    button: bool = False
-    bits: int = 7
-    order: Order = Order.MSB_FIRST
-    encoding: Encoding = Encoding.ABSOLUTE
-    step: float = 0.01
-    max_step: float | None = None
-    wrap: bool = False
-    light: Light | None = None
-    motorized: bool = False
+    number: int | None
+    channel: int | None
+    button: bool
+    bits: int
+    order: Order
+    encoding: Encoding
+    step: float
+    max_step: float | None
+    wrap: bool
+    light: Light | None
+    motorized: bool
 
     @property
     def top(self) -> int:
@@ -72,9 +72,9 @@ class Controller:
     """
 
     name: str
-    input: str = "*"
-    output: str | None = None
-    controls: abc.Mapping[str, Control] = field(default_factory=lambda: MappingProxyType({}))
+    input: str
+    output: str | None
+    controls: abc.Mapping[str, Control]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ class OscControl:
     """
 
     address: str
-    low: float = 0.0
-    high: float = 1.0
-    button: bool = False
+    low: float
+    high: float
+    button: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class KnobTarget:
     """A knob, the part of its range that the control covers, and how it takes over."""
 
     travel: Travel
-    mode: Mode = Mode.JUMP
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class Binding:
     controller: Controller
     control: Control
     target: KnobTarget | Action
-    feedback: bool = True
-    quantum: int = OFF
+    feedback: bool
+    quantum: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class OscBinding:
 
     control: OscControl
     target: KnobTarget | Action
-    feedback: bool = True
-    quantum: int = OFF
+    feedback: bool
+    quantum: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,15 +58,6 @@ class YamlPart:
             found[name] = key, YamlPart(value_node, self._file)
         return found
 
-    def fields(self, what: str, known: Collection[str]) -> dict[str, YamlPart]:
-        """Like ``entries``, with keys out of ``known`` only."""
-        found = self.entries(what)
-        for name, (key, _) in found.items():
-            if name not in known:
-                there = "" if len(known) > 12 else f" (there are {', '.join(known)})"
-                raise key.error(f"{UnknownName(f'key in {what}', name, known)}{there}")
-        return {name: value for name, (_, value) in found.items()}
-
     def items(self, what: str) -> list[YamlPart]:
         """The parts of a sequence."""
         if not isinstance(self._node, yaml.SequenceNode):

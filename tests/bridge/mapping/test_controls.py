@@ -29,10 +29,10 @@ def test_what_can_be_said_of_an_address() -> None:
         )
     )
     assert [binding.control for binding in mapping.osc] == [
-        OscControl("/1/fader1"),
-        OscControl("/x", 127.0, 0.0),
-        OscControl("/y", button=True),
-        OscControl("/z"),
+        OscControl("/1/fader1", 0.0, 1.0, False),
+        OscControl("/x", 127.0, 0.0, False),
+        OscControl("/y", 0.0, 1.0, True),
+        OscControl("/z", 0.0, 1.0, False),
     ]
     assert [binding.feedback for binding in mapping.osc] == [True, True, False, True]
     second = mapping.osc[1].target

@@ -239,6 +239,13 @@ def test_very_deep_nesting_is_an_error_like_any_other() -> None:
         parse_mapping("[" * 600)
 
 
+def test_a_presets_knobs_keep_their_order() -> None:
+    (values,) = parse_mapping(
+        "version: 1\npresets: {a: {bpm: 90, genre_strength: 1, cfg: 2}}"
+    ).presets.values()
+    assert list(values) == ["bpm", "genre_strength", "cfg"]
+
+
 @given(st.text(max_size=80))
 def test_no_text_raises_anything_else(text: str) -> None:
     try:
