@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -56,17 +57,9 @@ class Colour(NamedTuple):
     a: float = 1.0
 
 
-class _Button(NamedTuple):
-    """What is written on a button, and what it sends."""
-
-    text: str
-    address: str
-    sent: Argument
-    colour: Colour
-
-
 _ORANGE, _BLUE = Colour(1.0, 0.54, 0.3), Colour(0.36, 0.62, 0.95)
 _GREY, _GREEN, _RED = Colour(0.45, 0.47, 0.52), Colour(0.25, 0.72, 0.5), Colour(0.9, 0.25, 0.22)
+_COLOURS: Final = {"generate": _ORANGE, "panic": _RED, "keep": _GREEN, "reject": _RED}
 _INK, _BACK, _CLEAR = Colour(0.93, 0.92, 0.9), Colour(0.07, 0.08, 0.09), Colour(0, 0, 0, 0)
 
 
@@ -141,65 +134,47 @@ def _live() -> list[str]:
 def _fader(name: str, frame: Rectangle) -> list[ET.Element]:
     knob = KNOBS[name]
     colour = {"genre_strength": _ORANGE, "morph": _BLUE}.get(name, _GREY)
-    fader = _node("FADER", name, Rectangle(frame.x, frame.y + 36, frame.w, frame.h - 72), colour)
-    _property(fader, "bar", True)
-    _property(fader, "cursor", True)
-    _property(fader, "response", 1)  # relative: a touch beside the cursor does not jump
-    _value(fader, "x", f"{knob.to_norm(knob.default):.6g}")
-    address = f"/mula/norm/{name}"
-    _osc(fader, address, [("VALUE", "FLOAT", "x")], trigger="ANY", receive=True)
-    value = _label(
-        f"{name} value",
-        Rectangle(frame.x, frame.y + frame.h - 32, frame.w, 32),
-        f"/mula/knob/{name}",
-        _INK,
-        skip=0,
-    )
-    title = _caption(
-        f"{name} title", Rectangle(frame.x, frame.y, frame.w, 32), name.replace("_", " ")
-    )
+    x, y, w, h = frame
+    # relative: a touch beside the cursor does not jump
+    look = {"bar": True, "cursor": True, "response": 1}
+    start = f"{knob.to_norm(knob.default):.6g}"
+    fader = _node("FADER", name, Rectangle(x, y + 36, w, h - 72), colour, look, start)
+    _osc(fader, f"/mula/norm/{name}", [("VALUE", "FLOAT", "x")], trigger="ANY", receive=True)
+    below = Rectangle(x, y + h - 32, w, 32)
+    value = _label(f"{name} value", below, f"/mula/knob/{name}", _INK, skip=0)
+    title = _caption(f"{name} title", Rectangle(x, y, w, 32), name.replace("_", " "))
     return [fader, title, value]
 
 
 def _buttons(y: int, presets: Sequence[str]) -> list[ET.Element]:
     """Rows of equal buttons from ``y`` down to the edge of the canvas."""
-    colours = {"generate": _ORANGE, "panic": _RED, "keep": _GREEN, "reject": _RED}
-    press: Argument = ("VALUE", "FLOAT", "x")
-    deck = [
-        *(
-            _Button(name, f"/mula/audition/{name}", press, colours.get(name, _GREY))
-            for name in _DECK
-        ),
-        *(_Button(path.rpartition("/")[2], path, press, _BLUE) for path in _SWITCHES),
-    ]
-    actions = [_Button(name, f"/mula/{name}", press, colours.get(name, _GREY)) for name in _ACTIONS]
-    loads = [
-        _Button(name, "/mula/preset/load", ("CONSTANT", "STRING", name), _BLUE)
-        for name in presets[:8]
-    ]
-    rows = (deck, actions, loads)
+    deck = [*(f"/mula/audition/{name}" for name in _DECK), *_SWITCHES]
+    rows = [[(path.rpartition("/")[2], path) for path in deck],
+            [(name, f"/mula/{name}") for name in _ACTIONS],
+            [(name, "/mula/preset/load") for name in presets[:8]]]  # fmt: skip
     height = (HEIGHT - y) // len(rows) - _GAP
     made: list[ET.Element] = []
     for number, row in enumerate(rows):
         width = (WIDTH - _GAP) // max(1, len(row)) - _GAP
-        for index, button in enumerate(row):
+        for index, (text, address) in enumerate(row):
             top = y + number * (height + _GAP)
             frame = Rectangle(_GAP + index * (width + _GAP), top, width, height)
-            name = f"preset {button.text}" if row is loads else button.text
-            if button.address in _SWITCHES:
-                made.append(_switch(name, frame, button.colour, button.address))
+            loads = address == "/mula/preset/load"
+            name = f"preset {text}" if loads else text
+            if address in _SWITCHES:
+                made.append(_switch(name, frame, address))
+            elif loads:
+                made.append(_button(name, frame, _BLUE, address, ("CONSTANT", "STRING", text)))
             else:
-                sent = (button.colour, button.address, button.sent)
-                made.append(_button(name, frame, *sent))
-            made.append(_caption(f"{name} label", frame, button.text))
+                colour = _COLOURS.get(text, _GREY)
+                made.append(_button(name, frame, colour, address, ("VALUE", "FLOAT", "x")))
+            made.append(_caption(f"{name} label", frame, text))
     return made
 
 
-def _switch(name: str, frame: Rectangle, colour: Colour, address: str) -> ET.Element:
+def _switch(name: str, frame: Rectangle, address: str) -> ET.Element:
     """A button that stays down, and follows what is switched elsewhere."""
-    switch = _node("BUTTON", name, frame, colour)
-    _property(switch, "buttonType", _TOGGLE)
-    _value(switch, "x", "0")
+    switch = _node("BUTTON", name, frame, _BLUE, {"buttonType": _TOGGLE})
     _osc(switch, address, [("VALUE", "INTEGER", "x")], trigger="ANY", receive=True)
     return switch
 
@@ -207,22 +182,16 @@ def _switch(name: str, frame: Rectangle, colour: Colour, address: str) -> ET.Ele
 def _button(
     name: str, frame: Rectangle, colour: Colour, address: str, argument: Argument
 ) -> ET.Element:
-    button = _node("BUTTON", name, frame, colour)
-    _property(button, "buttonType", _MOMENTARY)
-    _property(button, "press", True)
-    _property(button, "release", True)
-    _value(button, "x", "0")
+    look = {"buttonType": _MOMENTARY, "press": True, "release": True}
+    button = _node("BUTTON", name, frame, colour, look)
     _osc(button, address, [argument], trigger="RISE", receive=False)
     return button
 
 
 def _meter(name: str, frame: Rectangle, address: str) -> ET.Element:
     """A fader that only shows the second argument of what it hears."""
-    meter = _node("FADER", name, frame, _GREEN, interactive=False)
-    _property(meter, "orientation", _EAST)
-    _property(meter, "bar", True)
-    _property(meter, "cursor", False)
-    _value(meter, "x", "0")
+    look = {"orientation": _EAST, "bar": True, "cursor": False}
+    meter = _node("FADER", name, frame, _GREEN, look, interactive=False)
     _osc(meter, address, [("CONSTANT", "STRING", ""), ("VALUE", "FLOAT", "x")], receive=True)
     return meter
 
@@ -236,16 +205,11 @@ def _label(name: str, frame: Rectangle, address: str, colour: Colour, *, skip: i
 
 
 def _caption(name: str, frame: Rectangle, text: str, colour: Colour = _INK) -> ET.Element:
-    label = _node("LABEL", name, frame, _CLEAR, background=False, interactive=False)
-    _property(label, "outline", False)
-    _property(label, "textColor", colour)
-    _property(label, "textSize", 18)
-    _property(label, "textAlignH", _CENTRED)
-    _property(label, "textAlignV", _CENTRED)
-    _property(label, "textLength", 0)
-    _property(label, "textClip", True)
-    _value(label, "text", text)
-    return label
+    look = {
+        "outline": False, "textColor": colour, "textSize": 18, "textAlignH": _CENTRED,
+        "textAlignV": _CENTRED, "textLength": 0, "textClip": True,
+    }  # fmt: skip
+    return _node("LABEL", name, frame, _CLEAR, look, text, background=False, interactive=False)
 
 
 # --- the file's elements ----------------------------------------------------------------------
@@ -256,48 +220,39 @@ def _node(
     name: str,
     frame: Rectangle,
     colour: Colour,
+    look: Mapping[str, object] = MappingProxyType({}),
+    start: str = "0",
     *,
     background: bool = True,
     interactive: bool = True,
 ) -> ET.Element:
+    """A control; ``look`` are properties of its kind, ``start`` is its value in a fresh layout."""
     node = ET.Element("node", ID=str(uuid.uuid5(_NAMESPACE, f"mulabridge/{name}")), type=kind)
-    for part in ("properties", "values", "messages"):
-        ET.SubElement(node, part)
-    _property(node, "name", name)
-    _property(node, "frame", frame)
-    _property(node, "color", colour)
-    _property(node, "background", background)
-    _property(node, "interactive", interactive)
-    _property(node, "visible", True)
-    _property(node, "locked", False)
-    _property(node, "cornerRadius", 2.0)
-    _value(node, "touch", "false")
+    properties, values, _ = (
+        ET.SubElement(node, part) for part in ("properties", "values", "messages")
+    )
+    common = {
+        "name": name, "frame": frame, "color": colour, "background": background,
+        "interactive": interactive, "visible": True, "locked": False, "cornerRadius": 2.0,
+    }  # fmt: skip
+    for key, value in {**common, **look}.items():
+        _property(properties, key, value)
+    own = {"GROUP": {}, "LABEL": {"text": start}}.get(kind, {"x": start})
+    for key, default in {"touch": "false", **own}.items():
+        _element(values, "value", key=key, locked="0", lockedDefaultCurrent="0", default=default,
+                 defaultPull="0")  # fmt: skip
     return node
 
 
-def _property(node: ET.Element, key: str, value: object) -> None:
+def _property(properties: ET.Element, key: str, value: object) -> None:
     kinds = {bool: "b", int: "i", float: "f", str: "s", Colour: "c", Rectangle: "r"}
-    properties = _part(node, "properties")
     made = ET.SubElement(properties, "property", type=kinds[type(value)])
     ET.SubElement(made, "key").text = key
-    holder = ET.SubElement(made, "value")
     if isinstance(value, Colour | Rectangle):
-        for name, number in value._asdict().items():
-            ET.SubElement(holder, name).text = f"{number:g}"
+        _element(made, "value", **{name: f"{one:g}" for name, one in value._asdict().items()})
     else:
-        holder.text = str(int(value)) if isinstance(value, bool) else str(value)
-
-
-def _value(node: ET.Element, key: str, default: str) -> None:
-    made = ET.SubElement(_part(node, "values"), "value")
-    for name, text in (
-        ("key", key),
-        ("locked", "0"),
-        ("lockedDefaultCurrent", "0"),
-        ("default", default),
-        ("defaultPull", "0"),
-    ):
-        ET.SubElement(made, name).text = text
+        text = str(int(value)) if isinstance(value, bool) else str(value)
+        ET.SubElement(made, "value").text = text
 
 
 def _osc(
@@ -309,36 +264,25 @@ def _osc(
     receive: bool,
 ) -> None:
     """``trigger``: the change of ``x`` that sends (ANY, RISE); empty: never."""
-    made = ET.SubElement(_part(node, "messages"), "osc")
-    flags = {"enabled": True, "send": bool(trigger), "receive": receive, "feedback": False}
-    for name, flag in flags.items():
-        ET.SubElement(made, name).text = str(int(flag))
-    ET.SubElement(made, "connections").text = _CONNECTIONS
+    messages = node.find("messages")
+    assert messages is not None
+    made = _element(messages, "osc", enabled="1", send="1" if trigger else "0",
+                    receive="1" if receive else "0", feedback="0",
+                    connections=_CONNECTIONS)  # fmt: skip
     triggers = ET.SubElement(made, "triggers")
     if trigger:
-        one = ET.SubElement(triggers, "trigger")
-        ET.SubElement(one, "var").text = "x"
-        ET.SubElement(one, "condition").text = trigger
-    _partial(ET.SubElement(made, "path"), ("CONSTANT", "STRING", address))
-    listed = ET.SubElement(made, "arguments")
-    for argument in arguments:
-        _partial(listed, argument)
+        _element(triggers, "trigger", var="x", condition=trigger)
+    path: Argument = ("CONSTANT", "STRING", address)
+    for name, listed in (("path", [path]), ("arguments", arguments)):
+        part = ET.SubElement(made, name)
+        for kind, conversion, value in listed:
+            _element(part, "partial", type=kind, conversion=conversion, value=value, scaleMin="0",
+                     scaleMax="1")  # fmt: skip
 
 
-def _partial(parent: ET.Element, argument: Argument) -> None:
-    made = ET.SubElement(parent, "partial")
-    kind, conversion, value = argument
-    for name, text in (
-        ("type", kind),
-        ("conversion", conversion),
-        ("value", value),
-        ("scaleMin", "0"),
-        ("scaleMax", "1"),
-    ):
+def _element(parent: ET.Element, tag: str, **texts: str) -> ET.Element:
+    """An element below ``parent`` that holds an element for each of ``texts``."""
+    made = ET.SubElement(parent, tag)
+    for name, text in texts.items():
         ET.SubElement(made, name).text = text
-
-
-def _part(node: ET.Element, name: str) -> ET.Element:
-    found = node.find(name)
-    assert found is not None
-    return found
+    return made
