@@ -15,7 +15,7 @@ from typing import Final
 
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT
 from mula_bridge.control import KNOBS, print_write_or_check
-from mula_bridge.surfaces.pd_patch import Canvas, PdPort
+from mula_bridge.surfaces.wires import Port, Wires
 
 PORTS: Final = (7900, 7999)
 """Each patch listens on one of these."""
@@ -34,6 +34,50 @@ _BUTTONS: Final = {
 _PROMPTS: Final = {"tags": "tags", "tags_b": "tags b"}
 _LINES: Final = ("state", "tags-now", "tags-b-now", "job", "file", "error")
 """What the daemon says, each shown in a line."""
+
+
+class Canvas(Wires[int]):
+    """The boxes and cords of one window; ``name`` is a subpatch's.
+
+    The format is the one that Pd's manual describes: a record a line, boxes numbered in the order
+    in which they come, cords by those numbers.
+    """
+
+    def __init__(self, width: int, height: int, name: str = "") -> None:
+        super().__init__()
+        self._head = f"#N canvas 60 60 {width} {height} {name or 10}{' 0' if name else ''};"
+        self._name = name
+        self._boxes: list[str] = []
+
+    def add(self, record: str) -> int:
+        """A record such as ``obj 10 20 netsend``; its number."""
+        self._boxes.append(f"#X {record};")
+        return len(self._boxes) - 1
+
+    def obj(self, x: int, y: int, text: str) -> int:
+        """An object box."""
+        return self.add(f"obj {x} {y} {text}")
+
+    def msg(self, x: int, y: int, text: str) -> int:
+        """A message box."""
+        return self.add(f"msg {x} {y} {text}")
+
+    def text(self, x: int, y: int, words: str) -> int:
+        """A comment."""
+        return self.add(f"text {x} {y} {words}")
+
+    def subpatch(self, x: int, y: int, inside: Canvas) -> int:
+        """Another canvas as a box of this one."""
+        self._boxes.append(f"{inside.body()}\n#X restore {x} {y} pd {inside._name};")
+        return len(self._boxes) - 1
+
+    def body(self) -> str:
+        """Its records, without a newline at the end."""
+        cords = [f"#X connect {a.box} {a.number} {b.box} {b.number};" for a, b in self.cords]
+        return "\n".join([self._head, *self._boxes, *cords])
+
+    def __str__(self) -> str:
+        return self.body() + "\n"
 
 
 def patch() -> str:
@@ -95,26 +139,26 @@ def _wiring() -> Canvas:
     for index, name in enumerate(names):
         y = 90 + _ROW * index
         address = f"knob {name}" if name in KNOBS else (_PROMPTS | _BUTTONS)[name]
-        made.cord(PdPort(moved, index), made.obj(10, y, rf"s \$0-hand-{name}"))
+        made.cord(Port(moved, index), made.obj(10, y, rf"s \$0-hand-{name}"))
         hand = made.obj(150, y, rf"r \$0-hand-{name}")
         made.chain(hand, made.obj(250, y, "list"), made.obj(290, y, f"oscformat mula {address}"),
                    _out(made, 420, y))  # fmt: skip
         if name in KNOBS:
             show = _show(made, 540, y, name)
             made.cord(hand, show)
-            made.cord(PdPort(knobs, index), show)
+            made.cord(Port(knobs, index), show)
     y = 90 + _ROW * len(names)
     prompts = made.obj(460, y, "route b")
-    made.cord(PdPort(told, 1), prompts)
+    made.cord(Port(told, 1), prompts)
     shown = {
-        "tags-b-now": PdPort(prompts, 0), "tags-now": PdPort(prompts, 1), "job": PdPort(told, 2),
-        "file": PdPort(told, 4), "error": PdPort(told, 5), "state": PdPort(told, 6),
+        "tags-b-now": Port(prompts, 0), "tags-now": Port(prompts, 1), "job": Port(told, 2),
+        "file": Port(told, 4), "error": Port(told, 5), "state": Port(told, 6),
     }  # fmt: skip
     for index, (name, source) in enumerate(shown.items()):
         made.cord(source, _show(made, 540, y + _ROW * (index + 1), name))
     y += _ROW * (len(shown) + 1)
-    progress = made.chain(PdPort(told, 3), made.obj(460, y, "unpack s f"))
-    made.cord(PdPort(progress, 1), _show(made, 540, y, "progress"))
+    progress = made.chain(Port(told, 3), made.obj(460, y, "unpack s f"))
+    made.cord(Port(progress, 1), _show(made, 540, y, "progress"))
     return made
 
 
@@ -122,7 +166,7 @@ def _conversation() -> Canvas:
     """Finds a port, greets the daemon, and notices when it goes and comes back."""
     made = Canvas(760, 640, "conversation")
 
-    def out(source: int | PdPort, x: int, y: int) -> None:
+    def out(source: int | Port[int], x: int, y: int) -> None:
         made.cord(source, _out(made, x, y))
 
     state = _tell(made, 330, 726, "state")
@@ -133,7 +177,7 @@ def _conversation() -> Canvas:
     given = made.chain(load, made.obj(10, 34, r"f \$1"), made.obj(10, 58, "sel 0"))
     connect = made.msg(120, 82, rf"connect {DEFAULT_HOST} \$1")
     made.chain(given, made.msg(10, 82, f"{DEFAULT_PORT}"), connect, to_daemon)
-    made.cord(PdPort(given, 1), connect)
+    made.cord(Port(given, 1), connect)
     made.chain(made.obj(260, 34, r"r \$0-out"), made.obj(260, 58, "list prepend send"),
                made.obj(260, 82, "list trim"), to_daemon)  # fmt: skip
 
@@ -142,41 +186,41 @@ def _conversation() -> Canvas:
     made.cord(load, take_first := made.obj(120, 150, "t b b"))
     # Pd's dice fall alike in every process: how late a timer comes seeds them.
     clock = made.obj(330, 34, "realtime")
-    made.chain(PdPort(take_first, 1), clock)
+    made.chain(Port(take_first, 1), clock)
     made.chain(take_first, made.obj(120, 174, "delay 20"), begin := made.obj(120, 198, "t b b b"))
-    made.cord(PdPort(begin, 2), PdPort(clock, 1))
+    made.cord(Port(begin, 2), Port(clock, 1))
     seed = made.chain(clock, made.obj(330, 58, "* 100000"), made.obj(330, 82, "int"),
                       made.msg(330, 106, r"seed \$1"))  # fmt: skip
-    dice = made.chain(PdPort(begin, 1), made.obj(230, 150, "random 1e+06"))
+    dice = made.chain(Port(begin, 1), made.obj(230, 150, "random 1e+06"))
     made.cord(seed, dice)
     made.cord(dice, made.obj(230, 174, r"v \$0-token"))
     made.cord(begin, made.obj(120, 222, r"s \$0-take"))
     steps = made.obj(10, 174, "t b b b b")
     made.cord(take, steps)
-    made.chain(PdPort(steps, 3), made.msg(430, 198, "0"), made.obj(430, 222, r"v \$0-self"))
+    made.chain(Port(steps, 3), made.msg(430, 198, "0"), made.obj(430, 222, r"v \$0-self"))
     port = made.obj(330, 246, r"v \$0-port")
     ports = made.obj(330, 198, f"random {PORTS[1] - PORTS[0] + 1}")
     made.cord(seed, ports)
-    drawn = made.chain(PdPort(steps, 2), ports, made.obj(330, 222, f"+ {PORTS[0]}"),
+    drawn = made.chain(Port(steps, 2), ports, made.obj(330, 222, f"+ {PORTS[0]}"),
                        made.obj(430, 246, "t f f"))  # fmt: skip
-    made.cord(PdPort(drawn, 1), port)
+    made.cord(Port(drawn, 1), port)
     listen = made.obj(430, 294, "netreceive -u -b")
     made.chain(drawn, made.msg(430, 270, r"listen \$1"), listen)
     to_self = made.obj(120, 318, "netsend -u -b")
-    again = made.chain(PdPort(steps, 1), made.obj(120, 246, "t b b"))
-    made.chain(PdPort(again, 1), made.msg(200, 270, "disconnect"), to_self)
+    again = made.chain(Port(steps, 1), made.obj(120, 246, "t b b"))
+    made.chain(Port(again, 1), made.msg(200, 270, "disconnect"), to_self)
     made.chain(again, made.obj(120, 270, r"v \$0-port"),
                made.msg(120, 294, rf"connect {DEFAULT_HOST} \$1"), to_self)  # fmt: skip
     late = made.obj(10, 246, "t b b")
     made.cord(steps, late)
-    made.chain(PdPort(late, 1), made.obj(10, 342, f"delay {_CONNECT_MS}"),
+    made.chain(Port(late, 1), made.obj(10, 342, f"delay {_CONNECT_MS}"),
                made.obj(10, 366, r"v \$0-token"), made.obj(10, 390, "oscformat mula self"),
                made.obj(10, 414, "list prepend send"), made.obj(10, 438, "list trim"),
                to_self)  # fmt: skip
     checked = made.chain(late, made.obj(120, 342, f"delay {_SELF_MS}"),
                          made.obj(120, 366, r"v \$0-self"),
                          made.obj(120, 390, "sel 1"))  # fmt: skip
-    made.chain(PdPort(checked, 1), made.obj(180, 414, "t b"), made.obj(180, 438, r"s \$0-take"))
+    made.chain(Port(checked, 1), made.obj(180, 414, "t b"), made.obj(180, 438, r"s \$0-take"))
     metro = made.obj(120, 462, f"metro {_PING_MS}")
     made.chain(checked, made.msg(120, 438, "1"), metro)
 
@@ -184,30 +228,30 @@ def _conversation() -> Canvas:
     words = made.chain(listen, made.obj(430, 318, "oscparse"), made.obj(430, 342, "list trim"),
                        made.obj(430, 366, "route mula"),
                        made.obj(430, 390, "route self pong"))  # fmt: skip
-    made.cord(PdPort(words, 2), made.obj(620, 414, r"s \$0-heard"))
+    made.cord(Port(words, 2), made.obj(620, 414, r"s \$0-heard"))
     for index, then in ((0, r"v \$0-self"), (1, r"s \$0-pong")):
         x = 430 + 100 * index
         same = made.obj(x, 438, "==")
         both = made.obj(x, 414, "t f b")
-        made.chain(PdPort(words, index), both, same)
-        made.chain(PdPort(both, 1), made.obj(x + 50, 414, r"v \$0-token"), PdPort(same, 1))
+        made.chain(Port(words, index), both, same)
+        made.chain(Port(both, 1), made.obj(x + 50, 414, r"v \$0-token"), Port(same, 1))
         made.chain(same, made.obj(x, 462, "sel 1"), made.msg(x, 486, "1"), made.obj(x, 510, then))
 
     # Every few seconds a ping; while nobody answers we only ask for the answers to it.
     tick = made.obj(10, 486, "t b b b")
     made.cord(metro, tick)
-    missed = made.chain(PdPort(tick, 2), made.obj(120, 510, r"v \$0-missed"),
+    missed = made.chain(Port(tick, 2), made.obj(120, 510, r"v \$0-missed"),
                         made.obj(120, 534, "+ 1"), made.obj(120, 558, "t f f"))  # fmt: skip
-    made.cord(PdPort(missed, 1), made.obj(200, 582, r"v \$0-missed"))
+    made.cord(Port(missed, 1), made.obj(200, 582, r"v \$0-missed"))
     gone = made.chain(missed, made.obj(120, 582, f"> {_MISSES}"), made.obj(120, 606, "sel 1"),
                       made.obj(120, 630, r"t b b b b"))  # fmt: skip
-    made.chain(PdPort(gone, 3), made.msg(300, 654, "0"), metro)
+    made.chain(Port(gone, 3), made.msg(300, 654, "0"), metro)
     zero = made.msg(230, 654, "0")
-    made.chain(PdPort(gone, 2), zero, made.obj(230, 678, r"v \$0-missed"))
+    made.chain(Port(gone, 2), zero, made.obj(230, 678, r"v \$0-missed"))
     made.cord(zero, made.obj(230, 702, r"v \$0-connected"))
-    made.chain(PdPort(gone, 1), made.msg(330, 702, "gone"), state)
+    made.chain(Port(gone, 1), made.msg(330, 702, "gone"), state)
     made.cord(gone, made.obj(120, 678, r"s \$0-take"))
-    asks = made.chain(PdPort(tick, 1), made.obj(10, 702, r"v \$0-connected"),
+    asks = made.chain(Port(tick, 1), made.obj(10, 702, r"v \$0-connected"),
                       made.obj(10, 726, "sel 0"), made.obj(10, 750, r"v \$0-port"),
                       made.msg(10, 774, r"\$1 /mula/pong"),
                       made.obj(10, 798, "oscformat mula subscribe"))  # fmt: skip
@@ -219,11 +263,11 @@ def _conversation() -> Canvas:
 
     # The first pong: the daemon is there, subscribe to everything.
     pong = made.chain(made.obj(530, 560, r"r \$0-pong"), made.obj(530, 584, "t b b"))
-    made.chain(PdPort(pong, 1), made.msg(610, 608, "0"), made.obj(610, 632, r"v \$0-missed"))
+    made.chain(Port(pong, 1), made.msg(610, 608, "0"), made.obj(610, 632, r"v \$0-missed"))
     first = made.chain(pong, made.obj(530, 632, r"v \$0-connected"), made.obj(530, 656, "sel 0"),
                        made.obj(530, 680, "t b b b"))  # fmt: skip
-    made.chain(PdPort(first, 2), made.msg(650, 704, "1"), made.obj(650, 728, r"v \$0-connected"))
-    everything = made.chain(PdPort(first, 1), made.obj(590, 752, r"v \$0-port"),
+    made.chain(Port(first, 2), made.msg(650, 704, "1"), made.obj(650, 728, r"v \$0-connected"))
+    everything = made.chain(Port(first, 1), made.obj(590, 752, r"v \$0-port"),
                             made.obj(590, 776, "oscformat mula subscribe"))  # fmt: skip
     out(everything, 590, 800)
     made.chain(first, made.msg(530, 824, "connected"), state)
@@ -238,17 +282,17 @@ def _clip() -> Canvas:
     # /mula/clip/status begins alike and is something else.
     clip = made.chain(made.obj(10, 40, r"r \$0-heard"), made.obj(10, 64, "route clip"),
                       made.obj(90, 64, "route status"))  # fmt: skip
-    path = made.chain(PdPort(clip, 1), made.obj(10, 88, "unpack s s"))
+    path = made.chain(Port(clip, 1), made.obj(10, 88, "unpack s s"))
     names = made.obj(10, 112, r"list append \$0-left \$0-right")
     read = made.msg(10, 136, r"read -resize \$1 \$2 \$3")
-    frames = made.chain(PdPort(path, 1), names, read, made.obj(10, 160, "soundfiler"))
+    frames = made.chain(Port(path, 1), names, read, made.obj(10, 160, "soundfiler"))
     made.cord(frames, _tell(made, 150, 160, "loaded"))
     bang = made.obj(10, 220, r"r \$0-play-clip")
     out = made.obj(10, 268, "dac~")
     for index, side in enumerate(("left", "right")):
         play = made.obj(10 + 140 * index, 244, rf"tabplay~ \$0-{side}")
         made.cord(bang, play)
-        made.cord(play, PdPort(out, index))
+        made.cord(play, Port(out, index))
     return made
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from mula_bridge.api import addresses
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.surfaces.pd_patch import Canvas, PdPort
-from mula_bridge.surfaces.pure_data import main, patch
+from mula_bridge.surfaces.pure_data import Canvas, main, patch
+from mula_bridge.surfaces.wires import Port
 
 COMMITTED = Path(__file__).parents[3] / "bridge" / "pd" / "mula.pd"
 
@@ -40,7 +40,7 @@ def test_a_patch_is_boxes_and_cords_by_their_numbers() -> None:
     inside.obj(1, 2, "r x")
     made = Canvas(300, 200)
     made.chain(made.msg(10, 20, "bang"), made.obj(10, 40, "t b b"))
-    made.cord(PdPort(1, 1), made.subpatch(10, 60, inside))
+    made.cord(Port(1, 1), made.subpatch(10, 60, inside))
     assert str(made).splitlines() == [
         "#N canvas 60 60 300 200 10;",
         "#X msg 10 20 bang;",

@@ -15,7 +15,8 @@ from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT
 from mula_bridge.control import KEYS, KNOBS, Knob
 from mula_bridge.surfaces.max_device import controls
 from mula_bridge.surfaces.max_device.container import DeviceKind
-from mula_bridge.surfaces.max_device.patch import MaxPatch, MaxPort, Rect
+from mula_bridge.surfaces.max_device.patch import MaxPatch, Rect
+from mula_bridge.surfaces.wires import Port
 
 WIDTH: Final = 574
 SCRIPT: Final = "mula.js"
@@ -235,18 +236,18 @@ def _wire(made: MaxPatch, named: Mapping[str, tuple[str, str]], lines: Mapping[s
     attributes = {"filename": SCRIPT, "parameter_enable": 0}
     js = made.box(f"js {SCRIPT}", 2, [""] * 5, saved_object_attributes=attributes)
     listener = made.box(f"udpreceive {_FIRST_PORT} @quiet 1 @defer 1", 1, [""])
-    made.chain(listener, MaxPort(js, 1))
+    made.chain(listener, Port(js, 1))
     made.cord(js, made.box(f"udpsend {DEFAULT_HOST} {DEFAULT_PORT}", 1, []))
-    made.cord(MaxPort(js, 2), listener)
-    made.cord(MaxPort(js, 3), made.box(f"udpsend {DEFAULT_HOST} {_FIRST_PORT}", 1, []))
-    made.cord(MaxPort(js, 4), lines["display"])
+    made.cord(Port(js, 2), listener)
+    made.cord(Port(js, 3), made.box(f"udpsend {DEFAULT_HOST} {_FIRST_PORT}", 1, []))
+    made.cord(Port(js, 4), lines["display"])
     saved = controls.hidden_switch(made, "Saved Values")
     shown = {name: box for name, (_, box) in named.items()}
     shown |= {"saved": saved, **{name: lines[name] for name in ("status", "clip", "deck")}}
     route = made.box("route " + " ".join(shown), 1, [""] * (len(shown) + 1))
-    made.cord(MaxPort(js, 1), route)
+    made.cord(Port(js, 1), route)
     for index, box in enumerate(shown.values()):
-        made.cord(MaxPort(route, index), box)
+        made.cord(Port(route, index), box)
     for says, box in [*named.values(), ("toggle saved", saved)]:
         prepend = made.box(f"prepend {says}", 1, [""])
         if says.startswith("words"):  # textedit puts the word "text" in front
@@ -257,7 +258,7 @@ def _wire(made: MaxPatch, named: Mapping[str, tuple[str, str]], lines: Mapping[s
                made.box("deferlow", 1, [""]), made.message("init"), js)  # fmt: skip
     sound, out = made.box("plugin~", 2, ["signal"] * 2), made.box("plugout~", 2, ["signal"] * 2)
     for channel in (0, 1):
-        made.cord(MaxPort(sound, channel), MaxPort(out, channel))
+        made.cord(Port(sound, channel), Port(out, channel))
 
 
 def _table(vocabulary: Vocabulary) -> dict[str, Any]:

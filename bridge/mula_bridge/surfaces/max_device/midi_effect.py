@@ -14,7 +14,8 @@ from mula_bridge.control import KNOBS
 from mula_bridge.surfaces.max_device import controls
 from mula_bridge.surfaces.max_device.audio_effect import BUTTONS, DIALS
 from mula_bridge.surfaces.max_device.container import DeviceKind
-from mula_bridge.surfaces.max_device.patch import MaxPatch, MaxPort, Rect
+from mula_bridge.surfaces.max_device.patch import MaxPatch, Rect
+from mula_bridge.surfaces.wires import Port
 
 MAP: Final = "max-for-live-cc"
 """The shipped mapping whose numbers the device sends."""
@@ -40,13 +41,13 @@ def patch(numbers: Mapping[str, int]) -> MaxPatch:
         dial = controls.travel_dial(made, KNOBS[name], Rect(x, 6, 46, 50), long, short)
         controls.label(made, Rect(x, 58, 46, 14), f"CC {numbers[name]}", centred=True)
         # The second outlet is the way that the dial has turned, 0..1; half a step up rounds.
-        sends[name] = (MaxPort(dial, 1), made.box("expr int($f1 * 127. + 0.5)", 1, [""]))
+        sends[name] = (Port(dial, 1), made.box("expr int($f1 * 127. + 0.5)", 1, [""]))
     for index, name in enumerate(_BUTTONS):
         title, _, info = BUTTONS[name]
         x = 6 + 92 * index
         button = controls.button(made, Rect(x + 1, 82, 90, 20), title, title, info)
         controls.label(made, Rect(x, 103, 92, 14), f"CC {numbers[name]}", centred=True)
-        sends[name] = (MaxPort(button), made.message("127, 0"))
+        sends[name] = (Port(button), made.message("127, 0"))
     for index, line in enumerate(_HINT):
         controls.label(made, Rect(6, 130 + 14 * index, made.width - 12, 14), line)
     for name, (source, value) in sends.items():

@@ -7,11 +7,11 @@ it.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from mula_bridge.surfaces.max_device.container import CREATED, DeviceKind
+from mula_bridge.surfaces.wires import Wires
 
 HEIGHT: Final = 169
 """Pixels that Live gives a device."""
@@ -29,15 +29,8 @@ class Rect(NamedTuple):
     h: int
 
 
-class MaxPort(NamedTuple):
-    """One inlet or outlet of a box."""
-
-    box: str
-    number: int = 0
-
-
 @dataclass
-class MaxPatch:
+class MaxPatch(Wires[str]):
     """The boxes and cords of one device."""
 
     kind: DeviceKind
@@ -49,7 +42,6 @@ class MaxPatch:
     bank: tuple[str, ...] = ()
     """Long names of up to eight parameters for the first bank of a controller such as Push."""
     _boxes: list[dict[str, Any]] = field(default_factory=list)
-    _lines: list[dict[str, Any]] = field(default_factory=list)
 
     def ui(self, maxclass: str, rect: Rect, outlets: list[str], **attributes: object) -> str:
         """A box that can be seen; its id."""
@@ -75,16 +67,6 @@ class MaxPatch:
     def message(self, text: str) -> str:
         """A message box; its id."""
         return self._box("message", (max(30, 7 * len(text) + 14), 22), 2, [""], text=text)
-
-    def cord(self, source: str | MaxPort, target: str | MaxPort) -> None:
-        """Connect an outlet to an inlet; a box alone means its first."""
-        ends = [end if isinstance(end, MaxPort) else MaxPort(end) for end in (source, target)]
-        self._lines.append({"patchline": {"source": list(ends[0]), "destination": list(ends[1])}})
-
-    def chain(self, *ends: str | MaxPort) -> None:
-        """Connect each box to the next."""
-        for source, target in itertools.pairwise(ends):
-            self.cord(source, target)
 
     def patcher(self) -> dict[str, Any]:
         """What goes into the device's file."""
@@ -117,7 +99,7 @@ class MaxPatch:
                 "tags": "",
                 "style": "",
                 "boxes": [{"box": box} for box in self._boxes],
-                "lines": self._lines,
+                "lines": [{"patchline": {"source": a, "destination": b}} for a, b in self.cords],
                 "parameters": self._parameters(),
                 "dependency_cache": [
                     {
