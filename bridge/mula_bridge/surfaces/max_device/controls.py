@@ -8,7 +8,7 @@ sets find their values by it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mula_bridge.control import Knob
@@ -21,6 +21,10 @@ _WHOLE, _DECIMAL, _PERCENT = 0, 1, 5
 _STORED_ONLY: Final = 1
 _LCD: Final = {"live.text": 2, "live.menu": 1, "live.numbox": 4}
 """The display style that looks like Live's own devices."""
+_OUTLETS: Final = {
+    "live.dial": ("", "float"), "live.text": ("", ""), "live.menu": ("", "", "float"),
+    "live.numbox": ("", "float"),
+}  # fmt: skip
 _MOUSE_UP: Final = 1
 _LARGEST_INT: Final = 255
 """Live keeps whole parameters in a byte; beyond it they have to be floats that look whole."""
@@ -42,44 +46,36 @@ def exponent(knob: Knob) -> float:
 
 def dial(patch: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
     """A knob as a dial with its name above and its value below."""
-    return patch.ui(
-        "live.dial",
-        rect,
-        ["", "float"],
-        **_parameter(
-            long, short, knob.description, **_range(knob), parameter_exponent=exponent(knob)
-        ),
-    )
+    shape = {**_range(knob), "parameter_exponent": exponent(knob)}
+    return _live(patch, "live.dial", rect, _parameter(long, short, knob.description, shape))
+
+
+def travel_dial(patch: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
+    """A dial over the travel of a knob, which is what a control change moves along.
+
+    It shows the knob's unit where travel and value go in a straight line, else percent.
+    """
+    low, middle, top = (knob.taper.at(travel) for travel in (0.0, 0.5, 1.0))
+    straight = math.isclose(2 * middle, low + top)
+    if straight:
+        shape = _numbers(_FLOAT, low, top, knob.default, _DECIMAL)
+    else:
+        shape = _numbers(_FLOAT, 0.0, 100.0, 100 * knob.to_norm(knob.default), _PERCENT)
+    return _live(patch, "live.dial", rect, _parameter(long, short, knob.description, shape))
 
 
 def number_box(patch: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
     """A knob as a number to drag or type."""
-    return patch.ui(
-        "live.numbox",
-        rect,
-        ["", "float"],
-        appearance=_LCD["live.numbox"],
-        **_parameter(long, short, knob.description, **_range(knob)),
-    )
+    parameter = _parameter(long, short, knob.description, _range(knob))
+    return _live(patch, "live.numbox", rect, parameter)
 
 
 def menu(
-    patch: MaxPatch,
-    choices: Sequence[str],
-    first: int,
-    rect: Rect,
-    long: str,
-    short: str,
+    patch: MaxPatch, choices: Sequence[str], first: int, rect: Rect, long: str, short: str,
     info: str,
-) -> str:
+) -> str:  # fmt: skip
     """A menu of words; ``first`` is the one that a fresh device shows."""
-    return patch.ui(
-        "live.menu",
-        rect,
-        ["", "", "float"],
-        appearance=_LCD["live.menu"],
-        **_parameter(long, short, info, **_choice(choices, first)),
-    )
+    return _live(patch, "live.menu", rect, _parameter(long, short, info, _choice(choices, first)))
 
 
 def button(patch: MaxPatch, rect: Rect, text: str, long: str, info: str) -> str:
@@ -94,20 +90,11 @@ def toggle(patch: MaxPatch, rect: Rect, text: str, on: bool, long: str, info: st
 
 def text_field(patch: MaxPatch, rect: Rect, long: str, info: str) -> str:
     """A line of text, sent with Return and saved with the set."""
-    parameter = _parameter(long, long, info, parameter_type=_BLOB, parameter_invisible=_STORED_ONLY)
+    shape = {"parameter_type": _BLOB, "parameter_invisible": _STORED_ONLY}
     return patch.ui(
-        "textedit",
-        rect,
-        ["", "int", "", ""],
-        keymode=1,
-        lines=1,
-        outputmode=1,
-        nosymquotes=1,
-        tabmode=1,
-        fontsize=10.0,
-        text="",
-        **parameter,
-    )
+        "textedit", rect, ["", "int", "", ""], keymode=1, lines=1, outputmode=1, nosymquotes=1,
+        tabmode=1, fontsize=10.0, text="", **_parameter(long, long, info, shape),
+    )  # fmt: skip
 
 
 def label(patch: MaxPatch, rect: Rect, text: str, *, centred: bool = False) -> str:
@@ -122,16 +109,9 @@ def script_box(
 ) -> str:
     """A picture that a script draws."""
     return patch.ui(
-        "jsui",
-        rect,
-        [""],
-        filename=script,
-        jsarguments=list(arguments),
-        border=0,
-        ignoreclick=1,
-        parameter_enable=0,
-        annotation=info,
-    )
+        "jsui", rect, [""], filename=script, jsarguments=list(arguments), border=0, ignoreclick=1,
+        parameter_enable=0, annotation=info,
+    )  # fmt: skip
 
 
 def panel(patch: MaxPatch, rect: Rect) -> str:
@@ -143,34 +123,36 @@ def panel(patch: MaxPatch, rect: Rect) -> str:
 
 def hidden_switch(patch: MaxPatch, long: str) -> str:
     """A value 0 or 1 that the set saves and nobody sees."""
-    parameter = _parameter(long, long, "", **_choice(("no", "yes"), 0))
-    parameter["saved_attribute_attributes"]["valueof"]["parameter_invisible"] = _STORED_ONLY
-    return patch.unseen("live.numbox", ["", "float"], **parameter)
+    shape = {**_choice(("no", "yes"), 0), "parameter_invisible": _STORED_ONLY}
+    return patch.unseen("live.numbox", ["", "float"], **_parameter(long, long, "", shape))
 
 
 def _text(patch: MaxPatch, rect: Rect, text: str, mode: int, on: bool, long: str, info: str) -> str:
-    return patch.ui(
-        "live.text",
-        rect,
-        ["", ""],
-        appearance=_LCD["live.text"],
-        mode=mode,
-        outputmode=_MOUSE_UP,
-        text=text,
-        texton=text,
-        **_parameter(long, text, info, **_choice(("off", "on"), int(on))),
-    )
+    parameter = _parameter(long, text, info, _choice(("off", "on"), int(on)))
+    said = {"mode": mode, "outputmode": _MOUSE_UP, "text": text, "texton": text}
+    return _live(patch, "live.text", rect, said | parameter)
+
+
+def _live(patch: MaxPatch, maxclass: str, rect: Rect, attributes: Mapping[str, Any]) -> str:
+    """A control of Live's, looking as those of Live's own devices do."""
+    style = {"appearance": _LCD[maxclass]} if maxclass in _LCD else {}
+    return patch.ui(maxclass, rect, list(_OUTLETS[maxclass]), **style, **attributes)
 
 
 def _range(knob: Knob) -> dict[str, Any]:
     fits = knob.integer and knob.minimum >= 0 and knob.maximum <= _LARGEST_INT
+    unit = _WHOLE if knob.integer else _STYLES.get(knob.unit, _DECIMAL)
+    return _numbers(_INT if fits else _FLOAT, knob.minimum, high(knob), knob.default, unit)
+
+
+def _numbers(kind: int, low: float, top: float, start: object, unit: int) -> dict[str, Any]:
     return {
-        "parameter_type": _INT if fits else _FLOAT,
-        "parameter_mmin": float(knob.minimum),
-        "parameter_mmax": float(high(knob)),
-        "parameter_initial": [knob.default],
+        "parameter_type": kind,
+        "parameter_mmin": float(low),
+        "parameter_mmax": float(top),
+        "parameter_initial": [start],
         "parameter_initial_enable": 1,
-        "parameter_unitstyle": _WHOLE if knob.integer else _STYLES.get(knob.unit, _DECIMAL),
+        "parameter_unitstyle": unit,
     }
 
 
@@ -184,39 +166,16 @@ def _choice(choices: Sequence[str], first: int) -> dict[str, Any]:
     }
 
 
-def _parameter(long: str, short: str, info: str, **value: object) -> dict[str, Any]:
+def _parameter(long: str, short: str, info: str, shape: Mapping[str, Any]) -> dict[str, Any]:
+    """What Live knows of a control; ``shape`` is its type and what goes with that."""
     value_of = {
         "parameter_longname": long,
         "parameter_shortname": short,
-        "parameter_modmode": 3 if value["parameter_type"] in (_FLOAT, _INT) else 0,
-        **value,
+        "parameter_modmode": 3 if shape["parameter_type"] in (_FLOAT, _INT) else 0,
+        **shape,
     }
+    made = {"parameter_enable": 1, "varname": long}
     if info:
         value_of |= {"parameter_info": info, "parameter_annotation_name": long}
-    made = {
-        "parameter_enable": 1,
-        "varname": long,
-        "saved_attribute_attributes": {"valueof": value_of},
-    }
+    made["saved_attribute_attributes"] = {"valueof": value_of}
     return made | ({"annotation": info, "annotation_name": long} if info else {})
-
-
-def travel_dial(patch: MaxPatch, knob: Knob, rect: Rect, long: str, short: str) -> str:
-    """A dial over the travel of a knob, which is what a control change moves along.
-
-    It shows the knob's unit where travel and value go in a straight line, else percent.
-    """
-    low, middle, top = (knob.taper.at(travel) for travel in (0.0, 0.5, 1.0))
-    straight = math.isclose(2 * middle, low + top)
-    ends = (low, top) if straight else (0.0, 100.0)
-    start = knob.default if straight else 100 * knob.to_norm(knob.default)
-    value = {
-        "parameter_type": _FLOAT,
-        "parameter_mmin": float(ends[0]),
-        "parameter_mmax": float(ends[1]),
-        "parameter_initial": [start],
-        "parameter_initial_enable": 1,
-        "parameter_unitstyle": _DECIMAL if straight else _PERCENT,
-    }
-    parameter = _parameter(long, short, knob.description, **value)
-    return patch.ui("live.dial", rect, ["", "float"], **parameter)
