@@ -182,15 +182,28 @@ ENDS: Final = _NUMBERS.where(
 
 def whole(low: int, high: int) -> Kind:
     """A whole number."""
-    schema = {"type": "integer", "minimum": low, "maximum": high}
-    return Kind(lambda part, name: part.integer(name, low, high), schema)
+
+    def read(part: YamlPart, name: str) -> int:
+        number = part.number(name)
+        if number != int(number) or not low <= number <= high:
+            raise part.error(f"{name} is a whole number {low}..{high}, not {part.shown()}")
+        return int(number)
+
+    return Kind(read, {"type": "integer", "minimum": low, "maximum": high})
 
 
 def words(options: Iterable[str | int]) -> Kind:
     """One of ``options``."""
     named = {str(option): option for option in options}
-    values = [str(option) if isinstance(option, str) else option for option in named.values()]
-    return Kind(lambda part, name: named[part.choice(name, named)], {"enum": values})
+
+    def read(part: YamlPart, name: str) -> str | int:
+        word = part.text(name)
+        if word not in named:
+            raise part.error(f"{UnknownName(name, word, named)} (there are {', '.join(named)})")
+        return named[word]
+
+    values = [word if isinstance(option, str) else option for word, option in named.items()]
+    return Kind(read, {"enum": values})
 
 
 def or_any(kind: Kind) -> Kind:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import yaml
 
-from mula_bridge.errors import BadInput, UnknownName
+from mula_bridge.errors import BadInput
 from mula_bridge.mapping.model import MappingError
 
 _YES, _NO = ("true", "yes", "on"), ("false", "no", "off")
@@ -47,7 +47,7 @@ class YamlPart:
     def entries(self, what: str) -> dict[str, tuple[YamlPart, YamlPart]]:
         """Key text to (key, value), in file order; no key twice. ``what`` names it in errors."""
         if not isinstance(self._node, yaml.MappingNode):
-            raise self.error(f"{what} is a list of 'key: value', not {self._shown()}")
+            raise self.error(f"{what} is a list of 'key: value', not {self.shown()}")
         found: dict[str, tuple[YamlPart, YamlPart]] = {}
         for key_node, value_node in self._node.value:
             key = YamlPart(key_node, self._file)
@@ -61,7 +61,7 @@ class YamlPart:
     def items(self, what: str) -> list[YamlPart]:
         """The parts of a sequence."""
         if not isinstance(self._node, yaml.SequenceNode):
-            raise self.error(f"{what} is a list, not {self._shown()}")
+            raise self.error(f"{what} is a list, not {self.shown()}")
         return [YamlPart(node, self._file) for node in self._node.value]
 
     def is_text(self) -> bool:
@@ -71,7 +71,7 @@ class YamlPart:
     def text(self, what: str) -> str:
         """A non-empty string, as written."""
         if not isinstance(self._node, yaml.ScalarNode) or not self._node.value.strip():
-            raise self.error(f"{what} is text, not {self._shown()}")
+            raise self.error(f"{what} is text, not {self.shown()}")
         return str(self._node.value)
 
     def number(self, what: str) -> float:
@@ -82,32 +82,18 @@ class YamlPart:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise self.error(f"{what} is a number, not {self._shown()}")
+            raise self.error(f"{what} is a number, not {self.shown()}")
         return number
-
-    def integer(self, what: str, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``."""
-        number = self.number(what)
-        if number != int(number) or not low <= number <= high:
-            raise self.error(f"{what} is a whole number {low}..{high}, not {self._shown()}")
-        return int(number)
 
     def flag(self, what: str) -> bool:
         """True or false, in any of YAML's words."""
         word = self.text(what).lower()
         if word not in _YES + _NO:
-            raise self.error(f"{what} is true or false, not {self._shown()}")
+            raise self.error(f"{what} is true or false, not {self.shown()}")
         return word in _YES
 
-    def choice(self, what: str, options: Collection[str]) -> str:
-        """One of ``options``."""
-        word = self.text(what)
-        if word not in options:
-            there = ", ".join(options)
-            raise self.error(f"{UnknownName(what, word, options)} (there are {there})")
-        return word
-
-    def _shown(self) -> str:
+    def shown(self) -> str:
+        """It, or what sort of thing it is, for an error."""
         if isinstance(self._node, yaml.ScalarNode):
             return repr(self._node.value) if self._node.value else "nothing"
         return "a list" if isinstance(self._node, yaml.SequenceNode) else "keys"
