@@ -72,73 +72,32 @@ class MaxPatch(Wires[str]):
         """What goes into the device's file."""
         columns = -(-len(self._boxes) // _ROWS)
         version = {"major": 8, "minor": 6, "revision": 5, "architecture": "x64", "modernui": 1}
-        return {
-            "patcher": {
-                "fileversion": 1,
-                "appversion": version,
-                "classnamespace": "box",
-                "rect": [60.0, 90.0, _CELL[0] * columns + 40.0, _CELL[1] * _ROWS + 40.0],
-                "openrect": [0.0, 0.0, float(self.width), float(HEIGHT)],
-                "bglocked": 0,
-                "openinpresentation": 1,
-                "default_fontsize": 10.0,
-                "default_fontface": 0,
-                "default_fontname": _FONT,
-                "gridonopen": 1,
-                "gridsize": [8.0, 8.0],
-                "gridsnaponopen": 1,
-                "objectsnaponopen": 1,
-                "statusbarvisible": 2,
-                "toolbarvisible": 1,
-                "boxanimatetime": 200,
-                "enablehscroll": 1,
-                "enablevscroll": 1,
-                "devicewidth": float(self.width),
-                "description": self.description,
-                "digest": "",
-                "tags": "",
-                "style": "",
-                "boxes": [{"box": box} for box in self._boxes],
-                "lines": [{"patchline": {"source": a, "destination": b}} for a, b in self.cords],
-                "parameters": self._parameters(),
-                "dependency_cache": [
-                    {
-                        "name": script,
-                        "bootpath": ".",
-                        "patcherrelativepath": ".",
-                        "type": "TEXT",
-                        "implicit": 1,
-                    }
-                    for script in self.scripts
-                ],
-                "latency": 0,
-                "is_mpe": 1 if self.kind is DeviceKind.MIDI_EFFECT else 0,
-                "minimum_live_version": "",
-                "minimum_max_version": "",
-                "platform_compatibility": 0,
-                "project": {
-                    "version": 1,
-                    "creationdate": CREATED,
-                    "modificationdate": CREATED,
-                    "viewrect": [0.0, 0.0, 300.0, 500.0],
-                    "autoorganize": 1,
-                    "hideprojectwindow": 1,
-                    "showdependencies": 1,
-                    "autolocalize": 0,
-                    "contents": {"patchers": {}},
-                    "layout": {},
-                    "searchpath": {},
-                    "detailsvisible": 0,
-                    "amxdtype": self.kind.code,
-                    "readonly": 0,
-                    "devpathtype": 0,
-                    "devpath": ".",
-                    "sortmode": 0,
-                    "viewmode": 0,
-                },
-                "autosave": 0,
-            }
-        }
+        beside = {"bootpath": ".", "patcherrelativepath": ".", "type": "TEXT", "implicit": 1}
+        project = {
+            "version": 1, "creationdate": CREATED, "modificationdate": CREATED,
+            "viewrect": [0.0, 0.0, 300.0, 500.0], "autoorganize": 1, "hideprojectwindow": 1,
+            "showdependencies": 1, "autolocalize": 0, "contents": {"patchers": {}}, "layout": {},
+            "searchpath": {}, "detailsvisible": 0, "amxdtype": self.kind.code, "readonly": 0,
+            "devpathtype": 0, "devpath": ".", "sortmode": 0, "viewmode": 0,
+        }  # fmt: skip
+        patcher = {
+            "fileversion": 1, "appversion": version, "classnamespace": "box",
+            "rect": [60.0, 90.0, _CELL[0] * columns + 40.0, _CELL[1] * _ROWS + 40.0],
+            "openrect": [0.0, 0.0, float(self.width), float(HEIGHT)], "bglocked": 0,
+            "openinpresentation": 1, "default_fontsize": 10.0, "default_fontface": 0,
+            "default_fontname": _FONT, "gridonopen": 1, "gridsize": [8.0, 8.0],
+            "gridsnaponopen": 1, "objectsnaponopen": 1, "statusbarvisible": 2,
+            "toolbarvisible": 1, "boxanimatetime": 200, "enablehscroll": 1, "enablevscroll": 1,
+            "devicewidth": float(self.width), "description": self.description, "digest": "",
+            "tags": "", "style": "", "boxes": [{"box": box} for box in self._boxes],
+            "lines": [{"patchline": {"source": a, "destination": b}} for a, b in self.cords],
+            "parameters": self._parameters(),
+            "dependency_cache": [{"name": script, **beside} for script in self.scripts],
+            "latency": 0, "is_mpe": 1 if self.kind is DeviceKind.MIDI_EFFECT else 0,
+            "minimum_live_version": "", "minimum_max_version": "", "platform_compatibility": 0,
+            "project": project, "autosave": 0,
+        }  # fmt: skip
+        return {"patcher": patcher}
 
     def _box(
         self,
