@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from mula_bridge.control.messages.commands import Command, QueryDump
 from mula_bridge.control.messages.origin import Origin
-from mula_bridge.midi.jack_leaving import REST_SECONDS
+from mula_bridge.midi.backend import REST_SECONDS
 
 READY = b"ready\n"
 """The first line of a controller's process."""

@@ -5,17 +5,22 @@ rtmidi is imported when a system is opened, not with this module.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final, Protocol
 
+from mula_bridge.control import Errands
 from mula_bridge.errors import BadInput, Unavailable, UnknownName
-from mula_bridge.midi.jack_leaving import JackLeaving
 from mula_bridge.midi.reader import Heard, MidiReader
+
+log = logging.getLogger(__name__)
 
 CLIENT: Final = "mulabridge"
 """Our name towards the MIDI system."""
@@ -30,6 +35,9 @@ _APIS: Final = {
     "windows": "API_WINDOWS_MM",
 }
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
+REST_SECONDS: Final = 0.1
+"""How long the graph is left alone before a port is closed: longer than a period of 4,096
+samples at 44.1 kHz, after which the last change has been told."""
 
 
 class Gone(Unavailable):
@@ -226,3 +234,40 @@ def _unavailable() -> Iterator[None]:
         yield
     except (_rtmidi().RtMidiError, OSError, RuntimeError) as error:
         raise Unavailable(f"MIDI unavailable: {error}") from error
+
+
+class JackLeaving(Errands):
+    """A thread that closes rtmidi ports on JACK: one at a time, and when nothing has changed for
+    a while. Any thread may call it.
+
+    JACK tells every client of every change in its graph, a period later and on a thread of the
+    client's own, which then walks the client's list of ports. Taking a port off that list at
+    that moment, as rtmidi does before it leaves, frees what is being walked: the process dies
+    (jackaudio/jack2#216; seen in the libjack that python-rtmidi 1.5.8 brings along). A client that
+    goes is itself a change, so the ports of one controller, closed one right after the other, are
+    enough.
+    """
+
+    def __init__(self, rest_seconds: float = REST_SECONDS) -> None:
+        super().__init__("jack leaving")
+        self._rest = rest_seconds
+        self._changed_at = monotonic()
+
+    def changed(self) -> None:
+        """The graph changes now: a port is opened."""
+        self._changed_at = monotonic()
+
+    def add(self, client: Any) -> None:
+        """Close this rtmidi client soon; nobody uses it any more. Returns at once."""
+        self._changed_at = monotonic()
+        self.do(partial(self._close, client))
+
+    def _close(self, client: Any) -> None:
+        """What it raises comes of a server that died meanwhile; the rest still have to go."""
+        while (early := self._changed_at + self._rest - monotonic()) > 0:
+            sleep(early)
+        try:
+            client.close_port()
+            client.delete()
+        finally:
+            self._changed_at = monotonic()

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from mula_bridge.midi.jack_leaving import JackLeaving
+from mula_bridge.midi.backend import JackLeaving
 
 REST = 0.05
 
