@@ -5,7 +5,6 @@ rtmidi is imported when a system is opened, not with this module.
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from collections import Counter
@@ -19,8 +18,6 @@ from typing import Any, Final, Protocol
 from mula_bridge.control import Errands
 from mula_bridge.errors import BadInput, Unavailable, UnknownName
 from mula_bridge.midi.reader import Heard, MidiReader
-
-log = logging.getLogger(__name__)
 
 CLIENT: Final = "mulabridge"
 """Our name towards the MIDI system."""
