@@ -64,7 +64,7 @@ class CrashingDisk:
 
     def _io_opening(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def opening(path: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-            if "w" in mode:
+            if set("wx") & set(mode):
                 self._step()
                 if self.countdown == 0:  # dies with an empty file
                     real(path, mode, *args, **kwargs).close()

@@ -9,6 +9,7 @@ from typing import Final
 
 from mula_bridge.bindings.learn import Learnt
 from mula_bridge.errors import BadInput
+from mula_bridge.files import replace_text
 from mula_bridge.mapping import parse_mapping
 
 _HEAD: Final = """\
@@ -45,15 +46,12 @@ def add_learnt(text: str, learnt: Learnt) -> str:
 def write_learnt(path: Path, learnt: Learnt) -> None:
     """Add ``learnt`` to the overlay file, which may not be there yet.
 
-    The file is replaced as a whole, so that a reader never sees half of it. Raises
-    BadInput, or MappingError when the result would not load; then nothing is written.
+    Raises BadInput, or MappingError when the result would not load; then nothing is written.
     """
-    text = add_learnt(path.read_text(encoding="utf-8") if path.is_file() else "", learnt)
+    text = add_learnt(path.read_text(encoding="utf-8-sig") if path.is_file() else "", learnt)
     parse_mapping(text, str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    replace_text(path, text)
 
 
 def _source(learnt: Learnt) -> str:

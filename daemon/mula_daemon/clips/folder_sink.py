@@ -13,6 +13,7 @@ import numpy as np
 
 from mula_bridge.control import KnobValue
 from mula_bridge.errors import MulaError
+from mula_bridge.files import sync_folder
 from mula_daemon.audio import Samples, levels
 from mula_daemon.clips import naming
 from mula_daemon.clips.description import describe, initial_knobs
@@ -23,7 +24,7 @@ from mula_daemon.clips.stem_files import StemFiles
 from mula_daemon.clips.take import Finished, Outcome, Take
 from mula_daemon.clips.wav import SAMPLE_BYTES, Loop, WavWriter, info_chunk, loop_chunks
 from mula_daemon.engine import AudioBlock, notes
-from mula_daemon.files import Part, sync_folder
+from mula_daemon.files import Part
 
 
 def preload() -> None:

@@ -11,28 +11,23 @@ same bytes (a copy, where the file system has no hard links), and no project los
 
 from __future__ import annotations
 
-import errno
 import filecmp
 import json
 import logging
 import os
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from mula_bridge.errors import BadInput, Busy
+from mula_bridge.files import HELD, patiently, replace_text, sync_folder
 from mula_daemon.clips.files import HIDDEN
-from mula_daemon.files import SUFFIX, Fields, Part, replace_text, sweep, sync_folder
+from mula_daemon.files import Fields
 
 NOTE: Final = "move.json"
 COPY: Final = ".copy"
-_TRIES: Final = 10
-_PAUSE_S: Final = 0.05
-"""A virus scanner or an indexer lets go of a file after some ten milliseconds."""
-_OPEN_ELSEWHERE: Final = (errno.EACCES, errno.EPERM, errno.EBUSY)
 
 _log = logging.getLogger(__name__)
 
@@ -89,20 +84,12 @@ def begin(library: Path, move: Move) -> None:
 
 def write_note(hidden: Path, move: Move) -> None:
     """Write ``move`` down in the library's hidden folder. Raises OSError."""
-    part = Part(hidden / NOTE)
-    try:
-        part.write(move.to_json().encode())
-        part.publish()
-    finally:
-        part.discard()
-    sync_folder(hidden)
+    replace_text(hidden / NOTE, move.to_json())
 
 
 def read_note(hidden: Path) -> Move | None:
     """The move that was begun and not ended, if there is one. Raises OSError and BadInput."""
     path = hidden / NOTE
-    # A note that was being written when its writer died: that move had not begun.
-    sweep(hidden / f".{NOTE}{SUFFIX}")
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -135,7 +122,7 @@ def carry_out(library: Path, move: Move) -> None:
         (new / name).parent.mkdir(parents=True, exist_ok=True)
     for name in move.files:
         _bring(old / name, new / name)
-    _patiently(new / move.sidecar, lambda: replace_text(new / move.sidecar, move.text))
+    _unless_held(new / move.sidecar, lambda: replace_text(new / move.sidecar, move.text))
     _bring_wav(old / move.wav, new / move.wav, stays=move.stays)
     for folder in {(new / name).parent for name in (*move.files, move.sidecar, move.wav)}:
         sync_folder(folder)
@@ -160,7 +147,7 @@ def _bring(old: Path, new: Path) -> None:
     if os.path.lexists(new) or not os.path.lexists(old):
         return  # done before; or the user took it away
     if not _linked(old, new):
-        _patiently(old, lambda: old.rename(new))
+        _unless_held(old, lambda: patiently(lambda: old.rename(new)))
 
 
 def _bring_wav(old: Path, new: Path, *, stays: bool) -> None:
@@ -173,7 +160,7 @@ def _bring_wav(old: Path, new: Path, *, stays: bool) -> None:
             old.rename(new)
             return
         except OSError as error:
-            if error.errno not in _OPEN_ELSEWHERE:
+            if error.errno not in HELD:
                 raise
     copy = new.with_name(f".{new.name}{COPY}")
     shutil.copyfile(old, copy)  # over what an interrupted move left
@@ -197,26 +184,22 @@ def _let_go(old: Path) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        if error.errno not in _OPEN_ELSEWHERE:
+        if error.errno not in HELD:
             raise
 
 
 def _remove(path: Path) -> None:
     if os.path.lexists(path):
-        _patiently(path, path.unlink)
+        _unless_held(path, lambda: patiently(path.unlink))
 
 
-def _patiently(path: Path, act: Callable[[], object]) -> None:
-    for left in reversed(range(_TRIES)):
-        try:
-            act()
-            return
-        except OSError as error:
-            if error.errno not in _OPEN_ELSEWHERE:
-                raise
-            if not left:
-                raise Busy(f"another program holds {path}: close it there and try again") from error
-            time.sleep(_PAUSE_S)
+def _unless_held(path: Path, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except OSError as error:
+        if error.errno in HELD:
+            raise Busy(f"another program holds {path}: close it there and try again") from error
+        raise
 
 
 def _is_same(one: Path, other: Path) -> bool:

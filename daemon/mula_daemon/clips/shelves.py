@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from mula_bridge.control.messages import Status
+from mula_bridge.files import replace_text
 from mula_daemon.clips import moves
 from mula_daemon.clips.daw_traces import may_be_in_use
 from mula_daemon.clips.files import ARCHIVE, SHELVES
 from mula_daemon.clips.library import Clip, Library
 from mula_daemon.clips.recipe import Recipe, to_json
-from mula_daemon.files import replace_text
 
 
 class Shelves:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from mula_bridge.errors import BadInput
+from mula_bridge.files import replace_text
+
 log = logging.getLogger(__name__)
 
 
 def note_folder(folder: Path) -> None:
     """Write the note; a config folder that cannot be written to is no reason not to start."""
     path = folder_note()
-    part = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(f"{folder}\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
+        replace_text(path, f"{folder}\n")
+    except (OSError, BadInput) as error:
         log.info("REAPER's scripts will ask for the clip folder: %s", error)
 
 

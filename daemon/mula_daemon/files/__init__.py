@@ -1,6 +1,6 @@
 """Files that appear whole or not at all."""
 
-from mula_daemon.files.atomic import SUFFIX, Part, locked, replace_text, sweep, sync_folder
+from mula_daemon.files.atomic import SUFFIX, Part, locked, sweep
 from mula_daemon.files.json_fields import Fields, is_number, is_whole
 
 __all__ = [
@@ -10,7 +10,5 @@ __all__ = [
     "is_number",
     "is_whole",
     "locked",
-    "replace_text",
     "sweep",
-    "sync_folder",
 ]

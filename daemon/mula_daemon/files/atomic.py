@@ -92,19 +92,6 @@ def sweep(part: Path) -> bool:
         os.close(fd)
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Put ``text`` in the place of what a file holds: all of it, or nothing. Raises OSError.
-
-    Two processes must not do this at once to the same file: see ``locked``.
-    """
-    part = path.with_name(f".{path.name}{SUFFIX}")
-    with part.open("wb") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock on ``folder``; waits for whoever has it.
@@ -123,17 +110,6 @@ def locked(folder: Path) -> Iterator[None]:
         else:
             _lock(fd)
         yield
-    finally:
-        os.close(fd)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in ``folder`` reach the disk, where the system can."""
-    if _WINDOWS:
-        return
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
     finally:
         os.close(fd)
 

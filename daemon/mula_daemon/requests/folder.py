@@ -33,6 +33,7 @@ from mula_bridge.control.messages import (
     Report,
 )
 from mula_bridge.errors import BadInput, MulaError
+from mula_bridge.files import replace_text
 from mula_daemon.requests.file import MAX_BYTES, read_request
 
 INBOX: Final = "inbox"
@@ -206,13 +207,11 @@ class RequestFolder(Service):
         while (kept := self._rejected / f"{_numbered(stem, number)}.json").exists():
             number += 1
         kept.write_bytes(content)
-        kept.with_suffix(".txt").write_text(f"{reason}\n", encoding="utf-8")
+        said = reason.encode(errors="backslashreplace").decode()  # file names need not be UTF-8
+        replace_text(kept.with_suffix(".txt"), f"{said}\n")
 
     def _write(self, answer: Answer) -> None:
-        path = self._answers / f"{answer.id}.json"
-        part = path.with_name(f"{path.name}.tmp")
-        part.write_text(json.dumps(asdict(answer)) + "\n", encoding="utf-8")
-        part.replace(path)
+        replace_text(self._answers / f"{answer.id}.json", json.dumps(asdict(answer)) + "\n")
 
     def _forget_old(self) -> None:
         for path in self._answers.iterdir():

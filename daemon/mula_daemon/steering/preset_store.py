@@ -1,19 +1,18 @@
 """Presets on disk: the shipped ones, and the producer's own in one JSON file.
 
-Session thread only. The file is replaced in one step, so a crash leaves the old or
-the new one, never half of it.
+Session thread only.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from mula_bridge.control import Preset, knob
 from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_bridge.files import replace_text
 
 VERSION: Final = 1
 MAX_NAME: Final = 64
@@ -116,12 +115,4 @@ def _write(file: Path, presets: Mapping[str, Preset]) -> None:
         },
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8") as stream:
-            json.dump(content, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_text(file, json.dumps(content, indent=1))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mula_bridge.errors import Unavailable
+from mula_bridge.files import replace_text
 from mula_daemon.weights.hub import PART, Hub, Listing, RemoteFile, damage
 from mula_daemon.weights.releases import Release
 
@@ -106,7 +107,7 @@ def write_record(root: Path, name: str, sources: Mapping[str, str], **more: Any)
     """Say in ``root`` what it holds."""
     content = {"release": name, "sources": dict(sources), **more}
     root.mkdir(parents=True, exist_ok=True)
-    (root / RECORD).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    replace_text(root / RECORD, json.dumps(content, indent=2) + "\n")
 
 
 def _complete(wanted: Wanted, check: bool) -> bool:

@@ -179,6 +179,13 @@ def test_what_the_user_wrote_is_not_lost(tmp_path: Path, text: str) -> None:
     assert overlay.read_text() == text
 
 
+def test_an_editors_byte_order_mark_is_no_line_of_its_own(tmp_path: Path) -> None:
+    overlay = tmp_path / "learnt.yaml"
+    overlay.write_text(add_learnt("", Learnt("cfg", "*", {"cc": 1})), encoding="utf-8-sig")
+    write_learnt(overlay, Learnt("bpm", "*", {"cc": 2}))
+    assert len(load_mapping([overlay]).bindings) == 2
+
+
 def test_what_would_not_load_is_not_written(tmp_path: Path) -> None:
     overlay = tmp_path / "learnt.yaml"
     with pytest.raises(MappingError):

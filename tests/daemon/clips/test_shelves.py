@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput, Busy, Unavailable, UnknownName
+from mula_bridge.files import replacing
 from mula_daemon.clips import moves
 from mula_daemon.clips.files import ClipFiles
 from mula_daemon.clips.library import Library
@@ -150,7 +151,7 @@ def test_a_sidecar_that_another_program_holds_is_named_and_the_move_ends_later(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = put_clip(library, "aaaaaa")
-    monkeypatch.setattr(moves, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(replacing, "_PAUSE_S", 0.0)
     unlink = os.unlink
 
     def refuse(path: Path, **kwargs: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,3 +189,14 @@ def test_old_answers_are_forgotten_at_start(tmp_path: Path, desk: Desk) -> None:
     folder.start()
     folder.stop()
     assert [path.stem for path in answers.iterdir()] == ["young"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems spell names in Unicode")
+def test_a_file_whose_name_is_no_text_is_set_aside_like_any_other(
+    requests: RequestFolder, desk: Desk
+) -> None:
+    put(requests, os.fsdecode(b"\xff.json"), {"version": 1, "do": "nothing"})
+    put(requests, "next.json", {"version": 1, "do": "cancel"})
+    until(lambda: desk.heard)
+    (said,) = (requests.folder / "rejected").glob("*.txt")
+    assert "field do" in said.read_text()
