@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from mula_bridge.control.messages.states import Status
 from mula_daemon.clips.files import HIDDEN, SHELVES, ClipFiles
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import MadeBy, Performance, Recipe, to_json
@@ -17,6 +19,8 @@ RECIPE = Recipe(
     created="2025-06-01T12:00:00.000Z",
     engine=MadeBy("mini", "1"),
     tags=("techno",),
+    tags_b=(),
+    lyrics="",
     seed=1,
     bpm=120.0,
     bars=1,
@@ -26,7 +30,13 @@ RECIPE = Recipe(
     sample_rate=48000,
     peak_dbfs=-1.0,
     loudness_lufs=-14.0,
-    knobs=Performance({"cfg": 3.0}),
+    warnings=(),
+    parent=None,
+    knobs=Performance({"cfg": 3.0}, ()),
+    codes=None,
+    stems={},
+    midi=None,
+    status=Status.NEW,
 )
 
 
@@ -43,7 +53,7 @@ def put_clip(library: Library, clip_id: str, **fields: object) -> ClipFiles:
         codes=files.codes.name,
         midi=files.relative(files.midi),
         stems={"kick": files.relative(files.stem("kick"))},
-        **fields,  # type: ignore[arg-type]
+        **fields,
     )
     files.sidecar.write_text(to_json(recipe))
     return files

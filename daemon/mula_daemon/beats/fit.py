@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log2
 from typing import Final
+
+from msgspec import Struct
+
+from mula_daemon.files import Number, Positive
 
 SPARE_BARS: Final = 1
 """Bars made beyond those asked for, so that as many are left once the cut begins at a bar line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True, forbid_unknown_fields=True):
     """The tempo that was found in a take, and the piece that was cut out of it.
 
     ``asked_bpm`` and ``asked_bars`` are the request's, ``spare_bars`` what was made beyond them.
@@ -22,15 +24,15 @@ class Fit:
     ``problem`` says why it was not, in plain words.
     """
 
-    asked_bpm: float
+    asked_bpm: Positive
     asked_bars: int
     spare_bars: int
-    bpm: float | None
-    drift_ms: float = 0.0
-    most_drift_ms: float = 0.0
-    steadiness: float = 0.0
-    start_s: float = 0.0
-    fade_ms: float = 0.0
+    bpm: Positive | None
+    drift_ms: Number = 0.0
+    most_drift_ms: Number = 0.0
+    steadiness: Number = 0.0
+    start_s: Number = 0.0
+    fade_ms: Number = 0.0
     trimmed: bool = False
     problem: str = ""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from mula_bridge.control import KnobValue
+from mula_bridge.control.messages import Status
 from mula_daemon.audio import levels
 from mula_daemon.clips.recipe import MadeBy, Parent, Performance, Recipe, Warn
 from mula_daemon.clips.take import Finished, Take
@@ -49,8 +50,12 @@ def describe(
         loudness_lufs=loudness,
         warnings=tuple(warnings),
         parent=parent,
-        fit=take.fit,
         knobs=Performance(initial_knobs(take, outcome), outcome.changes),
+        codes=None,
+        stems={},
+        midi=None,
+        status=Status.NEW,
+        fit=take.fit,
     )
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
@@ -83,3 +83,9 @@ class ClipFiles:
         yield from (self.sidecar, self.codes, self.midi)
         # Names hold nothing that is special to a glob: see naming.stem.
         yield from (self.folder / STEMS_FOLDER).glob(f"{self.name}_*{WAV}")
+
+
+def is_below(name: str) -> bool:
+    """Whether a path with forward slashes, as it is written down, leads nowhere else."""
+    path = PurePosixPath(name)
+    return not (path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name)

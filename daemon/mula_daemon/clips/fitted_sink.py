@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from msgspec import structs
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.audio import Samples
@@ -88,12 +89,12 @@ class FittedSink:
         try:
             pulses = tracker.track(sound, rate, request.bpm)
         except Unavailable as error:
-            fit = replace(fit, problem=str(error))
+            fit = structs.replace(fit, problem=str(error))
             return replace(take, request=asked, fit=fit), uncut
         line = grid.best(pulses, request.beats_per_bar)
         if line is None:
             return replace(take, request=asked, fit=fit), uncut
-        fit = replace(
+        fit = structs.replace(
             fit,
             bpm=round(line.bpm, 3),
             drift_ms=round(1000 * line.drift_rms, 1),
@@ -105,7 +106,7 @@ class FittedSink:
         if self._mode is not BeatsMode.TRIM or fit.problem or cut is None:
             return replace(take, request=asked, fit=fit), uncut
         loop, faded = loop_of(sound, cut, rate)
-        fit = replace(
+        fit = structs.replace(
             fit,
             start_s=round(cut.start / rate, 6),
             fade_ms=round(1000 * faded, 1),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 
 import numpy as np
+from msgspec.structs import replace
 
 from mula_bridge.control import KnobValue
 from mula_bridge.errors import MulaError

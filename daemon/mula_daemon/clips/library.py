@@ -16,7 +16,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,7 @@ from mula_daemon.clips.files import (
     STEMS_FOLDER,
     WAV,
     ClipFiles,
+    is_below,
 )
 from mula_daemon.clips.layout import is_day
 from mula_daemon.clips.recipe import Recipe, from_json
@@ -84,10 +85,9 @@ class Clip:
 
     def _inside(self, name: str) -> Path:
         """The file that the sidecar names, below the clip's folder."""
-        parts = PurePosixPath(name)
-        if parts.is_absolute() or ".." in parts.parts or "\\" in name or ":" in name:
+        if not is_below(name):
             raise BadInput(f"{self.sidecar}: {name!r} is no file below the clip's folder")
-        return self.path.parent.joinpath(*parts.parts)
+        return self.path.parent / name
 
     def codes(self) -> NDArray[np.int32]:
         """Its codes, int32 [frames, codebooks]. Raises BadInput when they cannot be read."""

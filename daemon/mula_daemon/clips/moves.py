@@ -17,14 +17,15 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, structs
 
 from mula_bridge.errors import BadInput, Busy
 from mula_bridge.files import HELD, patiently, replace_text, sync_folder
-from mula_daemon.clips.files import HIDDEN
-from mula_daemon.files import Fields
+from mula_daemon.clips.files import HIDDEN, is_below
+from mula_daemon.files import read_json
 
 NOTE: Final = "move.json"
 COPY: Final = ".copy"
@@ -32,8 +33,7 @@ COPY: Final = ".copy"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True, forbid_unknown_fields=True):
     """One move. Paths have forward slashes; ``source`` and ``target`` are below the library.
 
     ``files`` (but for sidecar and WAV), ``sidecar`` and ``wav`` lie at the same place below
@@ -47,11 +47,7 @@ class Move:
     sidecar: str
     wav: str
     text: str
-    stays: bool
-
-    def to_json(self) -> str:
-        """The note's text; ``read_note`` reads it back."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+    stays: bool = False
 
 
 def resume(library: Path) -> None:
@@ -84,30 +80,20 @@ def begin(library: Path, move: Move) -> None:
 
 def write_note(hidden: Path, move: Move) -> None:
     """Write ``move`` down in the library's hidden folder. Raises OSError."""
-    replace_text(hidden / NOTE, move.to_json())
+    text = json.dumps(structs.asdict(move), ensure_ascii=False, indent=1)
+    replace_text(hidden / NOTE, text)
 
 
 def read_note(hidden: Path) -> Move | None:
     """The move that was begun and not ended, if there is one. Raises OSError and BadInput."""
     path = hidden / NOTE
     try:
-        text = path.read_text(encoding="utf-8")
+        move = read_json(path, Move)
     except FileNotFoundError:
         return None
-    try:
-        fields = Fields(str(path), json.loads(text))
-    except ValueError as error:
-        raise BadInput(f"{path}: not JSON: {error}") from error
-    move = Move(
-        source=_below(fields, "source"),
-        target=_below(fields, "target"),
-        files=tuple(_checked(fields, "files", name) for name in fields.texts("files")),
-        sidecar=_below(fields, "sidecar"),
-        wav=_below(fields, "wav"),
-        text=fields.text("text"),
-        stays=fields.switch("stays", absent=False),
-    )
-    fields.done()
+    for name in (move.source, move.target, *move.files, move.sidecar, move.wav):
+        if not is_below(name):
+            raise BadInput(f"{path}: {name!r} is not below the library's folder")
     return move
 
 
@@ -207,14 +193,3 @@ def _is_same(one: Path, other: Path) -> bool:
         return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
     except OSError:
         return False
-
-
-def _below(fields: Fields, name: str) -> str:
-    return _checked(fields, name, fields.text(name))
-
-
-def _checked(fields: Fields, name: str, path: str) -> str:
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in path or ":" in path:
-        raise fields.wrong(name, "below the library's folder")
-    return path

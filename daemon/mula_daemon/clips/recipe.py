@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from functools import partial
+from typing import Annotated, Final
 
-from mula_bridge.control import KnobValue
+from msgspec import Meta, Struct, structs
+
 from mula_bridge.control.messages import Status
 from mula_bridge.errors import BadInput
 from mula_daemon.beats import Fit
-from mula_daemon.clips.take import Change
 from mula_daemon.engine import NO_TEXTS
-from mula_daemon.files import Fields, is_number, is_whole
+from mula_daemon.files import Number, Positive, Whole, parse_json, typed, wrong
 
 SCHEMA: Final = 1
 TEXTS: Final = frozenset(NO_TEXTS.parts())
@@ -32,8 +32,11 @@ class Warn(StrEnum):
     NEAR_SILENT = "near-silent"
 
 
-@dataclass(frozen=True, slots=True)
-class MadeBy:
+_Value = Annotated[Whole | Number | str, Meta(extra={"words": "a number or a text"})]
+_CHANGES: Final = "a list of [frame, name, value]"
+
+
+class MadeBy(Struct, frozen=True, forbid_unknown_fields=True):
     """The engine, the weights it had (``sha256`` is empty where there are none), and the
     fingerprint of the user's own sounds that it played with, empty for its own."""
 
@@ -44,29 +47,28 @@ class MadeBy:
     kit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
+class Parent(Struct, frozen=True, forbid_unknown_fields=True):
     """The clip this one went on from, and at which of its frames."""
 
     id: str
     frame: int
 
 
-@dataclass(frozen=True, slots=True)
-class Performance:
+class Performance(Struct, frozen=True, forbid_unknown_fields=True):
     """Every knob when the clip began, and each later change of a frame knob or a text."""
 
-    initial: Mapping[str, KnobValue]
-    timeline: tuple[Change, ...] = ()
+    initial: Mapping[str, _Value]
+    timeline: Annotated[tuple[tuple[int, str, _Value], ...], Meta(extra={"words": _CHANGES})]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One clip. Times in seconds, rates in Hz, ``created`` in UTC as ISO 8601.
 
     ``peak_dbfs`` and ``loudness_lufs`` are None where there is nothing to measure.
     ``codes`` is a file name beside the sidecar. ``midi`` and the values of ``stems``, by
     instrument, are paths from the WAV's folder with forward slashes.
+
+    Fields with a default are those that the first sidecars did not have.
     """
 
     id: str
@@ -75,97 +77,62 @@ class Recipe:
     created: str
     engine: MadeBy
     tags: tuple[str, ...]
-    tags_b: tuple[str, ...] = ()
-    lyrics: str = ""
+    tags_b: tuple[str, ...]
+    lyrics: str
     seed: int
-    bpm: float
+    bpm: Positive
     bars: int
     meter: str
     key: str
-    seconds: float
+    seconds: Positive
     sample_rate: int
-    peak_dbfs: float | None
-    loudness_lufs: float | None
-    warnings: tuple[str, ...] = ()
-    parent: Parent | None = None
+    peak_dbfs: Number | None
+    loudness_lufs: Number | None
+    warnings: tuple[str, ...]
+    parent: Parent | None
     knobs: Performance
-    codes: str | None = None
-    stems: Mapping[str, str] = field(default_factory=dict)
-    midi: str | None = None
-    status: Status = Status.NEW
+    codes: str | None
+    stems: Mapping[str, str]
+    midi: str | None
+    status: Status
     favourite: bool = False
     fit: Fit | None = None
     """Of a clip whose engine has no tempo of its own; ``bpm`` and ``bars`` are as it was cut."""
 
 
+class Edition(Struct):
+    """The part of a sidecar that says how to read the rest."""
+
+    schema: int
+
+
 def to_json(recipe: Recipe) -> str:
     """The sidecar's text; ``from_json`` reads it back exactly."""
-    fields = {"schema": SCHEMA, **asdict(recipe)}
-    lines = (
-        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
-        for name, value in fields.items()
-    )
+    write = partial(json.dumps, ensure_ascii=False, allow_nan=False, default=structs.asdict)
+    fields = {"schema": SCHEMA, **structs.asdict(recipe)}
+    lines = (f"  {write(name)}: {write(value)}" for name, value in fields.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def from_json(text: str, file: str) -> Recipe:
     """The recipe in a sidecar's text. Raises BadInput naming ``file`` and the field."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{file}: not JSON: {error}") from error
-    top = Fields(file, content)
-    schema = top.whole("schema")
+    content = parse_json(text, file)
+    schema = typed(content, Edition, file).schema
     if schema > SCHEMA:
         raise BadInput(
             f"{file}: schema {schema} was written by a newer mulabridge; "
             f"this one reads up to {SCHEMA}: update it"
         )
     if schema < 1:
-        raise top.wrong("schema", f"1 to {SCHEMA}")
-    engine = top.object("engine")
-    knobs = top.object("knobs")
-    initial = knobs.object("initial")
-    stems = top.object("stems")
-    recipe = Recipe(
-        id=top.text("id"),
-        job=top.text("job"),
-        take=top.whole("take"),
-        created=_utc(top, "created"),
-        engine=MadeBy(
-            name=engine.text("name"),
-            version=engine.text("version"),
-            checkpoint=engine.text("checkpoint"),
-            sha256=engine.text("sha256"),
-            kit=engine.text("kit") if engine.has("kit") else "",
-        ),
-        tags=top.texts("tags"),
-        tags_b=top.texts("tags_b"),
-        lyrics=top.text("lyrics"),
-        seed=top.whole("seed"),
-        bpm=top.positive("bpm"),
-        bars=top.whole("bars"),
-        meter=top.text("meter"),
-        key=top.text("key"),
-        seconds=top.positive("seconds"),
-        sample_rate=top.whole("sample_rate"),
-        peak_dbfs=top.optional("peak_dbfs", top.number),
-        loudness_lufs=top.optional("loudness_lufs", top.number),
-        warnings=top.texts("warnings"),
-        parent=_parent(top),
-        knobs=Performance(
-            initial={name: _knob(initial, name) for name in initial.names},
-            timeline=_timeline(knobs, "timeline"),
-        ),
-        codes=top.optional("codes", top.text),
-        stems={name: stems.text(name) for name in stems.names},
-        midi=top.optional("midi", top.text),
-        status=_status(top, "status"),
-        favourite=top.switch("favourite", absent=False),
-        fit=_fit(top),
-    )
-    for fields in (top, engine, knobs):
-        fields.done()
+        raise wrong(file, "schema", f"1 to {SCHEMA}", schema)
+    assert isinstance(content, dict)
+    fields = {name: value for name, value in content.items() if name != "schema"}
+    recipe = typed(fields, Recipe, file)
+    if not _is_utc(recipe.created):
+        raise wrong(file, "created", "a time in UTC such as 2025-06-01T12:00:00Z", recipe.created)
+    for change in recipe.knobs.timeline:
+        if isinstance(change[2], str) is not (change[1] in TEXTS):
+            raise wrong(file, "knobs.timeline", _CHANGES, change)
     return recipe
 
 
@@ -174,70 +141,8 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _utc(fields: Fields, name: str) -> str:
-    text = fields.text(name)
+def _is_utc(text: str) -> bool:
     try:
-        offset = datetime.fromisoformat(text).utcoffset()
+        return datetime.fromisoformat(text).utcoffset() == timedelta(0)
     except ValueError:
-        offset = None
-    if offset != timedelta(0):
-        raise fields.wrong(name, "a time in UTC such as 2025-06-01T12:00:00Z")
-    return text
-
-
-def _status(fields: Fields, name: str) -> Status:
-    try:
-        return Status(fields.text(name))
-    except ValueError:
-        raise fields.wrong(name, f"one of {', '.join(Status)}") from None
-
-
-def _parent(fields: Fields) -> Parent | None:
-    parent = fields.optional("parent", fields.object)
-    if parent is None:
-        return None
-    read = Parent(parent.text("id"), parent.whole("frame"))
-    parent.done()
-    return read
-
-
-def _fit(fields: Fields) -> Fit | None:
-    found = fields.optional("fit", fields.object) if fields.has("fit") else None
-    if found is None:
-        return None
-    read = Fit(
-        asked_bpm=found.positive("asked_bpm"),
-        asked_bars=found.whole("asked_bars"),
-        spare_bars=found.whole("spare_bars"),
-        bpm=found.optional("bpm", found.positive),
-        drift_ms=found.number("drift_ms"),
-        most_drift_ms=found.number("most_drift_ms"),
-        steadiness=found.number("steadiness"),
-        start_s=found.number("start_s"),
-        fade_ms=found.number("fade_ms"),
-        trimmed=found.switch("trimmed", absent=False),
-        problem=found.text("problem"),
-    )
-    found.done()
-    return read
-
-
-def _knob(fields: Fields, name: str) -> KnobValue:
-    value = fields.value(name)
-    if not isinstance(value, str | int | float) or not (isinstance(value, str) or is_number(value)):
-        raise fields.wrong(name, "a number or a text")
-    return value
-
-
-def _timeline(fields: Fields, name: str) -> tuple[Change, ...]:
-    changes = fields.value(name)
-    if not isinstance(changes, list):
-        raise fields.wrong(name, "a list of [frame, name, value]")
-    for change in changes:
-        match change:
-            case [frame, str() as what, value] if is_whole(frame) and (
-                isinstance(value, str) if what in TEXTS else is_number(value)
-            ):
-                continue
-        raise fields.wrong(name, "a list of [frame, name, value]")
-    return tuple((frame, knob, value) for frame, knob, value in changes)
+        return False

@@ -1,14 +1,29 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and JSON that is read as types."""
 
 from mula_daemon.files.atomic import SUFFIX, Part, locked, sweep
-from mula_daemon.files.json_fields import Fields, is_number, is_whole
+from mula_daemon.files.json_fields import Fields, is_number
+from mula_daemon.files.typed_json import (
+    Number,
+    Positive,
+    Whole,
+    parse_json,
+    read_json,
+    typed,
+    wrong,
+)
 
 __all__ = [
     "SUFFIX",
     "Fields",
+    "Number",
     "Part",
+    "Positive",
+    "Whole",
     "is_number",
-    "is_whole",
     "locked",
+    "parse_json",
+    "read_json",
     "sweep",
+    "typed",
+    "wrong",
 ]

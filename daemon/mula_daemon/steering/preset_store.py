@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
+
+from msgspec import Struct, to_builtins
 
 from mula_bridge.control import Preset, knob
-from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.files import replace_text
+from mula_daemon.files import parse_json, read_json
 
-VERSION: Final = 1
 MAX_NAME: Final = 64
 
 
@@ -23,6 +26,13 @@ def default_preset_file() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("mulabridge", appauthor=False) / "presets.json"
+
+
+class PresetFile(Struct):
+    """What the file holds."""
+
+    version: Literal[1]
+    presets: Mapping[str, Preset]
 
 
 class PresetStore:
@@ -79,40 +89,25 @@ class PresetStore:
 
 def _read(file: Path) -> dict[str, Preset]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        own = read_json(file, PresetFile).presets
+        return {name: _checked(preset, f"{file}: preset {name}") for name, preset in own.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{file}: cannot be read: {error}; mend or move it") from error
+    except (OSError, BadInput) as error:
+        raise BadInput(f"{error}; mend or move it") from error
+
+
+def _checked(preset: Preset, where: str) -> Preset:
     try:
-        if content["version"] != VERSION:
-            raise BadInput(f"version {content['version']} is not {VERSION}")
-        return {str(name): _preset(fields) for name, fields in content["presets"].items()}
-    except (KeyError, TypeError, AttributeError, MulaError) as error:
-        raise BadInput(f"{file}: not a preset file ({error}); mend or move it") from error
-
-
-def _preset(fields: Mapping[str, Any]) -> Preset:
-    def words(name: str) -> tuple[str, ...] | None:
-        return None if fields[name] is None else tuple(map(str, fields[name]))
-
-    knobs = {name: knob(name).coerce(value) for name, value in fields["knobs"].items()}
-    lyrics = fields["lyrics"]
-    return Preset(knobs, words("tags"), words("tags_b"), None if lyrics is None else str(lyrics))
+        knobs = {name: knob(name).coerce(value) for name, value in preset.knobs.items()}
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    return replace(preset, knobs=knobs)
 
 
 def _write(file: Path, presets: Mapping[str, Preset]) -> None:
-    content = {
-        "version": VERSION,
-        "presets": {
-            name: {
-                "knobs": dict(preset.knobs),
-                "tags": preset.tags,
-                "tags_b": preset.tags_b,
-                "lyrics": preset.lyrics,
-            }
-            for name, preset in presets.items()
-        },
-    }
+    content = to_builtins(PresetFile(1, presets), enc_hook=dict)
+    text = json.dumps(content, indent=1)
+    parse_json(text, str(file))  # nothing is written that could not be read again
     file.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(file, json.dumps(content, indent=1))
+    replace_text(file, text)

@@ -12,14 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mula_bridge.errors import Unavailable
+from msgspec import Struct
+
+from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.files import replace_text
+from mula_daemon.files import read_json
 from mula_daemon.weights.hub import PART, Hub, Listing, RemoteFile, damage
 from mula_daemon.weights.releases import Release
 
 RECORD: Final = "release.json"
 """Which commits a folder holds."""
 GB: Final = 10**9
+
+
+class PullRecord(Struct):
+    """What is read of the record: the commit of each repository."""
+
+    sources: Mapping[str, str]
 
 
 class PullProgress(Protocol):
@@ -97,9 +106,8 @@ def require_space(root: Path, needed: int) -> None:
 def read_record(root: Path) -> Mapping[str, str]:
     """Repository -> commit of what a folder holds; empty when it does not say."""
     try:
-        content = json.loads((root / RECORD).read_text(encoding="utf-8"))
-        return {str(repo): str(commit) for repo, commit in content["sources"].items()}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return read_json(root / RECORD, PullRecord).sources
+    except (OSError, BadInput):
         return {}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mula_bridge.control.messages.reports import ClipReady
 from mula_daemon.app.takes import Takes

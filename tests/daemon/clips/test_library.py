@@ -4,11 +4,11 @@ import errno
 import os
 import shutil
 from collections import namedtuple
-from dataclasses import replace
 from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from mula_bridge.errors import BadInput, Unavailable, UnknownName
 from mula_daemon.clips import naming

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mula_bridge.control.messages.reports import Notice
+from mula_bridge.control.messages.states import Status
 from mula_daemon.clips.recipe import MadeBy, Performance, Recipe, Warn
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs
 from mula_daemon.jobs.guards import Remake, remarks
@@ -16,10 +18,11 @@ REQUEST = ClipRequest("j", ("dark",), (5, 6))
 JOB = Job(REQUEST, {"seed": 5, "takes": 2, "cfg": 2.0})
 RECIPE = Recipe(
     id="a", job="j", take=1, created="2026-01-01T00:00:00Z", engine=MadeBy("e", "1"), tags=(),
-    seed=6, bpm=120.0, bars=4, meter="4/4", key="Amin", seconds=8.0, sample_rate=48_000,
-    peak_dbfs=-91.0, loudness_lufs=None, knobs=Performance({}),
+    tags_b=(), lyrics="", warnings=(), parent=None, codes=None, stems={}, midi=None,
+    status=Status.NEW, seed=6, bpm=120.0, bars=4, meter="4/4", key="Amin", seconds=8.0,
+    sample_rate=48_000, peak_dbfs=-91.0, loudness_lufs=None, knobs=Performance({}, ()),
 )  # fmt: skip
-SILENT = replace(RECIPE, warnings=(Warn.NEAR_SILENT,))
+SILENT = structs.replace(RECIPE, warnings=(Warn.NEAR_SILENT,))
 
 
 def rerolled(job: Job, limit: int = 2) -> Job | None:
@@ -33,7 +36,7 @@ def test_nothing_is_said_of_a_take_that_is_fine() -> None:
 
 
 def test_what_is_wrong_is_said_with_take_and_seed() -> None:
-    (said,) = remarks(replace(RECIPE, warnings=(Warn.CLIPPED,)), JOB, 2)
+    (said,) = remarks(structs.replace(RECIPE, warnings=(Warn.CLIPPED,)), JOB, 2)
     assert isinstance(said, Notice)
     assert (said.job, said.code) == ("j", "clipped")
     assert "take 2 (seed 6)" in said.text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -51,6 +52,40 @@ def test_a_broken_file_is_named_and_never_overwritten(tmp_path: Path, text: str)
     assert file.read_text() == text
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"version": 2, "presets": {}}, "field version must be 1, not 2"),
+        ({"version": 1, "presets": {"x": {"tags": "a"}}}, "field presets.x.tags must be a list"),
+        ({"version": 1, "presets": {"x": {"knobs": {"cgf": 1}}}}, "preset x: .*did you mean cfg"),
+        ({"version": 1, "presets": {"x": {"lyrics": 1}}}, "field presets.x.lyrics must be a text"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named_with_its_place(
+    tmp_path: Path, content: object, words: str
+) -> None:
+    file = tmp_path / "presets.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(BadInput, match=rf"presets\.json: .*{words}.*; mend or move it"):
+        PresetStore(SHIPPED, file)
+
+
+def test_a_file_that_an_editor_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "presets.json"
+    PresetStore({}, file).save("mine", MINE)
+    file.write_text(file.read_text(), encoding="utf-8-sig")
+    assert PresetStore({}, file).presets() == {"mine": MINE}
+
+
+def test_a_text_that_could_not_be_read_again_is_not_saved(tmp_path: Path) -> None:
+    file = tmp_path / "presets.json"
+    store = PresetStore({}, file)
+    with pytest.raises(BadInput, match="surrogates"):
+        store.save("mine", Preset({}, lyrics="half \ud83d"))
+    assert store.presets() == {}
+    assert not file.exists()
+
+
 def test_a_save_that_fails_changes_nothing(tmp_path: Path) -> None:
     wall = tmp_path / "wall"
     store = PresetStore(SHIPPED, wall / "presets.json")
@@ -64,3 +99,13 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
     file = tmp_path / "presets.json"
     PresetStore({}, file).save("mine", MINE)
     assert json.loads(file.read_text())["presets"]["mine"]["knobs"] == {"cfg": 2.5, "top_k": 30}
+
+
+def test_the_file_is_written_as_ever(tmp_path: Path) -> None:
+    file = tmp_path / "presets.json"
+    PresetStore({}, file).save("é", Preset(MappingProxyType({"cfg": 2.0, "key": "Amin"})))
+    assert file.read_text() == (
+        '{\n "version": 1,\n "presets": {\n  "\\u00e9": {\n   "knobs": {\n    "cfg": 2.0,\n'
+        '    "key": "Amin"\n   },\n   "tags": null,\n   "tags_b": null,\n   "lyrics": null\n  }\n'
+        " }\n}"
+    )
