@@ -1,7 +1,6 @@
 """Files that appear whole or not at all, and JSON that is read as types."""
 
 from mula_daemon.files.atomic import SUFFIX, Part, locked, sweep
-from mula_daemon.files.json_fields import Fields, is_number
 from mula_daemon.files.typed_json import (
     Number,
     Positive,
@@ -14,12 +13,10 @@ from mula_daemon.files.typed_json import (
 
 __all__ = [
     "SUFFIX",
-    "Fields",
     "Number",
     "Part",
     "Positive",
     "Whole",
-    "is_number",
     "locked",
     "parse_json",
     "read_json",

@@ -8,19 +8,83 @@ make. ``schema`` describes the format to editors and other languages.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from mula_bridge.control import ACTIONS, KNOBS, Effect, KnobValue, Press, knob, parse_action
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from mula_bridge.control import ACTIONS, KNOBS, Effect, Knob, Press, parse_action
 from mula_bridge.control.messages import Command, Generate, SetKnob
-from mula_bridge.errors import BadInput, UnknownName
-from mula_daemon.files import Fields, is_number
+from mula_bridge.errors import BadInput
+from mula_daemon.files import parse_json, typed
 
-VERSION: Final = 1
 MAX_BYTES: Final = 65_536
-ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,64}"
-_PER_JOB: Final = ("tags", "tags_b", "lyrics", "knobs")
+# What an id names is a file: a line feed at its end would pass the dollar sign.
+_ID: Final = Meta(
+    pattern=r"^[A-Za-z0-9._-]{0,64}$(?!\n)",
+    extra={"words": "1 to 64 letters, digits, dots, dashes and underscores"},
+    description="Names the job; its answer lies in answers/ID.json. Left out: no answer.",
+)
+_DO: Final = Meta(
+    description=f"An action, with its argument where it has one: {', '.join(ACTIONS)}"
+)
+_TAGS: Final = Meta(description="Prompt A of this job; left out: what is set.")
+_TAGS_B: Final = Meta(description="Prompt B of this job.")
+_LYRICS: Final = Meta(description="Lyrics of this job.")
+_KNOBS: Final = Meta(
+    description="Knobs that act on the next clip hold for this job only; the others are turned "
+    "for everyone."
+)
+
+
+def _values(row: Knob) -> Any:
+    """The type of what a file may ask of a knob: better refused than silently clamped, since a
+    file is written once and read by nobody."""
+    if row.choices:
+        words = f"one of {', '.join(row.choices)}"
+        return Annotated[
+            Literal[row.choices], Meta(description=row.description, extra={"words": words})
+        ]
+    kind = "whole number" if row.integer else "number"
+    return Annotated[
+        float,  # so that a program which knows no others may write 4.0 for 4
+        Meta(
+            ge=row.minimum,
+            le=row.maximum,
+            multiple_of=1 if row.integer else None,
+            description=row.description,
+            extra={"words": f"a {kind} from {row.minimum:g} to {row.maximum:g}"},
+        ),
+    ]
+
+
+if TYPE_CHECKING:
+    AskedKnobs = Struct
+else:
+    AskedKnobs = msgspec.defstruct(
+        "AskedKnobs",
+        [(row.name, _values(row) | UnsetType, UNSET) for row in KNOBS.values()],
+        forbid_unknown_fields=True,
+    )
+
+
+class Asked(Struct, forbid_unknown_fields=True):
+    """A request to mulabridge."""
+
+    version: Literal[1]
+    do: Annotated[str, _DO]
+    id: Annotated[str, _ID] = ""
+    tags: Annotated[tuple[str, ...] | UnsetType, _TAGS] = UNSET
+    tags_b: Annotated[tuple[str, ...] | UnsetType, _TAGS_B] = UNSET
+    lyrics: Annotated[str | UnsetType, _LYRICS] = UNSET
+    knobs: Annotated[AskedKnobs | UnsetType, _KNOBS] = UNSET
+
+
+class Version(Struct):
+    """The part of a request that says how to read the rest."""
+
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,106 +97,34 @@ class Request:
 
 def read_request(text: str, file: str) -> Request:
     """The request in a file's text. Raises BadInput naming ``file`` and the field."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{file}: not JSON: {error}") from error
-    fields = Fields(file, content)
-    version = fields.whole("version")
-    if version != VERSION:
+    content = parse_json(text, file)
+    version = typed(content, Version, file).version
+    if version != 1:
         raise BadInput(f"{file}: version {version} is not known here; this mulabridge reads 1")
-    asked = fields.text("do")
+    asked = typed(content, Asked, file)
     try:
-        action = parse_action(asked)
+        action = parse_action(asked.do)
     except BadInput as error:
         raise BadInput(f"{file}: field do: {error}") from error
-    name = fields.text("id") if fields.has("id") else ""
-    if name and not re.fullmatch(ID_PATTERN, name):
-        raise fields.wrong("id", "1 to 64 letters, digits, dots, dashes and underscores")
+    given = msgspec.to_builtins(asked)
+    mine = {name: given[name] for name in ("tags", "tags_b", "lyrics", "knobs") if name in given}
     if action.row.name != "generate":
-        for field in _PER_JOB:
-            if fields.has(field):
-                raise BadInput(f"{file}: field {field} only goes with do: generate, not {asked!r}")
-        fields.done()
-        return Request(name, (action.command(Press()),))
-    live, own = _knobs(fields, file)
-    texts = {field: fields.texts(field) for field in ("tags", "tags_b") if fields.has(field)}
-    lyrics = fields.text("lyrics") if fields.has("lyrics") else None
-    fields.done()
-    generate = Generate(name or None, own, texts.get("tags"), texts.get("tags_b"), lyrics)
-    return Request(name, (*live, generate))
-
-
-def _knobs(fields: Fields, file: str) -> tuple[list[SetKnob], dict[str, KnobValue]]:
-    """Knobs that steer what sounds are turned for everyone; the others hold for this job only."""
-    live: list[SetKnob] = []
-    own: dict[str, KnobValue] = {}
-    if not fields.has("knobs"):
-        return live, own
-    values = fields.object("knobs")
-    for name in values.names:
-        value = values.value(name)
-        try:
-            row = knob(name)
-        except UnknownName as error:
-            raise BadInput(f"{file}: field knobs: {error}") from error
-        # A file is written once and read by nobody: better refused than silently clamped.
-        if row.choices:
-            if value not in row.choices:
-                raise values.wrong(name, f"one of {', '.join(row.choices)}")
-        elif not is_number(value) or row.coerce(value) != value:
-            kind = "a whole number from" if row.integer else "a number from"
-            raise values.wrong(name, f"{kind} {row.minimum:g} to {row.maximum:g}")
-        wanted = row.coerce(value)
-        if row.effect is Effect.CLIP:
-            own[name] = wanted
-        else:
-            live.append(SetKnob(name, wanted))
-    return live, own
+        for name in mine:
+            raise BadInput(f"{file}: field {name} only goes with do: generate, not {asked.do!r}")
+        return Request(asked.id, (action.command(Press()),))
+    # Knobs that steer what sounds are turned for everyone; the others hold for this job only.
+    knobs = {name: KNOBS[name].coerce(value) for name, value in mine.pop("knobs", {}).items()}
+    own = {name: value for name, value in knobs.items() if KNOBS[name].effect is Effect.CLIP}
+    live = [SetKnob(name, value) for name, value in knobs.items() if name not in own]
+    return Request(asked.id, (*live, Generate(asked.id or None, own, **mine)))
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a request file (draft 2020-12), made from the tables."""
-    texts = {"type": "array", "items": {"type": "string"}}
+    """The JSON schema of a request file (draft 2020-12), made from the types."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A request to mulabridge",
-        "type": "object",
-        "required": ["version", "do"],
-        "additionalProperties": False,
-        "properties": {
-            "version": {"const": VERSION},
-            "id": {
-                "type": "string",
-                "pattern": f"^{ID_PATTERN}$",
-                "description": "Names the job; its answer lies in answers/ID.json.",
-            },
-            "do": {
-                "type": "string",
-                "description": "An action, with its argument where it has one: "
-                + ", ".join(ACTIONS),
-            },
-            "tags": {**texts, "description": "Prompt A of this job; left out: what is set."},
-            "tags_b": {**texts, "description": "Prompt B of this job."},
-            "lyrics": {"type": "string", "description": "Lyrics of this job."},
-            "knobs": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {name: _knob_schema(name) for name in KNOBS},
-                "description": "Knobs that act on the next clip hold for this job only; the "
-                "others are turned for everyone.",
-            },
-        },
+        **msgspec.json.schema(Asked),
     }
-
-
-def _knob_schema(name: str) -> dict[str, Any]:
-    row = KNOBS[name]
-    described = {"description": row.description}
-    if row.choices:
-        return {"enum": list(row.choices), **described}
-    kind = "integer" if row.integer else "number"
-    return {"type": kind, "minimum": row.minimum, "maximum": row.maximum, **described}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mula_bridge.control.knobs import KNOBS, Knob
 from mula_bridge.control.messages.commands import Cancel, Generate, LoadPreset, SetKnob
 from mula_bridge.errors import BadInput
 from mula_daemon.requests.file import Request, read_request, schema
@@ -37,6 +38,22 @@ def test_knobs_that_steer_are_turned_before_the_job_begins() -> None:
     )
 
 
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    (generate,) = read(do="generate", knobs={"bars": 8.0}).commands
+    assert isinstance(generate, Generate)
+    assert repr(generate.overrides) == "{'bars': 8}"
+
+
+def test_no_id_and_an_empty_one_want_no_answer() -> None:
+    assert read(do="cancel") == read(do="cancel", id="") == Request("", (Cancel(),))
+    jsonschema.validate({"version": 1, "do": "cancel", "id": ""}, schema())
+
+
+def test_an_editors_byte_order_mark_is_no_part_of_a_request() -> None:
+    text = "\ufeff" + json.dumps({"version": 1, "do": "cancel"})
+    assert read_request(text, "ask.json").commands == (Cancel(),)
+
+
 def test_any_action_of_the_table_can_be_asked_for() -> None:
     assert read(do="cancel").commands == (Cancel(),)
     assert read(do="preset.load 2").commands == (LoadPreset(2),)
@@ -53,6 +70,11 @@ def test_any_action_of_the_table_can_be_asked_for() -> None:
         ({"do": "generate", "knobs": {"key": "H"}}, r"knobs\.key must be one of"),
         ({"do": "generate", "tags": "techno"}, "tags must be a list of texts"),
         ({"do": "generate", "id": "../x"}, "id must be 1 to 64 letters"),
+        ({"do": "generate", "id": "x\n"}, "id must be 1 to 64 letters"),
+        ({"do": "generate", "tags": ["\ud800"]}, "not JSON"),
+        ({"do": "generate", "tags": None}, "tags must be a list of texts"),
+        ({"do": "generate", "knobs": {"bars": 65}}, "bars must be a whole number from 1 to 64"),
+        ({"do": "generate", "knobs": {"cfg": 10**400}}, r"knobs\.cfg must be a number from 0 to 7"),
         ({"do": "generate", "tgas": []}, "did you mean tags"),
         ({"do": "cancel", "tags": []}, "tags only goes with do: generate"),
         ({"do": "generate", "version": 2}, "version 2"),
@@ -94,3 +116,14 @@ def test_no_text_gets_anything_but_a_plain_error(text: str) -> None:
 def test_the_schema_in_the_repository_is_the_one_of_the_tables() -> None:
     kept = Path(__file__).parents[3] / "bridge" / "reaper" / "request.schema.json"
     assert json.loads(kept.read_text()) == schema(), "write it again: make docs"
+
+
+@pytest.mark.parametrize("row", KNOBS.values(), ids=KNOBS)
+def test_the_schema_tells_editors_of_each_knob_what_the_table_says(row: Knob) -> None:
+    fields = schema()["$defs"]["AskedKnobs"]["properties"][row.name]
+    assert fields["description"] == row.description
+    if row.choices:
+        assert set(fields["enum"]) == set(row.choices)
+    else:
+        assert (fields["minimum"], fields["maximum"]) == (row.minimum, row.maximum)
+        assert (fields["type"], fields.get("multipleOf")) == ("number", 1 if row.integer else None)
