@@ -1,9 +1,9 @@
 """The clip folder: what lies there, and how it got there."""
 
 from mula_daemon.clips.archivist import Archivist
+from mula_daemon.clips.files import place_of
 from mula_daemon.clips.fitted_sink import FittedSink, needs_fitting
 from mula_daemon.clips.folder_sink import FolderSink, preload
-from mula_daemon.clips.layout import place_of
 from mula_daemon.clips.library import Clip, Library
 from mula_daemon.clips.recipe import Parent, Recipe, Warn
 from mula_daemon.clips.replay import replay_request

@@ -8,7 +8,13 @@
 
 Kept clips lie the same way below ``FOLDER/kept``, rejected ones below ``FOLDER/rejected``, and
 what a limit took out of the way below ``FOLDER/archive``. In each of these, days and jobs may
-have folders of their own (see ``layout``), which look the same inside.
+have folders of their own, which look the same inside::
+
+    flat   FOLDER/NAME.wav
+    date   FOLDER/2026-11-25/NAME.wav
+    job    FOLDER/2026-11-25/2213-job7/NAME.wav
+
+Days and times are local: they are for people who look for last night's session.
 
 A DAW's browser shows clips in ``FOLDER`` and nothing between them; notes and stems are one
 folder away, where they can be dragged from.
@@ -16,13 +22,17 @@ folder away, where they can be dragged from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePath, PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
 from mula_bridge.control.messages import Status
+from mula_daemon.clips.naming import slug
+from mula_daemon.settings import Layout
 
 HIDDEN: Final = ".mula"
 MIDI_FOLDER: Final = "midi"
@@ -41,6 +51,7 @@ WAV: Final = ".wav"
 SIDECAR: Final = ".json"
 CODES: Final = ".npz"
 MIDI: Final = ".mid"
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +100,20 @@ def is_below(name: str) -> bool:
     """Whether a path with forward slashes, as it is written down, leads nowhere else."""
     path = PurePosixPath(name)
     return not (path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name)
+
+
+def place_of(layout: Layout, job: str, begun: datetime) -> PurePosixPath:
+    """Where the clips of ``job`` land, below the folder; ``begun`` is local time."""
+    day = PurePosixPath(f"{begun:%Y-%m-%d}")
+    match layout:
+        case Layout.FLAT:
+            return PurePosixPath()
+        case Layout.DATE:
+            return day
+        case Layout.JOB:
+            return day / f"{begun:%H%M}-{slug([job])}"
+
+
+def is_day(name: str) -> bool:
+    """Whether a folder of that name holds the clips of one day."""
+    return _DAY.fullmatch(name) is not None

@@ -35,8 +35,8 @@ from mula_daemon.clips.files import (
     WAV,
     ClipFiles,
     is_below,
+    is_day,
 )
-from mula_daemon.clips.layout import is_day
 from mula_daemon.clips.recipe import Recipe, from_json
 from mula_daemon.files import SUFFIX, Part, locked, sweep
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_daemon.clips.layout import is_day, place_of
+from mula_daemon.clips.files import is_day, place_of
 from mula_daemon.settings.choices import Layout
 
 WHEN = datetime(2026, 11, 25, 22, 13)
