@@ -53,7 +53,7 @@ class FolderSink:
         published: Callable[[Recipe, Path], None] = lambda recipe, path: None,
         now: Callable[[], str] = utc_now,
     ) -> None:
-        """``place`` is where below ``folder`` the clips land (see ``layout``).
+        """``place`` is where below ``folder`` the clips land (see ``files``).
 
         ``parent`` is what the clips go on from; ``now`` gives their time of creation.
 
@@ -80,12 +80,9 @@ class FolderSink:
             raise RuntimeError("a take is already open")
         self.recipe = self.path = None
         self._library.require(take.samples * take.engine.channels * SAMPLE_BYTES)
-        try:
+        with self._all_or_nothing():
             self._stem, self._part = self._begin(naming.stem(take))
             self._wav = WavWriter(self._part.path, take.engine.sample_rate, take.engine.channels)
-        except OSError as error:
-            self._discard()
-            raise self._library.unavailable(error) from error
         self._take = take
 
     def write(self, samples: Samples) -> None:
@@ -130,9 +127,8 @@ class FolderSink:
             return
         try:
             if isinstance(outcome, Finished):
-                self._publish(take, outcome)
-        except OSError as error:
-            raise self._library.unavailable(error) from error
+                with self._library.in_words():
+                    self._publish(take, outcome)
         finally:
             self._discard()
 
@@ -163,10 +159,8 @@ class FolderSink:
     def _all_or_nothing(self) -> Iterator[None]:
         """Leave nothing of the take when writing to it fails, and say why in plain words."""
         try:
-            yield
-        except OSError as error:
-            self._discard()
-            raise self._library.unavailable(error) from error
+            with self._library.in_words():
+                yield
         except MulaError:
             self._discard()
             raise

@@ -116,39 +116,40 @@ class Library:
         start. Returns what was swept. Raises Unavailable with a remedy, and Busy when
         another program holds a file that was on the move.
         """
-        try:
+        with self.in_words():
             self.folder.mkdir(parents=True, exist_ok=True)
             self.make_hidden()
             trial = Part(self.hidden / f"writable-{os.getpid()}-{naming.new_id()}")
             trial.discard()
-            with self.moving():
-                return self._sweep()
-        except OSError as error:
-            raise self.unavailable(error) from error
+        with self.moving():
+            return self._sweep()
 
     @contextlib.contextmanager
     def moving(self) -> Iterator[None]:
         """Be the only one who moves clips, after whoever was interrupted at it.
 
-        Raises Busy when another program holds a file on the move, and OSError.
+        Raises Busy when another program holds a file on the move, and Unavailable.
         """
-        with locked(self.hidden):
+        with self.in_words(), locked(self.hidden):
             moves.resume(self.folder)
             yield
 
     def require(self, size: int) -> None:
         """See that ``size`` bytes fit now. Raises Unavailable with a remedy."""
-        try:
+        with self.in_words():
             # Not with its parents: a drive that was pulled must not come back as a folder.
             self.make_hidden()
             if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            raise self.unavailable(error) from error
 
-    def unavailable(self, error: OSError) -> Unavailable:
-        """``error`` in plain words: what is wrong with the folder, and the remedy."""
-        return Unavailable(f"the clip folder {self.folder} {self._diagnosis(error)}")
+    @contextlib.contextmanager
+    def in_words(self) -> Iterator[None]:
+        """Raise Unavailable for an OSError: what is wrong with the folder, and the remedy."""
+        try:
+            yield
+        except OSError as error:
+            words = f"the clip folder {self.folder} {self._diagnosis(error)}"
+            raise Unavailable(words) from error
 
     def new_id(self) -> str:
         """An id that no clip of this folder has."""
@@ -177,11 +178,8 @@ class Library:
             try:
                 found.append(_clip(ClipFiles(folder, name)))
             except BadInput as error:
-                if report is None:
-                    _log.warning("%s", error)
-                else:
-                    report(error)
-        return sorted(found, key=_age)
+                (report or _log.warning)(error)
+        return sorted(found, key=lambda clip: (clip.recipe.created, clip.recipe.id))
 
     def find(self, clip_id: str) -> Clip:
         """The clip with that id, archived or not.
@@ -218,15 +216,6 @@ class Library:
         for shelf in (*shelves, "", *([ARCHIVE] if archived else [])):
             yield from _places(self.folder / shelf)
 
-    def archived(self) -> list[Clip]:
-        """Every clip in the archive that can be read, oldest first."""
-        found = []
-        for folder in _places(self.folder / ARCHIVE):
-            for name in self._names(folder):
-                with contextlib.suppress(BadInput):
-                    found.append(_clip(ClipFiles(folder, name)))
-        return sorted(found, key=_age)
-
     def _found(self, *, archived: bool = False) -> dict[str, Path]:
         """The folder of every complete clip, by name. One that is just being moved counts once."""
         found: dict[str, Path] = {}
@@ -236,14 +225,9 @@ class Library:
         return found
 
     def _names(self, folder: Path) -> set[str]:
-        try:
-            sidecars = _stems(folder / HIDDEN, SIDECAR)
-            sounds = _stems(folder, WAV)
-        except FileNotFoundError:
-            return set()
-        except OSError as error:
-            raise self.unavailable(error) from error
-        return sidecars & sounds
+        with self.in_words(), contextlib.suppress(FileNotFoundError):
+            return _stems(folder / HIDDEN, SIDECAR) & _stems(folder, WAV)
+        return set()
 
     def _sweep(self) -> list[Path]:
         """Remove dead parts, and what was made for a WAV that never got its name."""
@@ -292,10 +276,6 @@ def _folders(folder: Path) -> list[Path]:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir())
     except OSError:
         return []
-
-
-def _age(clip: Clip) -> tuple[str, str]:
-    return clip.recipe.created, clip.recipe.id
 
 
 def _stems(folder: Path, ending: str) -> set[str]:

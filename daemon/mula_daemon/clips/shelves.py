@@ -33,42 +33,33 @@ class Shelves:
         Its WAV keeps its old name too, if a DAW may hold it (see `daw_traces`).
         """
         library = self._library
-        try:
-            with library.moving():
-                clip = library.find(clip_id)
-                home = _home(library.folder, clip.path.parent, status)
-                if home != clip.path.parent:
-                    self._move(clip, home, replace(clip.recipe, status=status))
-                elif clip.recipe.status is not status:
-                    _rewrite(clip, replace(clip.recipe, status=status))
-        except OSError as error:
-            raise library.unavailable(error) from error
+        with library.moving():
+            clip = library.find(clip_id)
+            home = _home(library.folder, clip.path.parent, status)
+            recipe = replace(clip.recipe, status=status)
+            if home != clip.path.parent:
+                self._move(clip, home, recipe)
+            elif recipe != clip.recipe:
+                _rewrite(clip, recipe)
         return library.find(clip_id)
 
     def archive(self, clip_id: str) -> Clip:
         """Move a clip out of the way, its status as it is; ``put`` brings it back."""
         library = self._library
-        try:
-            with library.moving():
-                clip = library.find(clip_id)
-                here = clip.path.parent.relative_to(library.folder)
-                if here.parts[:1] != (ARCHIVE,):
-                    self._move(clip, library.folder / ARCHIVE / _unshelved(here), clip.recipe)
-        except OSError as error:
-            raise library.unavailable(error) from error
+        with library.moving():
+            clip = library.find(clip_id)
+            here = clip.path.parent.relative_to(library.folder)
+            if here.parts[:1] != (ARCHIVE,):
+                self._move(clip, library.folder / ARCHIVE / _unshelved(here), clip.recipe)
         return library.find(clip_id)
 
     def favour(self, clip_id: str, on: bool) -> Clip:
         """Mark a clip as a favourite, or not any more. It stays where it is."""
-        library = self._library
-        try:
-            with library.moving():
-                clip = library.find(clip_id)
-                if clip.recipe.favourite is not on:
-                    _rewrite(clip, replace(clip.recipe, favourite=on))
-        except OSError as error:
-            raise library.unavailable(error) from error
-        return library.find(clip_id)
+        with self._library.moving():
+            clip = self._library.find(clip_id)
+            if clip.recipe.favourite is not on:
+                _rewrite(clip, replace(clip.recipe, favourite=on))
+        return self._library.find(clip_id)
 
     def _move(self, clip: Clip, home: Path, recipe: Recipe) -> None:
         library, here = self._library, clip.path.parent
