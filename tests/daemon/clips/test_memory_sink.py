@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mula_bridge.errors import MulaError
-from mula_daemon.clips.memory_sink import MemorySink
 from mula_daemon.clips.take import Abandoned
+from support.memory_sink import MemorySink
 from support.takes import FINISHED, blocks, make_take, noise
 
 

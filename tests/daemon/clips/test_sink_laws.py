@@ -17,10 +17,10 @@ from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.clips.fitted_sink import FittedSink
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Library
-from mula_daemon.clips.memory_sink import MemorySink
 from mula_daemon.clips.take import Abandoned, Sink, Take
 from mula_daemon.settings.choices import BeatsMode
 from support.decks import Following, turning
+from support.memory_sink import MemorySink
 from support.takes import FINISHED, blocks, make_take, noise
 
 ABANDONED = Abandoned("cancelled")
@@ -162,7 +162,7 @@ def test_importing_every_sink_imports_nothing_slow() -> None:
     program = """
 import sys
 import mula_daemon.clips.library, mula_daemon.clips.folder_sink
-import mula_daemon.clips.memory_sink, mula_daemon.audition.take_sink
+import mula_daemon.audition.take_sink
 slow = {"torch", "scipy", "pyloudnorm", "soundfile", "sounddevice", "soxr", "platformdirs"}
 print(sorted(slow & set(sys.modules)))
 """
