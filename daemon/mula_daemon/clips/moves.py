@@ -56,16 +56,20 @@ def resume(library: Path) -> None:
     A note that makes no sense is set aside, with a line in the log; nothing is removed.
     Raises Busy and OSError as ``carry_out`` does.
     """
-    hidden = library / HIDDEN
+    note = library / HIDDEN / NOTE
     try:
-        move = read_note(hidden)
-    except BadInput as error:
-        aside = hidden / f"{NOTE}.bad"
-        _log.warning("%s; it is now %s", error, aside)
-        (hidden / NOTE).replace(aside)
+        move = read_json(note, Move)
+        for name in (move.source, move.target, *move.files, move.sidecar, move.wav):
+            if not is_below(name):
+                raise BadInput(f"{note}: {name!r} is not below the library's folder")
+    except FileNotFoundError:
         return
-    if move is not None:
-        carry_out(library, move)
+    except BadInput as error:
+        aside = note.with_name(f"{NOTE}.bad")
+        _log.warning("%s; it is now %s", error, aside)
+        note.replace(aside)
+        return
+    carry_out(library, move)
 
 
 def begin(library: Path, move: Move) -> None:
@@ -74,27 +78,9 @@ def begin(library: Path, move: Move) -> None:
     The caller holds the library's lock, and has resumed.
     """
     _check(library, move)
-    write_note(library / HIDDEN, move)
-    carry_out(library, move)
-
-
-def write_note(hidden: Path, move: Move) -> None:
-    """Write ``move`` down in the library's hidden folder. Raises OSError."""
     text = json.dumps(structs.asdict(move), ensure_ascii=False, indent=1)
-    replace_text(hidden / NOTE, text)
-
-
-def read_note(hidden: Path) -> Move | None:
-    """The move that was begun and not ended, if there is one. Raises OSError and BadInput."""
-    path = hidden / NOTE
-    try:
-        move = read_json(path, Move)
-    except FileNotFoundError:
-        return None
-    for name in (move.source, move.target, *move.files, move.sidecar, move.wav):
-        if not is_below(name):
-            raise BadInput(f"{path}: {name!r} is not below the library's folder")
-    return move
+    replace_text(library / HIDDEN / NOTE, text)
+    carry_out(library, move)
 
 
 def carry_out(library: Path, move: Move) -> None:

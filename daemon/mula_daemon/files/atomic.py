@@ -36,11 +36,6 @@ class Part:
         self._fd = os.open(self.path, _FLAGS, 0o666)
         _lock(self._fd)
 
-    @property
-    def size(self) -> int:
-        """Bytes in it so far."""
-        return os.fstat(self._fd).st_size
-
     def write(self, data: bytes) -> None:
         """Append ``data``."""
         left = memoryview(data)

@@ -31,7 +31,7 @@ def parse_json(text: str, file: str) -> object:
     character that UTF-8 has not."""
     try:
         content = json.loads(text.removeprefix("\ufeff"))
-        if "\\u" in text:  # which can escape half of a surrogate pair
+        if "\\ud" in text.lower():  # which can spell half of a surrogate pair
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{file}: not JSON: {error}") from error

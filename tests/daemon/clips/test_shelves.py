@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -182,8 +183,9 @@ def test_a_file_of_somebody_else_is_never_overwritten(library: Library) -> None:
 
 def test_a_note_that_makes_no_sense_is_set_aside(library: Library) -> None:
     put_clip(library, "aaaaaa")
-    for text in ("{", "[]", '{"source": "../..", "target": ""}'):
-        (library.hidden / moves.NOTE).write_text(text)
+    outside = {"source": "../..", "target": "", "files": [], "sidecar": "", "wav": "", "text": ""}
+    for text in ("\xff", "{", "[]", '{"source": "../..", "target": ""}', json.dumps(outside)):
+        (library.hidden / moves.NOTE).write_text(text, encoding="latin-1")
         library.prepare()
     assert (library.hidden / f"{moves.NOTE}.bad").read_text() == text
     Shelves(library).put("aaaaaa", Status.KEPT)
