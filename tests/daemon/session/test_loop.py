@@ -317,7 +317,7 @@ def test_a_seed_is_drawn_when_none_is_asked_for(rig: Rig) -> None:
 
 def test_a_clip_is_rendered_again_as_a_job_of_its_own(rig: Rig) -> None:
     frame_knobs = {"cfg": 3.0, "temperature": 1.0, "top_k": 50, "morph": 0.0}
-    knobs = Performance(frame_knobs)
+    knobs = Performance(frame_knobs, ())
     put_clip(rig.library, "abc123", tags=("dub", "dark"), knobs=knobs)
     rig.ready()
     rig.send(Render("abc123"), Generate("next"))
