@@ -207,10 +207,9 @@ def _number(api: str | None) -> int:
     and falls silent for good when its server goes.
     """
     rtmidi = _rtmidi()
-    if api is None:
-        if not sys.platform.startswith("linux"):
-            return int(rtmidi.API_UNSPECIFIED)
-        api = "alsa"
+    if api is None and sys.platform != "linux":
+        return int(rtmidi.API_UNSPECIFIED)
+    api = api or "alsa"
     if api not in _APIS:
         raise BadInput(f"{UnknownName('MIDI system', api, _APIS)} (there are {', '.join(_APIS)})")
     number = int(getattr(rtmidi, _APIS[api]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
@@ -21,6 +21,11 @@ from mula_daemon.audio.play_clock import PlayClock
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
 from mula_daemon.settings import OutputSettings
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 RETRY_SECONDS: Final = 0.2
 """Before a process that lost its interface is replaced; ten times that for one that never had

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from mula_bridge.errors import Unavailable
 
@@ -30,16 +31,13 @@ def jack_name() -> Iterator[str]:
     What a server that was killed, or its clients, left under it is removed before and after.
     Raises Unavailable when all are taken.
     """
-    import fcntl  # not on Windows, and neither is a jackd without a sound card
-
+    user = 0
+    if sys.platform != "win32":
+        user = os.getuid()
     for number in range(_NAMES):
-        name = f"mula-{os.getuid()}-{number}"
+        name = f"mula-{user}-{number}"
         with (Path(tempfile.gettempdir()) / f"{name}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            if _answers(name):  # left by a program that was killed
+            if not _locked(lock) or _answers(name):  # left by a program that was killed
                 continue
             _remove_segments(name)
             try:
@@ -48,6 +46,17 @@ def jack_name() -> Iterator[str]:
                 _remove_segments(name)
             return
     raise Unavailable(f"{_NAMES} JACK servers of ours run on this machine already: end one")
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether ``file`` is now ours until it is closed: never on Windows."""
+    if sys.platform != "win32":
+        import fcntl
+
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 def _answers(name: str) -> bool:

@@ -68,11 +68,11 @@ def stalls() -> Iterator[Stalls]:
 
 def _stolen_ms() -> float:
     """Since the start of the machine, of all processors; 0 where nobody counts it (proc(5))."""
-    try:
-        of_all = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
-    except OSError:
-        return 0.0
-    return int(of_all[8]) * 1e3 / os.sysconf("SC_CLK_TCK")
+    if sys.platform == "linux":
+        with suppress(OSError):
+            of_all = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+            return int(of_all[8]) * 1e3 / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def main(_argv: Sequence[str] = ()) -> int:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import sys
 import threading
 from collections import deque
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, Protocol
@@ -34,6 +34,11 @@ from mula_daemon.engine.messages import (
 )
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.worker import main as worker_main
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 RESTARTS: Final = 3
 RESTART_WINDOW_S: Final = 60.0

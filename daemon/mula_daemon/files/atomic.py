@@ -132,12 +132,11 @@ def _lock(fd: int) -> None:
 
 
 def _is_locked(fd: int) -> bool:
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return time.time() - os.fstat(fd).st_mtime < _OLD_SECONDS
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return time.time() - os.fstat(fd).st_mtime < _OLD_SECONDS
     return False

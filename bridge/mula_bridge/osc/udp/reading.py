@@ -113,8 +113,7 @@ class ManyAtOnce:
 
     def read(self) -> list[Datagram]:
         """Up to ``AT_ONCE`` datagrams."""
-        flags = socket.MSG_DONTWAIT
-        count = self._receive(self._socket.fileno(), self._headers, AT_ONCE, flags, None)
+        count = self._receive(self._socket.fileno(), self._headers, AT_ONCE, 0, None)
         if count < 0:  # as a rule because nothing waits
             return []
         now, peers, names = perf_counter_ns(), self._peers, self._names
