@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import settings
 
+from support.numba_cache import take_numba_cache
+
 # Machines that build this are shared: how long an example takes says nothing about the code.
 settings.register_profile("mula", deadline=None)
 settings.load_profile("mula")
 
-# Two processes that compile librosa's loops into one cache at once crash one another.
-_compiled = tempfile.TemporaryDirectory(prefix="numba-", ignore_cleanup_errors=True)
-os.environ["NUMBA_CACHE_DIR"] = _compiled.name
+_compiled = take_numba_cache()
 
 _BY_THE_CLOCK = ("jack", "puredata", "ardour", "liblo", "clock")
 

@@ -1,0 +1,27 @@
+"""Where numba of a test keeps what it compiles."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.numba_cache import take_numba_cache
+
+
+def test_each_process_has_its_own_and_a_later_run_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "before")  # and again after this test
+    with take_numba_cache(tmp_path):
+        assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "0")
+        with take_numba_cache(tmp_path):
+            assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "1")
+    with take_numba_cache(tmp_path):
+        assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "0")
+
+
+def test_it_outlives_the_run_and_not_the_environment() -> None:
+    assert Path(sys.prefix) in Path(os.environ["NUMBA_CACHE_DIR"]).parents
