@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,26 +12,44 @@ from support.numba_cache import take_numba_cache
 
 # Machines that build this are shared: how long an example takes says nothing about the code.
 settings.register_profile("mula", deadline=None)
-settings.load_profile("mula")
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "mula"))
 
 _compiled = take_numba_cache()
 
 _BY_THE_CLOCK = ("jack", "puredata", "ardour", "liblo", "clock")
+_FIRST = ("clock", "librosa")
+_HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Split the suite between processes: what keeps time never runs beside more of its kind, nor
-    beside what is slow.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Split the suite between processes: what keeps time never runs beside more of its kind.
 
-    All else stays with its file, whose fixtures are made once, or with the group it names. What
-    keeps time is tried once more when it fails, and pytest's closing lines tell: a shared machine
-    may stand still for longer than any music does.
+    All else stays with its file, whose fixtures are made once; librosa's tests stay together,
+    because each process that needs it compiles it. What takes longest begins first: the clock's
+    tests in one process, the slow ones in the other. What keeps time is tried once more when it
+    fails, and pytest's closing lines tell: a shared machine may stand still for longer than any
+    music does.
     """
     for item in items:
-        timed = any(item.get_closest_marker(name) for name in _BY_THE_CLOCK)
-        group = "clock" if timed or item.get_closest_marker("slow") else item.path.stem
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(group))
-        if timed:
+        group = _group(item)
+        item.add_marker(pytest.mark.xdist_group(group))
+        if group == "clock":
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
+    items.sort(key=_place)
+
+
+def _group(item: pytest.Item) -> str:
+    if any(item.get_closest_marker(name) for name in _BY_THE_CLOCK):
+        return "clock"
+    if item.get_closest_marker("librosa"):
+        return "librosa"
+    return item.path.relative_to(_HERE).with_suffix("").as_posix()
+
+
+def _place(item: pytest.Item) -> int:
+    group = _group(item)
+    if group in _FIRST:
+        return _FIRST.index(group)
+    return len(_FIRST) + (item.get_closest_marker("slow") is None)

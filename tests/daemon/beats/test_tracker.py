@@ -9,7 +9,7 @@ from mula_daemon.beats import grid, tracker
 from mula_daemon.beats.grid import BeatGrid
 from support.drums import RATE, drums, steady
 
-pytestmark = pytest.mark.xdist_group("librosa")  # which is compiled once a process
+pytestmark = pytest.mark.librosa
 
 SECONDS = 16.0
 

@@ -21,7 +21,7 @@ from mula_daemon.settings.choices import BeatsMode, Layout
 from support.decks import turning
 from support.drums import RATE, drums, steady
 
-pytestmark = pytest.mark.xdist_group("librosa")  # which is compiled once a process
+pytestmark = pytest.mark.librosa
 
 ENGINE = EngineInfo("free", "1", RATE, 2, "cpu", {})
 BARS = 4
