@@ -14,7 +14,7 @@ from support.ports import free_udp_port
 
 NODE = shutil.which("node")
 ROOT = Path(__file__).parents[2]
-HOST = ROOT / "tests" / "bridge" / "max_device" / "udp_host.js"
+HOST = ROOT / "tests" / "bridge" / "surfaces" / "max_device" / "udp_host.js"
 SCRIPT = ROOT / "max_for_live" / "unfrozen" / "mula.js"
 
 
