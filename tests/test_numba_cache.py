@@ -15,12 +15,17 @@ def test_each_process_has_its_own_and_a_later_run_the_same_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", "before")  # and again after this test
-    with take_numba_cache(tmp_path):
-        assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "0")
-        with take_numba_cache(tmp_path):
-            assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "1")
-    with take_numba_cache(tmp_path):
-        assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "0")
+
+    def taken() -> tuple[int, str]:
+        return take_numba_cache(tmp_path), Path(os.environ["NUMBA_CACHE_DIR"]).name
+
+    one, first = taken()
+    other, second = taken()
+    os.close(one)
+    later, third = taken()
+    os.close(other)
+    os.close(later)
+    assert (first, second, third) == ("0", "1", "0")
 
 
 def test_it_outlives_the_run_and_not_the_environment() -> None:

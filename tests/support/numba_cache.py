@@ -11,35 +11,34 @@ import os
 import sys
 from itertools import count
 from pathlib import Path
-from typing import IO
 
 _FOLDERS = Path(sys.prefix) / "var" / "cache" / "numba"
 
 
-def take_numba_cache(folders: Path = _FOLDERS) -> IO[str]:
+def take_numba_cache(folders: Path = _FOLDERS) -> int:
     """Let numba of this process, and of those it starts, keep what it compiles in the first
-    folder in ``folders`` that nobody has; ours while the file that comes back is open.
+    folder in ``folders`` that nobody has; ours until the file descriptor that comes back is
+    closed, or this process is gone.
 
     Raises OSError where nothing can be written.
     """
     for number in count():
         folder = folders / str(number)
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
+        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
         if _locked(lock):
             os.environ["NUMBA_CACHE_DIR"] = str(folder)
             return lock
-        lock.close()
+        os.close(lock)
     raise AssertionError("there is always one more")
 
 
-def _locked(file: IO[str]) -> bool:
-    """Whether ``file`` is ours now, until it is closed or this process is gone."""
+def _locked(file: int) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
