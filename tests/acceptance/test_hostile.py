@@ -20,7 +20,7 @@ from mula_daemon.clips.library import Library
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 
-SECONDS = 30.0
+SECONDS = 14.0
 FIXED = (
     b"",
     b"/",
@@ -34,6 +34,7 @@ FIXED = (
     b"/" + b"a" * 65_000,
 )
 LAST = 4.25
+BARS = 8  # which take a little longer than the flood
 
 
 def garbage(rng: random.Random) -> bytes:
@@ -64,7 +65,7 @@ def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> No
         process = psutil.Process(daemon.process.pid)
         with OscClient("127.0.0.1", port) as client:
             client.send("/mula/tags", "techno")
-            client.send("/mula/knob/bars", 16)
+            client.send("/mula/knob/bars", BARS)
             client.send("/mula/knob/pace", 1.0)
             client.send("/mula/generate", "flooded")
             daemon.wait_for("job flooded running")
@@ -91,12 +92,12 @@ def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> No
             client.send("/mula/knob/cfg")
             values = [args for address, args in client.replies(1.0) if address == "/mula/knob/cfg"]
             dropped = dropped_by_the_kernel(port) / sent
-    assert sent > 100_000
+    assert sent > 50_000
     assert values[-1] == (LAST,)
     (clip,) = Library(tmp_path).clips()
-    assert clip.codes().shape == (16 * 16, 8)
+    assert clip.codes().shape == (16 * BARS, 8)
     assert settled
-    # The allocator wanders by some 20 MB; ten bytes kept of each packet would be more than this.
+    # The allocator wanders by some 20 MB; thirty bytes kept of each packet would be more than this.
     assert grown < 32e6
     answered = json.loads(said)
     # A sender with a core to itself outruns any receiver: what the kernel drops, pings among it,

@@ -25,6 +25,7 @@ def heard_until(client: OscClient, wanted: str, *args: object) -> list[tuple[str
     raise AssertionError(f"no {wanted} {args}: {heard[-5:]}")
 
 
+@pytest.mark.slow
 def test_triggers_and_knobs_wait_for_the_beat(tmp_path: Path) -> None:
     port = free_udp_port()
     options = ("--osc", f"127.0.0.1:{port}", "--engine", "tone", "--audio", "off", "--midi", "off")
@@ -52,7 +53,7 @@ def test_two_daemons_begin_their_bars_with_a_foreign_clock(
 ) -> None:
     """On the right sixteenth, that is: how near within it is the benchmark's to say, for JACK
     drops ticks of its clock wherever a busy machine stands still for a period."""
-    assert time.main(["--seconds", "12", "--only", part]) == 0
+    assert time.main(["--seconds", "9", "--only", part]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])[part]
     if "skipped" in found:
         pytest.skip(found["skipped"])

@@ -15,7 +15,7 @@ from mula_daemon.clips.files import ClipFiles
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 
-TAKES, JOBS = 16, 13
+TAKES, JOBS = 16, 6
 
 
 class EagerDaw(threading.Thread):

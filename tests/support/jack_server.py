@@ -98,7 +98,7 @@ class JackServer:
         """
         self.process.terminate()
         try:
-            self.process.wait(5)
+            self.process.wait(1)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

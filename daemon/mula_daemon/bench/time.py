@@ -30,8 +30,8 @@ from mula_daemon.bench.time_references import ForeignLink, Reference, jack_midi_
 
 TEMPI: Final = (120.0, 133.7, 90.0, 174.0, 101.5, 140.0)
 CLOCK_TEMPI: Final = (90.0, 120.0, 174.0)
-SETTLE_S: Final = 5.0
-"""A MIDI clock's tempo is averaged over four beats; before that nobody is compared."""
+SETTLE_BEATS: Final = 6
+"""A MIDI clock's tempo is averaged over four; before that nobody is compared."""
 
 GONE_S: Final = 2.5
 """Ports are looked at now and then; one that is back between would not be seen to have gone."""
@@ -166,13 +166,14 @@ def against_midi_clock(seconds: float, period: int) -> dict[str, object]:
         for bpm in CLOCK_TEMPI:
             with jack_midi_clock(server, bpm) as transport:
                 _wait(lambda: all(one.leader == "midi" for one in daemons), "no clock was heard")
-                sleep(SETTLE_S)
+                sleep(SETTLE_BEATS * 60 / bpm)
                 for one in daemons:
                     one.against(transport)
                 sleep(seconds / len(CLOCK_TEMPI))
                 bars = [one.against(None) for one in daemons]
             _wait(lambda: all(one.leader == "internal" for one in daemons), "it did not stop")
-            sleep(GONE_S)
+            if bpm != CLOCK_TEMPI[-1]:
+                sleep(GONE_S)
             wrong = [abs(bar.bpm - bpm) for of_one in bars for bar in of_one]
             found[f"{bpm:g}"] = {**_figures(bars), "bpm_off": _spread(wrong)}
         lost_ms = server.lost_ms()

@@ -1,4 +1,4 @@
-"""A hundred thousand hostile datagrams through decoding and dispatch, in one process."""
+"""Tens of thousands of hostile datagrams through decoding and dispatch, in one process."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def flood(count: int, seed: int) -> None:
     assert slowest < 0.25  # no packet holds the ones behind it up; a busy machine may
 
 
-def test_10_000_hostile_datagrams_hurt_nobody() -> None:
-    flood(10_000, seed=1)
+def test_5_000_hostile_datagrams_hurt_nobody() -> None:
+    flood(5_000, seed=1)
 
 
 @pytest.mark.slow
-def test_100_000_hostile_datagrams_hurt_nobody() -> None:
-    flood(100_000, seed=2)
+def test_40_000_hostile_datagrams_hurt_nobody() -> None:
+    flood(40_000, seed=2)

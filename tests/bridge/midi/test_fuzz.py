@@ -85,11 +85,11 @@ def law(sequences: int) -> None:
     assert after - before < GROWTH
 
 
-def test_5_000_sequences() -> None:
-    law(5_000)
+def test_1_000_sequences() -> None:
+    law(1_000)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_100_000_sequences() -> None:
-    law(100_000)
+def test_30_000_sequences() -> None:
+    law(30_000)

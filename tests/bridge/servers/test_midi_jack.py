@@ -138,10 +138,10 @@ def test_14_bits_are_shown_as_they_came(jack: JackServer) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_pulled_and_plugged_in_again_while_it_is_turned(jack: JackServer) -> None:
-    """Twenty times, at the pace at which ports are really looked for."""
+    """Ten times, at the pace at which ports are really looked for."""
     waits = []
     with source(poll_seconds=POLL_SECONDS) as (midi, emit):
-        for _ in range(20):
+        for _ in range(10):
             with MidiBox() as box:
                 emit.taken.clear()
                 began = monotonic()
