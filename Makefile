@@ -2,7 +2,8 @@
 # make demo   set up, then prove the main job without a DAW
 # make test   set up, then run the suite in two processes (ARGS="-n 0 tests/..." for one); one that
 #             dies ends the run: pytest-xdist 3.8 can wait for ever for what replaces it
-# make lint   ruff and mypy
+# make quick  the same without what keeps time, is slow, or needs JACK, Pure Data, Ardour or librosa
+# make lint   ruff, the order of imports, and mypy
 # make docs   write the generated reference again
 
 # The first interpreter that runs and has the right version (a version manager's shim may not).
@@ -12,8 +13,10 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
+QUICK := not (clock or slow or jack or puredata or ardour or liblo or librosa)
 
-.PHONY: run demo test lint docs clean
+.PHONY: run demo test quick lint docs clean
 
 run: $(VENV)/installed
 	$(BIN)/mula run $(ARGS)
@@ -22,7 +25,10 @@ demo: $(VENV)/installed
 	$(BIN)/mula demo --folder demo-clips $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --max-worker-restart 0 $(ARGS)
+	$(PYTEST) $(ARGS)
+
+quick: $(VENV)/installed-dev
+	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "$(QUICK)" $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mula_bridge.api.client import OscClient
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
@@ -11,6 +13,7 @@ from support.ports import free_udp_port
 JOBS = 8
 
 
+@pytest.mark.slow
 def test_clips_are_kept_in_the_moment_they_are_told_of(tmp_path: Path) -> None:
     port = free_udp_port()
     options = ("--osc", f"127.0.0.1:{port}", "--engine", "tone", "--audio", "off", "--midi", "off")

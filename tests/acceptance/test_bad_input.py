@@ -12,6 +12,8 @@ from mula_bridge.osc.wire import decode
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 
+pytestmark = pytest.mark.slow
+
 NAN = b"/mula/knob/cfg\0\0,f\0\0\x7f\xc0\0\0"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 from support.reaper import Reaper
@@ -12,6 +14,7 @@ from support.reaper import Reaper
 SCRIPTS = Path(__file__).parents[2] / "bridge" / "reaper" / "Mula"
 
 
+@pytest.mark.slow
 def test_a_time_selection_becomes_takes_on_one_item(tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     options = ("--engine", "tone", "--audio", "off", "--midi", "off")
@@ -38,6 +41,7 @@ def test_a_time_selection_becomes_takes_on_one_item(tmp_path: Path) -> None:
         daemon.stop()
 
 
+@pytest.mark.slow
 def test_a_word_the_engine_does_not_know_is_told_in_reaper(tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     options = ("--engine", "mini", "--audio", "off", "--midi", "off")

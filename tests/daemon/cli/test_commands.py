@@ -53,6 +53,7 @@ def test_an_option_set_beside_the_macro_wins_over_it(
     assert (initial["cfg"], initial["temperature"]) == (2.0, 0.75)
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_file_and_render_makes_it_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,6 +19,8 @@ from mula_bridge.api.client import OscClient
 from mula_daemon.clips.library import Library
 from support.daemon_process import DaemonProcess, daemon_process
 from support.ports import free_udp_port
+
+pytestmark = pytest.mark.slow  # each test starts a daemon
 
 QUIET = ("--audio", "off", "--midi", "off", "--engine", "tone")
 
@@ -41,15 +44,28 @@ class Daemon:
         return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with daemon_process(tmp_path, "--osc", "127.0.0.1:0", *QUIET) as process:
+@contextmanager
+def running(folder: Path) -> Iterator[Daemon]:
+    with daemon_process(folder, "--osc", "127.0.0.1:0", *QUIET) as process:
         port = int(process.wait_for(r"ready engine=tone osc=127\.0\.0\.1:(\d+)")[1])
         with OscClient("127.0.0.1", port) as client:
             client.send("/mula/subscribe")
-            running = Daemon(process, client, tmp_path)
-            running.until("/mula/engine", lambda args: args[0] == "ready")
-            yield running
+            found = Daemon(process, client, folder)
+            found.until("/mula/engine", lambda args: args[0] == "ready")
+            yield found
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with running(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """For tests that leave a daemon as they found it."""
+    with running(tmp_path_factory.mktemp("clips")) as found:
+        yield found
 
 
 def generate(daemon: Daemon, **knobs: float) -> None:
@@ -176,12 +192,12 @@ def test_cancel_leaves_nothing(daemon: Daemon) -> None:
     ],
 )
 def test_bad_input_is_answered_once_and_changes_nothing(
-    daemon: Daemon, address: str, args: tuple[Any, ...], code: str, words: str
+    unchanged: Daemon, address: str, args: tuple[Any, ...], code: str, words: str
 ) -> None:
-    daemon.client.send(address, *args)
-    daemon.client.send("/mula/ping")
+    unchanged.client.send(address, *args)
+    unchanged.client.send("/mula/ping")
     errors = []
-    for got, values in daemon.client.replies(2.0):
+    for got, values in unchanged.client.replies(2.0):
         assert got in ("/mula/error", "/mula/pong"), (got, values)
         if got == "/mula/error":
             errors.append(values)

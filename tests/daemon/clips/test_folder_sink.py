@@ -341,6 +341,7 @@ def test_whatever_file_call_fails_nothing_incomplete_is_left(
     assert refused >= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("links", [True, False])
 def test_wherever_the_process_dies_no_incomplete_file_is_visible(
     folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool

@@ -284,6 +284,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills in the way of POSIX")
 def test_processes_that_are_killed_while_they_move_the_same_clips_lose_nothing(
     library: Library,

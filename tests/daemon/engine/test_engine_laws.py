@@ -87,6 +87,7 @@ def request(**changes: object) -> ClipRequest:
     return ClipRequest(**{**plain, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(bpm=st.floats(40, 240), bars=st.integers(1, 3))
 def test_every_clip_is_exactly_its_bars_long(engine: Engine, bpm: float, bars: int) -> None:
@@ -154,6 +155,7 @@ def test_audio_is_finite_loud_and_not_clipped(engine: Engine) -> None:
     assert 0.0 < np.abs(audio).max() <= 1.0 or engine.info.name == "heartmula"
 
 
+@pytest.mark.slow
 def test_texts_set_while_it_runs_are_taken_over_and_replay(engine: Engine) -> None:
     if engine.info.name == "tone":
         pytest.skip("it reads no texts")
@@ -197,6 +199,7 @@ def test_every_frame_knob_may_have_any_value_in_range(engine: Engine) -> None:
         assert np.isfinite(Played(engine, request(tags_b=("jazz",)), script).audio()).all()
 
 
+@pytest.mark.slow
 def test_endless_play_goes_on_beyond_its_window_and_follows_the_tempo(engine: Engine) -> None:
     if not engine.info.frames_per_beat:
         pytest.skip("its frames do not follow the beat")

@@ -60,6 +60,7 @@ def test_full_windows_are_a_full_decode_but_for_its_fades(codec: Codec, frames: 
     assert not (differs & (since > lacking) & (since < OVERLAP - 1)).any()
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(data=st.data())
 def test_it_does_not_matter_how_the_codes_are_cut(codec: Codec, data: st.DataObject) -> None:
@@ -134,6 +135,7 @@ def test_settings_are_checked(name: str) -> None:
         StreamSettings(context=-1)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(
     first=st.integers(1, 6),

@@ -136,6 +136,7 @@ def test_a_device_that_is_not_there_is_named() -> None:
         pick_device("abacus")
 
 
+@pytest.mark.slow
 def test_live_play_goes_on_beyond_its_window_with_sound_close_behind(
     engine: HeartMulaEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +161,7 @@ def test_live_play_goes_on_beyond_its_window_with_sound_close_behind(
     assert 100 < heard < 110
 
 
+@pytest.mark.clock
 def test_waiting_for_a_frames_time_is_no_work_that_the_codec_is_cut_for() -> None:
     stream = StreamSettings(first=4, context=4, hop=4, steps=4, guidance=1.5)
     engine = HeartMulaEngine(REFERENCE, precision="float32", stream=stream, flavours=TOY)

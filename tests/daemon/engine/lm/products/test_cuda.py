@@ -55,6 +55,7 @@ def test_our_kernel_takes_few_rows_and_no_more() -> None:
     assert asked == [2, 16]
 
 
+@pytest.mark.slow
 def test_the_kernel_in_tritons_interpreter() -> None:
     pytest.importorskip("triton", reason="needs triton, which comes with torch for NVIDIA cards")
     environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}

@@ -109,6 +109,7 @@ def test_the_numbers_of_the_bias_make_the_knob_work() -> None:
     assert leave(3.0) < 0.03 < leave(1.0)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_repeats_exactly(library: MaterialLibrary) -> None:
     one, two = Trainer(SMALL, library), Trainer(SMALL, library)
     held_out = [Examples(library, 9).batch(2, 8)]
