@@ -3,7 +3,7 @@
 # make test   set up, then run the suite in two processes (ARGS="-n 0 tests/..." for one); one that
 #             dies ends the run: pytest-xdist 3.8 can wait for ever for what replaces it
 # make quick  the same without what keeps time, is slow, or needs JACK, Pure Data, Ardour or librosa
-# make lint   ruff, the order of imports, and mypy
+# make lint   ruff, the order of imports, and mypy for three systems
 # make docs   write the generated reference again
 
 # The first interpreter that runs and has the right version (a version manager's shim may not).
@@ -15,8 +15,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 QUICK := not (clock or slow or jack or puredata or ardour or liblo or librosa)
+SYSTEMS := mypy-linux mypy-darwin mypy-win32
 
-.PHONY: run demo test quick lint docs clean
+.PHONY: run demo test quick lint $(SYSTEMS) docs clean
 
 run: $(VENV)/installed
 	$(BIN)/mula run $(ARGS)
@@ -34,7 +35,11 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/mypy
+	$(MAKE) --jobs 2 $(SYSTEMS)
+
+# Each keeps a cache of its own: one that was made for another system is void.
+$(SYSTEMS): mypy-%: $(VENV)/installed-dev
+	$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m mula_bridge.api.reference --write bridge/OSC.md
