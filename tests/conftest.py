@@ -30,13 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     because each process that needs it compiles it. What takes longest begins first: the clock's
     tests in one process, the slow ones in the other. What keeps time is tried once more when it
     fails, and pytest's closing lines tell: a shared machine may stand still for longer than any
-    music does.
+    music does. Coverage is of what `make quick` runs: tracing makes Python take twice as long.
     """
     for item in items:
         group = _group(item)
         item.add_marker(pytest.mark.xdist_group(group))
         if group == "clock":
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
+        if group in _FIRST or item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.no_cover)
     items.sort(key=_place)
 
 
