@@ -10,10 +10,10 @@ from torch import Tensor
 
 from mula_daemon.engine.lm.frame_graph import cuda_recorder
 from mula_daemon.engine.lm.language_model import LanguageModel
+from mula_daemon.engine.lm.player import StepPool
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.products import Product, pack
 from mula_daemon.engine.lm.static_stack import StackState, StaticStack, empty
-from mula_daemon.engine.lm.step_pool import StepPool
 from mula_daemon.engine.lm.transformer import causal_mask
 
 

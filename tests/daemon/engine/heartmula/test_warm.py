@@ -11,7 +11,7 @@ from mula_daemon.engine.heartmula.model import engine as heartmula
 from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.lm.language_model import Flavour
-from mula_daemon.engine.lm.step_pool import StepPool
+from mula_daemon.engine.lm.player import StepPool
 from mula_daemon.engine.seam import ClipRequest, Frame, FrameKnobs
 from support.fake_graph import FakeRecorder
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from mula_daemon.engine.lm import frame_graph, step_pool
+from mula_daemon.engine.lm import frame_graph, player
 from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop, PromptTokens
 from mula_daemon.engine.lm.language_model import LanguageModel
+from mula_daemon.engine.lm.player import StepPool
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.sampling import KnobTensors
 from mula_daemon.engine.lm.static_model import StaticModel
-from mula_daemon.engine.lm.step_pool import StepPool
 from support.fake_graph import FakeRecorder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,7 +30,7 @@ SWEEP = [(3.0, 1.0, 50.0), (1.0, 0.7, 5.0), (0.5, 1.3, 1.0), (3.0, 0.0, 50.0), (
 @pytest.fixture(autouse=True)
 def small_extents(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a toy clip crosses from one recording to the next."""
-    for module in (frame_graph, step_pool):
+    for module in (frame_graph, player):
         monkeypatch.setattr(module, "EXTENTS", (16, 32, 64))
 
 
