@@ -19,6 +19,7 @@ from mula_daemon.engine.lm import (
     Codes,
     FrameLoop,
     KnobTensors,
+    Player,
     PromptTokens,
     StaticModel,
 )
@@ -71,9 +72,9 @@ class SamplerKind(NamedTuple):
 
 
 @cache
-def shared_model(weights: Path | None) -> StaticModel:
+def shared_player(weights: Path | None) -> Player:
     """The model of these weights, None for the packaged ones; loaded once in a process."""
-    return StaticModel(load_mini(weights)[0])
+    return Player(StaticModel(load_mini(weights)[0]))
 
 
 def play(jobs: Sequence[SamplerJob], weights: Path | None = None) -> list[Codes]:
@@ -81,12 +82,12 @@ def play(jobs: Sequence[SamplerJob], weights: Path | None = None) -> list[Codes]
 
     The jobs must be of one `kind`.
     """
-    model, kind = shared_model(weights), jobs[0].kind
+    player, kind = shared_player(weights), jobs[0].kind
     prompts = [prompt_ids(job.asked) for job in jobs]
     seeds = [seed for job in jobs for seed in job.seeds]
     counts = [len(job.seeds) for job in jobs]
     first = PromptTokens(prompts[0], (), clock_id(0))
-    loop = FrameLoop(model, [first], seeds, kind.frames, policy=POLICY)
+    loop = FrameLoop(player, [first], seeds, kind.frames, policy=POLICY)
     takes = zip(prompts, counts, strict=True)
     loop.tag_takes([prompt for prompt, count in takes for _ in range(count)])
     histories = [job.history for job in jobs if job.history is not None]

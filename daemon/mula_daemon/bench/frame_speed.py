@@ -27,9 +27,11 @@ from mula_daemon.engine.lm import (
     FrameLoop,
     KnobTensors,
     LMConfig,
+    Player,
     Precision,
     PromptTokens,
     StaticModel,
+    recorder,
 )
 
 FRAME_MS: Final = 80.0
@@ -105,8 +107,9 @@ def _ours(
     _say(f"packing {precision} weights")
     model = StaticModel(random_model(config, device, storage), device, precision, release=True)
     knobs = KnobTensors.create(CFG, TEMPERATURE, TOP_K, device=device)
-    facts = _compare(model, knobs, against)
-    loop = FrameLoop(model, [PROMPT], list(range(takes)), frames + WARM_UP)
+    player = Player(model, recorder(device))
+    facts = _compare(player, knobs, against)
+    loop = FrameLoop(player, [PROMPT], list(range(takes)), frames + WARM_UP)
     loop.prefill()
     cache = config.backbone.layers * 2 * config.backbone.kv_heads * config.backbone.head_dim
     positions = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids) + frames // 2
@@ -126,11 +129,11 @@ def _kinds(model: StaticModel) -> set[str]:
 
 
 def _compare(
-    model: StaticModel, knobs: KnobTensors, against: list[tuple[Tensor, Tensor]]
+    player: Player, knobs: KnobTensors, against: list[tuple[Tensor, Tensor]]
 ) -> dict[str, Any]:
     """Logits on the same codes as the first precision's: relative L2, and equal best codes."""
     first = not against
-    loop = FrameLoop(model, [PROMPT], [0], COMPARED, keep_logits=True)
+    loop = FrameLoop(player, [PROMPT], [0], COMPARED, keep_logits=True)
     loop.prefill()
     distances, agreed = [], []
     for frame in range(COMPARED):

@@ -35,6 +35,7 @@ from mula_daemon.engine.lm import (
     FrameLoop,
     KnobTensors,
     LMConfig,
+    Player,
     StaticModel,
 )
 from mula_daemon.weights import CODEC, MODEL
@@ -132,13 +133,14 @@ def compare(reference: Path) -> list[CaseResult]:
     expected = load_file(reference / "expected_lm.safetensors")
     ids = read_special_ids(reference)
     encoder = PromptEncoder.from_file(reference / "tokenizer.json", ids)
-    models: dict[LMConfig, StaticModel] = {}
+    players: dict[LMConfig, Player] = {}
     results = []
     for case in cases:
         config = _config(reference, case)
-        if config not in models:
-            models[config] = StaticModel(load_language_model(reference / MODEL, config))
-        results.append(_compare(case, expected, models[config], encoder, ids))
+        if config not in players:
+            model = load_language_model(reference / MODEL, config)
+            players[config] = Player(StaticModel(model))
+        results.append(_compare(case, expected, players[config], encoder, ids))
     return results
 
 
@@ -167,7 +169,7 @@ def _config(reference: Path, case: Mapping[str, Any]) -> LMConfig:
 def _compare(
     case: Mapping[str, Any],
     expected: Mapping[str, Tensor],
-    model: StaticModel,
+    player: Player,
     encoder: PromptEncoder,
     ids: SpecialIds,
 ) -> CaseResult:
@@ -180,7 +182,7 @@ def _compare(
     most = max(case["max_frames"], len(frames))
     # Like the reference: nothing ruled out, and the end seen on any codebook but not at once.
     loop = FrameLoop(
-        model, [prompt], [0], most, policy=CodePolicy(eos=ids.audio_eos), keep_logits=True
+        player, [prompt], [0], most, policy=CodePolicy(eos=ids.audio_eos), keep_logits=True
     )
     knobs = KnobTensors.create(
         cfg=case["cfg_scale"], temperature=case["temperature"], top_k=case["topk"]

@@ -12,6 +12,7 @@ from mula_daemon.bench.frame_speed import PROMPT
 from mula_daemon.bench.random_model import SIZES, random_model
 from mula_daemon.cli import main
 from mula_daemon.engine.lm.frame_loop import FrameLoop
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.sampling import KnobTensors
 from mula_daemon.engine.lm.static_model import StaticModel
 
@@ -36,7 +37,7 @@ def test_eager_and_fast_make_the_same_codes() -> None:
         ids.expand(2, -1), reserved.expand(2, -1), torch.tensor([[False], [True]])
     )
     hidden = step.prefill(prompt)
-    loop = FrameLoop(StaticModel(model), [PROMPT], [1], 6)
+    loop = FrameLoop(Player(StaticModel(model)), [PROMPT], [1], 6)
     loop.prefill()
     greedy = KnobTensors.create(cfg=2.5, top_k=1)
     for position in range(len(ids), len(ids) + 6):

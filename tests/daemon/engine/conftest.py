@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from mula_daemon.engine.lm.language_model import Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.static_model import StaticModel
 
 WEIGHTS = Path(__file__).parents[2] / "data/heartmula_reference/HeartMuLa-oss-3B/model.safetensors"
@@ -31,5 +32,5 @@ def plain() -> LanguageModel:
 
 
 @pytest.fixture(scope="session")
-def model(plain: LanguageModel) -> StaticModel:
-    return StaticModel(plain)
+def player(plain: LanguageModel) -> Player:
+    return Player(StaticModel(plain))

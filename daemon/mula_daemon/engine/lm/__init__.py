@@ -1,9 +1,11 @@
 """The language model that all our engines share: its weights, its frames, its sampling."""
 
 from mula_daemon.engine.lm.code_policy import CodePolicy
+from mula_daemon.engine.lm.frame_graph import recorder
 from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
 from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageModel, LMConfig
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import AUTO, Precision, precision_of
 from mula_daemon.engine.lm.prompt_follower import PromptFollower
 from mula_daemon.engine.lm.rope import RopeScaling, frequencies, rotate, rotations
@@ -23,6 +25,7 @@ __all__ = [
     "KnobTensors",
     "LMConfig",
     "LanguageModel",
+    "Player",
     "Precision",
     "PromptFollower",
     "PromptTokens",
@@ -32,6 +35,7 @@ __all__ = [
     "choices",
     "frequencies",
     "precision_of",
+    "recorder",
     "rotate",
     "rotations",
 ]

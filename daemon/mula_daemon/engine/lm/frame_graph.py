@@ -25,11 +25,13 @@ Record = Callable[[Callable[[], None]], Callable[[], None]]
 log = logging.getLogger(__name__)
 
 
-def cuda_recorder(device: torch.device) -> Record:
-    """Records CUDA graphs on ``device``, which share their scratch memory.
+def recorder(device: torch.device) -> Record | None:
+    """Records CUDA graphs on ``device``, which share their scratch memory; None for no CUDA.
 
     Nothing is executed while recording. Raises ``RuntimeError`` for work that cannot be recorded.
     """
+    if device.type != "cuda":
+        return None
     pool = torch.cuda.graph_pool_handle()
 
     def record(work: Callable[[], None]) -> Callable[[], None]:

@@ -27,9 +27,9 @@ from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_graph import extent_of
 from mula_daemon.engine.lm.frame_step import FrameStep
 from mula_daemon.engine.lm.history import Codes, History
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import Priming, PromptTokens
 from mula_daemon.engine.lm.sampling import KnobTensors, draw_noise
-from mula_daemon.engine.lm.static_model import StaticModel
 from mula_daemon.engine.lm.static_stack import StackState
 
 __all__ = ["Codes", "FrameLoop", "PromptTokens"]
@@ -53,7 +53,7 @@ class FrameLoop:
 
     def __init__(
         self,
-        model: StaticModel,
+        player: Player,
         prompts: Sequence[PromptTokens],
         seeds: Sequence[int],
         window: int,
@@ -63,8 +63,10 @@ class FrameLoop:
     ) -> None:
         if not seeds or window < 1:
             raise ValueError(f"{len(seeds)} takes of {window} frames: nothing to generate")
+        model = player.model
         config = model.config
         self.model = model
+        self._player = player
         self.policy = policy or CodePolicy()
         self.takes = len(seeds)
         self.window = window
@@ -149,14 +151,13 @@ class FrameLoop:
 
     def _hold(self, priming: Priming) -> None:
         """Borrow what makes frames in caches like those of ``priming``."""
-        self._graphs = self.model.steps.lend(
-            self.model,
+        self._graphs = self._player.lend(
             self.takes,
             priming.state,
             clocked=priming.prompts[0].clock is not None,
             banned=self._bans is not None,
         )
-        self._return = weakref.finalize(self, self.model.steps.give_back, self._graphs)
+        self._return = weakref.finalize(self, self._player.give_back, self._graphs)
         self._priming = priming
 
     @property

@@ -9,19 +9,14 @@ Engine process only; one thread at a time. Letters: N takes, R rows, M key-value
 C codebooks, V audio ids, K candidates, D width.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from mula_daemon.engine.lm.sampling import KnobTensors, choices, choose, guide, prepare
+from mula_daemon.engine.lm.static_model import StaticModel
 from mula_daemon.engine.lm.static_stack import StackState
-
-if TYPE_CHECKING:
-    from mula_daemon.engine.lm.static_model import StaticModel
 
 
 class FrameStep:

@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mula_daemon.engine.lm.frame_graph import cuda_recorder
 from mula_daemon.engine.lm.language_model import LanguageModel
-from mula_daemon.engine.lm.player import StepPool
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.products import Product, pack
 from mula_daemon.engine.lm.static_stack import StackState, StaticStack, empty
@@ -64,8 +62,6 @@ class StaticModel:
         self.columns = torch.arange(codebooks, device=self.device) * vocab
         if release:
             empty(model)
-        self.steps = StepPool(cuda_recorder(self.device) if self.device.type == "cuda" else None)
-        """Lends what makes frames."""
 
     @property
     def frame_nbytes(self) -> int:
@@ -78,13 +74,6 @@ class StaticModel:
         """[V, in] packed, taking in the ``scale`` [in] of the norm before it."""
         folded = weight.t().float() * (scale.detach().float() * len(scale) ** 0.5)[:, None]
         return pack(folded.contiguous().t(), self.precision.heads, self.device)
-
-    def prepare(self, positions: int, takes: int = 1, prompts: int = 1) -> None:
-        """Record, on a GPU, what a first job of that many ``positions`` would have to wait for."""
-        if not self.steps.records:
-            return
-        state = self.backbone_state(takes * (prompts + 1), positions)
-        self.steps.give_back(self.steps.lend(self, takes, state, clocked=False, banned=True))
 
     def backbone_state(self, rows: int, slots: int) -> StackState:
         """A zeroed cache for ``rows`` rows of up to ``slots`` positions."""

@@ -11,7 +11,7 @@ from mula_daemon.engine.heartmula.model import engine as heartmula
 from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.lm.language_model import Flavour
-from mula_daemon.engine.lm.player import StepPool
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.seam import ClipRequest, Frame, FrameKnobs
 from support.fake_graph import FakeRecorder
 
@@ -53,11 +53,11 @@ def test_a_second_job_with_turned_knobs_loads_and_records_nothing(
     engine: HeartMulaEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = codes(engine, Turning())
-    assert engine._model is not None
-    recorder = FakeRecorder()
-    engine._model.steps = StepPool(recorder)
-    engine._model.prepare(heartmula.USUAL_POSITIONS)
-    recorded = engine._model.steps.recordings
+    plain = engine._player
+    assert plain is not None
+    engine._player = Player(plain.model, FakeRecorder())
+    engine._player.prepare(heartmula.USUAL_POSITIONS)
+    recorded = engine._player.recordings
     assert recorded == 2  # reads of 512 and of 1024 positions
 
     def never(*_: object) -> None:
@@ -67,8 +67,8 @@ def test_a_second_job_with_turned_knobs_loads_and_records_nothing(
     assert codes(engine, Turning()) == wanted
     gc.collect()
     assert codes(engine, Turning()) == wanted
-    assert engine._model.steps.recordings == recorded
-    engine._model.steps = StepPool()
+    assert engine._player.recordings == recorded
+    engine._player = plain
 
 
 def test_a_stop_is_heard_within_a_frame(engine: HeartMulaEngine) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from mula_daemon.engine.lm import frame_graph, player
+from mula_daemon.engine.lm import frame_graph
 from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop, PromptTokens
 from mula_daemon.engine.lm.language_model import LanguageModel
-from mula_daemon.engine.lm.player import StepPool
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.sampling import KnobTensors
 from mula_daemon.engine.lm.static_model import StaticModel
@@ -30,8 +30,8 @@ SWEEP = [(3.0, 1.0, 50.0), (1.0, 0.7, 5.0), (0.5, 1.3, 1.0), (3.0, 0.0, 50.0), (
 @pytest.fixture(autouse=True)
 def small_extents(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a toy clip crosses from one recording to the next."""
-    for module in (frame_graph, player):
-        monkeypatch.setattr(module, "EXTENTS", (16, 32, 64))
+    for module in ("frame_graph", "player"):
+        monkeypatch.setattr(f"mula_daemon.engine.lm.{module}.EXTENTS", (16, 32, 64))
 
 
 @pytest.fixture
@@ -40,21 +40,19 @@ def recorder() -> FakeRecorder:
 
 
 @pytest.fixture
-def recorded(plain: LanguageModel, recorder: FakeRecorder) -> StaticModel:
-    made = StaticModel(plain)
-    made.steps = StepPool(recorder)
-    return made
+def recorded(plain: LanguageModel, recorder: FakeRecorder) -> Player:
+    return Player(StaticModel(plain), recorder)
 
 
 def perform(
-    model: StaticModel,
+    player: Player,
     *prompts: PromptTokens,
     seeds: tuple[int, ...] = (7,),
     frames: int = FRAMES,
     policy: CodePolicy | None = None,
 ) -> Codes:
     """[N, frames, C] with the knobs turned at every frame."""
-    loop = FrameLoop(model, prompts, seeds, frames, policy=policy)
+    loop = FrameLoop(player, prompts, seeds, frames, policy=policy)
     loop.prefill()
     knobs = KnobTensors.create()
     played = []
@@ -70,58 +68,52 @@ def perform(
 )
 @pytest.mark.parametrize("policy", [None, CodePolicy(valid=20, eos=63)], ids=["free", "banned"])
 def test_codes_are_those_of_a_run_without_recordings(
-    model: StaticModel,
-    recorded: StaticModel,
+    player: Player,
+    recorded: Player,
     recorder: FakeRecorder,
     prompts: tuple[PromptTokens, ...],
     policy: CodePolicy | None,
 ) -> None:
-    wanted = perform(model, *prompts, seeds=(7, 8), policy=policy)
+    wanted = perform(player, *prompts, seeds=(7, 8), policy=policy)
     assert np.array_equal(perform(recorded, *prompts, seeds=(7, 8), policy=policy), wanted)
     # The first frame follows from the prompt; every other one was replayed.
     assert sum(graph.replays for graph in recorder.graphs) == FRAMES - 1
     assert sum(graph.replays > 0 for graph in recorder.graphs) > 1
 
 
-def test_neither_knobs_nor_a_second_job_record_anything(
-    model: StaticModel, recorded: StaticModel
-) -> None:
+def test_neither_knobs_nor_a_second_job_record_anything(player: Player, recorded: Player) -> None:
     perform(recorded, LONG)
-    made = recorded.steps.recordings
+    made = recorded.recordings
     assert made == 3  # one for each extent
     gc.collect()
     again = perform(recorded, SHORT, seeds=(9,), frames=FRAMES - 1)
-    assert recorded.steps.recordings == made
-    assert np.array_equal(again, perform(model, SHORT, seeds=(9,), frames=FRAMES - 1))
+    assert recorded.recordings == made
+    assert np.array_equal(again, perform(player, SHORT, seeds=(9,), frames=FRAMES - 1))
 
 
-def test_another_number_of_takes_is_recorded_once(recorded: StaticModel) -> None:
+def test_another_number_of_takes_is_recorded_once(recorded: Player) -> None:
     for _ in range(2):
         for seeds in ((1,), (1, 2)):
             perform(recorded, LONG, seeds=seeds)
             gc.collect()
-    assert recorded.steps.recordings == 2 * 3
+    assert recorded.recordings == 2 * 3
 
 
-def test_jobs_at_the_same_time_do_not_share_caches(
-    model: StaticModel, recorded: StaticModel
-) -> None:
+def test_jobs_at_the_same_time_do_not_share_caches(player: Player, recorded: Player) -> None:
     loops = [FrameLoop(recorded, [LONG], [seed], FRAMES) for seed in (7, 8)]
     knobs = KnobTensors.create()
     for loop in loops:
         loop.prefill()
     both = [[loop.step(knobs) for loop in loops] for _ in range(FRAMES)]
     for job, seed in enumerate((7, 8)):
-        alone = FrameLoop(model, [LONG], [seed], FRAMES)
+        alone = FrameLoop(player, [LONG], [seed], FRAMES)
         alone.prefill()
         for frame in both:
             assert np.array_equal(frame[job], alone.step(knobs))
 
 
-def test_a_swap_of_prompts_records_only_for_more_rows(
-    model: StaticModel, recorded: StaticModel
-) -> None:
-    def swapped(of: StaticModel, *prompts: PromptTokens) -> list[Codes]:
+def test_a_swap_of_prompts_records_only_for_more_rows(player: Player, recorded: Player) -> None:
+    def swapped(of: Player, *prompts: PromptTokens) -> list[Codes]:
         loop = FrameLoop(of, [LONG], [7], FRAMES)
         loop.prefill()
         knobs = KnobTensors.create(morph=0.5)
@@ -130,22 +122,21 @@ def test_a_swap_of_prompts_records_only_for_more_rows(
         return played + [loop.step(knobs) for _ in range(8)]
 
     for prompts, recordings in (((SHORT,), 3), ((SHORT, LONG), 6)):
-        assert np.array_equal(swapped(recorded, *prompts), swapped(model, *prompts))
-        assert recorded.steps.recordings == recordings
+        assert np.array_equal(swapped(recorded, *prompts), swapped(player, *prompts))
+        assert recorded.recordings == recordings
         gc.collect()
 
 
 def test_what_cannot_be_recorded_runs_as_it_is(
-    model: StaticModel, plain: LanguageModel, caplog: pytest.LogCaptureFixture
+    player: Player, plain: LanguageModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(work: Callable[[], None]) -> Callable[[], None]:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    made = StaticModel(plain)
-    made.steps = StepPool(refuse)
+    made = Player(StaticModel(plain), refuse)
     with caplog.at_level(logging.WARNING):
         codes = perform(made, LONG)
-    assert np.array_equal(codes, perform(model, LONG))
+    assert np.array_equal(codes, perform(player, LONG))
     assert "not permitted" in caplog.text
 
 
@@ -161,10 +152,10 @@ def test_on_a_card_a_timeline_replayed_gives_identical_codes(
     plain: LanguageModel, cuda: torch.device, precision: Precision
 ) -> None:
     model = StaticModel(plain, cuda, precision)
-    first = perform(model, LONG, SHORT, seeds=(7, 8))
-    assert model.steps.recordings > 0
-    assert np.array_equal(perform(model, LONG, SHORT, seeds=(7, 8)), first)
-    made = model.steps.recordings
-    model.steps = StepPool()  # the same without recordings
-    assert np.array_equal(perform(model, LONG, SHORT, seeds=(7, 8)), first)
+    player = Player(model, frame_graph.recorder(cuda))
+    first = perform(player, LONG, SHORT, seeds=(7, 8))
+    assert player.recordings > 0
+    assert np.array_equal(perform(player, LONG, SHORT, seeds=(7, 8)), first)
+    made = player.recordings
+    assert np.array_equal(perform(Player(model), LONG, SHORT, seeds=(7, 8)), first)
     assert made == 3

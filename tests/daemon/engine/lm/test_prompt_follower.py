@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import PromptTokens
 from mula_daemon.engine.lm.prompt_follower import LEAD, PromptFollower
 from mula_daemon.engine.lm.sampling import KnobTensors
-from mula_daemon.engine.lm.static_model import StaticModel
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,7 +33,7 @@ class Played:
 
     def __init__(
         self,
-        model: StaticModel,
+        player: Player,
         script: dict[int, Texts],
         frames: int = 70,
         *,
@@ -43,7 +43,7 @@ class Played:
         keep: int | None = None,
         align: int = 1,
     ) -> None:
-        self.loop = FrameLoop(model, encode(clip.texts, 0), clip.seeds, window)
+        self.loop = FrameLoop(player, encode(clip.texts, 0), clip.seeds, window)
         self.loop.prefill()
         follower = PromptFollower(self.loop, encode, clip, every=every, keep=keep, align=align)
         asked = FrameKnobs(texts=clip.follows)
@@ -61,68 +61,68 @@ class Played:
             self.codes.append(self.loop.step(KNOBS, CLOCK + frame % 300))
 
 
-def test_new_texts_go_over_as_soon_as_they_are_read(model: StaticModel) -> None:
-    assert Played(model, {10: NEW}).changes == {10: NEW}
+def test_new_texts_go_over_as_soon_as_they_are_read(player: Player) -> None:
+    assert Played(player, {10: NEW}).changes == {10: NEW}
 
 
-def test_or_at_the_next_boundary(model: StaticModel) -> None:
-    assert Played(model, {10: NEW}, every=16).changes == {16: NEW}
+def test_or_at_the_next_boundary(player: Player) -> None:
+    assert Played(player, {10: NEW}, every=16).changes == {16: NEW}
 
 
-def test_reading_a_long_history_takes_a_frame_for_each_piece(model: StaticModel) -> None:
-    (frame,) = Played(model, {140: NEW}, 145, window=145).changes
+def test_reading_a_long_history_takes_a_frame_for_each_piece(player: Player) -> None:
+    (frame,) = Played(player, {140: NEW}, 145, window=145).changes
     assert 141 <= frame <= 143
 
 
-def test_until_then_nothing_is_heard_of_them(model: StaticModel) -> None:
-    plain, changed = Played(model, {}), Played(model, {10: NEW}, every=16)
+def test_until_then_nothing_is_heard_of_them(player: Player) -> None:
+    plain, changed = Played(player, {}), Played(player, {10: NEW}, every=16)
     assert np.array_equal(plain.codes[:16], changed.codes[:16])
     assert not np.array_equal(plain.codes[16:], changed.codes[16:])
 
 
-def test_the_last_of_many_counts(model: StaticModel) -> None:
+def test_the_last_of_many_counts(player: Player) -> None:
     other = Texts(("bright",))
-    assert Played(model, {3: NEW, 4: other, 9: NEW}, every=16).changes == {16: NEW}
-    assert Played(model, {3: NEW, 5: CLIP.texts}, every=16).changes == {}
+    assert Played(player, {3: NEW, 4: other, 9: NEW}, every=16).changes == {16: NEW}
+    assert Played(player, {3: NEW, 5: CLIP.texts}, every=16).changes == {}
 
 
-def test_a_job_that_follows_nothing_keeps_its_own(model: StaticModel) -> None:
-    assert Played(model, {10: NEW}, clip=replace(CLIP, follows=None)).changes == {}
+def test_a_job_that_follows_nothing_keeps_its_own(player: Player) -> None:
+    assert Played(player, {10: NEW}, clip=replace(CLIP, follows=None)).changes == {}
 
 
-def test_only_what_changed_since_it_was_asked_for_is_taken_over(model: StaticModel) -> None:
+def test_only_what_changed_since_it_was_asked_for_is_taken_over(player: Player) -> None:
     clip = replace(CLIP, tags=("its own",), follows=Texts(("dark",)))
-    played = Played(model, {10: Texts(("dark",), ("jazz",))}, clip=clip)
+    played = Played(player, {10: Texts(("dark",), ("jazz",))}, clip=clip)
     assert played.changes == {10: Texts(("its own",), ("jazz",))}
 
 
-def test_a_replay_makes_the_same_codes(model: StaticModel) -> None:
-    first = Played(model, {20: NEW, 41: Texts(("calm",))}, every=16)
+def test_a_replay_makes_the_same_codes(player: Player) -> None:
+    first = Played(player, {20: NEW, 41: Texts(("calm",))}, every=16)
     replay = replace(CLIP, performance=((0, FrameKnobs()),))
-    again = Played(model, first.changes, clip=replay, every=16)
+    again = Played(player, first.changes, clip=replay, every=16)
     assert again.changes == first.changes == {32: NEW, 48: Texts(("calm",))}
     assert np.array_equal(first.codes, again.codes)
 
 
-def test_texts_that_do_not_fit_are_refused_and_the_job_goes_on(model: StaticModel) -> None:
+def test_texts_that_do_not_fit_are_refused_and_the_job_goes_on(player: Player) -> None:
     long = Texts(("x" * 9000,))
-    played = Played(model, {10: long, 20: NEW})
+    played = Played(player, {10: long, 20: NEW})
     assert played.changes == {20: NEW}
     assert len(played.said) == 1 and "stay in force" in played.said[0]
-    assert np.array_equal(played.codes[:20], Played(model, {}).codes[:20])
+    assert np.array_equal(played.codes[:20], Played(player, {}).codes[:20])
 
 
-def test_without_end_it_never_runs_out_of_room(model: StaticModel) -> None:
-    rooms = Played(model, {}, 100, window=64, every=8, keep=48, align=16).rooms
+def test_without_end_it_never_runs_out_of_room(player: Player) -> None:
+    rooms = Played(player, {}, 100, window=64, every=8, keep=48, align=16).rooms
     assert min(rooms) >= 0
     assert [frame for frame in range(99) if rooms[frame + 1] > rooms[frame]] == [64, 80, 96]
 
 
-def test_an_endless_performance_replays_too(model: StaticModel) -> None:
+def test_an_endless_performance_replays_too(player: Player) -> None:
     shape = {"window": 64, "every": 8, "keep": 48, "align": 8}
     script = {20: NEW, 64 - LEAD // 2: Texts(("calm",)), 63: Texts(("late",))}
-    first = Played(model, script, **shape)  # type: ignore[arg-type]
+    first = Played(player, script, **shape)  # type: ignore[arg-type]
     assert first.changes[64] == Texts(("late",))
     replay = replace(CLIP, performance=((0, FrameKnobs()),))
-    again = Played(model, first.changes, clip=replay, **shape)  # type: ignore[arg-type]
+    again = Played(player, first.changes, clip=replay, **shape)  # type: ignore[arg-type]
     assert np.array_equal(first.codes, again.codes)

@@ -49,11 +49,13 @@ from mula_daemon.engine.lm import (
     FrameLoop,
     KnobTensors,
     LMConfig,
+    Player,
     PromptFollower,
     PromptTokens,
     StaticModel,
     choices,
     precision_of,
+    recorder,
 )
 from mula_daemon.engine.seam import (
     AudioBlock,
@@ -112,7 +114,7 @@ class HeartMulaEngine:
         self._stream = stream or StreamSettings()
         self._may_end = may_end
         self._device = torch.device("cpu")
-        self._model: StaticModel | None = None
+        self._player: Player | None = None
         self._codec: HeartCodec | None = None
         self._encoder: PromptEncoder | None = None
         self._policy = CodePolicy()
@@ -146,8 +148,9 @@ class HeartMulaEngine:
             note = report(plan.budget, plan)
         found = precision_of(precision, self._device)
         model = load_language_model(layout.model, config, found.storage(self._device))
-        self._model = StaticModel(model, self._device, found, release=True)
-        self._model.prepare(USUAL_POSITIONS)
+        packed = StaticModel(model, self._device, found, release=True)
+        self._player = Player(packed, recorder(self._device))
+        self._player.prepare(USUAL_POSITIONS)
         home = self._device if self._placement in (None, Placement.GPU) else torch.device("cpu")
         self._codec = HeartCodec.load(layout.codec, home, flow)
         decodable = min(codec_config.codebook_size, ids.audio_eos)
@@ -164,7 +167,7 @@ class HeartMulaEngine:
 
     def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """One frame every 80 ms of sound; audio comes in pieces, as the codec's windows fill."""
-        if self._model is None or self._codec is None:
+        if self._player is None or self._codec is None:
             raise Unavailable("HeartMuLa is not warm yet")
         self._busy_s = 0.0
 
@@ -174,7 +177,7 @@ class HeartMulaEngine:
             self._busy_s -= perf_counter() - start
             return now
 
-        items = self._clip(self._model, self._codec, clip, unhurried)
+        items = self._clip(self._player, self._codec, clip, unhurried)
         try:
             while True:
                 start = perf_counter()
@@ -184,7 +187,7 @@ class HeartMulaEngine:
                     return
                 yield item
         except (torch.OutOfMemoryError, MemoryError) as error:
-            self._model.steps.forget()
+            self._player.forget()
             raise Unavailable(f"the clip is {OUT_OF_MEMORY}") from error
         finally:
             items.close()
@@ -192,7 +195,7 @@ class HeartMulaEngine:
 
     def _clip(
         self,
-        model: StaticModel,
+        player: Player,
         codec: HeartCodec,
         clip: ClipRequest,
         knobs: Callable[[], FrameKnobs],
@@ -202,7 +205,7 @@ class HeartMulaEngine:
         total = 0 if length is None else -(-length * 25 // (self.info.sample_rate * 2))
         prompts = self._prompts(clip.texts, 0)
         try:
-            loop = FrameLoop(model, prompts, clip.seeds, total or LIVE_WINDOW, policy=self._policy)
+            loop = FrameLoop(player, prompts, clip.seeds, total or LIVE_WINDOW, policy=self._policy)
         except ValueError as error:
             raise BadInput(f"{clip.bars} bars at {clip.bpm:g} BPM: {error}") from error
         for sentence in advice(clip.tags):
@@ -210,7 +213,7 @@ class HeartMulaEngine:
         loop.prefill()
         keep = LIVE_KEPT if clip.endless else None
         follower = PromptFollower(loop, self._prompts, clip, keep=keep)
-        tensors = KnobTensors.create(device=model.device)
+        tensors = KnobTensors.create(device=self._device)
         pace = 1.0 if clip.endless else clip.pace
         settings = self._stream.for_live() if clip.endless else self._stream
         effort = Effort(settings.steps, settings.guidance, deadline=pace > 0)
@@ -246,7 +249,7 @@ class HeartMulaEngine:
                 break
         if self._placement is Placement.AFTER:
             del loop, follower  # and their caches, for the codec to take their place
-            model.steps.forget()
+            player.forget()
             self._tidy()
             codec.to(self._device)
         for take, stream in enumerate(streams):

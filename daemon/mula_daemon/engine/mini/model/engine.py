@@ -23,6 +23,7 @@ from mula_daemon.engine.lm import (
     FrameLoop,
     KnobTensors,
     LanguageModel,
+    Player,
     PromptFollower,
     PromptTokens,
     StaticModel,
@@ -63,7 +64,7 @@ class MiniEngine:
 
     def __init__(self, kit: Path | None = None, *, stems: bool = False) -> None:
         """``kit`` is a folder of the user's one-shots, see `Kit`; ``stems`` sends them too."""
-        self._model: StaticModel | None = None
+        self._player: Player | None = None
         self._kit_folder = kit
         self._kit: Kit | None = None
         self._stems = stems
@@ -88,7 +89,7 @@ class MiniEngine:
             raise Unavailable(
                 f"the built-in model's weights cannot be read ({error}); reinstall mulabridge"
             ) from error
-        self._model = StaticModel(model)
+        self._player = Player(StaticModel(model))
         self.bytes_per_frame = _bytes_per_frame(model)
         kit = "" if self._kit is None else self._kit.fingerprint
         self.info = _info(sha256=str(facts["sha256"]), kit=kit)
@@ -104,11 +105,11 @@ class MiniEngine:
         Texts that change while it runs are heard from the next bar on.
         Blocks that make loops of the takes come at the end.
         """
-        if self._model is None:
+        if self._player is None:
             raise Unavailable("the built-in model is not warm yet")
         total = 0 if clip.endless else clip.bars * tokens.STEPS_PER_BAR
         window = total or LIVE_WINDOW
-        loop = FrameLoop(self._model, _prompts(clip.texts, 0), clip.seeds, window, policy=POLICY)
+        loop = FrameLoop(self._player, _prompts(clip.texts, 0), clip.seeds, window, policy=POLICY)
         loop.prefill()
         follower = PromptFollower(
             loop,

@@ -108,7 +108,7 @@ def test_temperature_0_leaves_nothing_to_chance() -> None:
 
 def test_a_morph_turned_in_the_middle_of_a_clip_is_heard_from_there_on() -> None:
     prompts = [PromptTokens(prompt_ids([genre]), (), clock_id(0)) for genre in ("techno", "trap")]
-    loop = FrameLoop(clip_sampler.shared_model(None), prompts, range(6), 128)
+    loop = FrameLoop(clip_sampler.shared_player(None), prompts, range(6), 128)
     loop.prefill()
     knobs = KnobTensors.create(cfg=3.0)
     frames = []
