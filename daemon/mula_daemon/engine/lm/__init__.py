@@ -7,7 +7,7 @@ from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageModel, LMConfig
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import AUTO, Precision, precision_of
-from mula_daemon.engine.lm.prompt_follower import PromptFollower
+from mula_daemon.engine.lm.prompted_frames import PromptedFrames
 from mula_daemon.engine.lm.rope import RopeScaling, frequencies, rotate, rotations
 from mula_daemon.engine.lm.sampling import MAX_TOP_K, KnobTensors, choices
 from mula_daemon.engine.lm.static_model import StaticModel
@@ -27,8 +27,8 @@ __all__ = [
     "LanguageModel",
     "Player",
     "Precision",
-    "PromptFollower",
     "PromptTokens",
+    "PromptedFrames",
     "RopeScaling",
     "Stack",
     "StaticModel",

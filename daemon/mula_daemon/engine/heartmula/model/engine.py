@@ -50,7 +50,7 @@ from mula_daemon.engine.lm import (
     KnobTensors,
     LMConfig,
     Player,
-    PromptFollower,
+    PromptedFrames,
     PromptTokens,
     StaticModel,
     choices,
@@ -212,7 +212,7 @@ class HeartMulaEngine:
             yield Notice(clip.job, "tags", sentence)
         loop.prefill()
         keep = LIVE_KEPT if clip.endless else None
-        follower = PromptFollower(loop, self._prompts, clip, keep=keep)
+        follower = PromptedFrames(loop, self._prompts, clip, keep=keep)
         tensors = KnobTensors.create(device=self._device)
         pace = 1.0 if clip.endless else clip.pace
         settings = self._stream.for_live() if clip.endless else self._stream

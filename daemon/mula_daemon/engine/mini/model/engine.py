@@ -24,7 +24,7 @@ from mula_daemon.engine.lm import (
     KnobTensors,
     LanguageModel,
     Player,
-    PromptFollower,
+    PromptedFrames,
     PromptTokens,
     StaticModel,
 )
@@ -111,7 +111,7 @@ class MiniEngine:
         window = total or LIVE_WINDOW
         loop = FrameLoop(self._player, _prompts(clip.texts, 0), clip.seeds, window, policy=POLICY)
         loop.prefill()
-        follower = PromptFollower(
+        follower = PromptedFrames(
             loop,
             _prompts,
             clip,

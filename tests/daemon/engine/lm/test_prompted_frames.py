@@ -8,7 +8,7 @@ import pytest
 from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import PromptTokens
-from mula_daemon.engine.lm.prompt_follower import LEAD, PromptFollower
+from mula_daemon.engine.lm.prompted_frames import LEAD, PromptedFrames
 from mula_daemon.engine.lm.sampling import KnobTensors
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
 
@@ -45,7 +45,7 @@ class Played:
     ) -> None:
         self.loop = FrameLoop(player, encode(clip.texts, 0), clip.seeds, window)
         self.loop.prefill()
-        follower = PromptFollower(self.loop, encode, clip, every=every, keep=keep, align=align)
+        follower = PromptedFrames(self.loop, encode, clip, every=every, keep=keep, align=align)
         asked = FrameKnobs(texts=clip.follows)
         self.codes: list[Codes] = []
         self.changes: dict[int, Texts] = {}

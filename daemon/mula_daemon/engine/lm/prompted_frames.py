@@ -24,7 +24,7 @@ Encode = Callable[[Texts, int], Sequence[PromptTokens]]
 """Texts and the number of the frame they begin with -> prompts. May raise ValueError."""
 
 
-class PromptFollower:
+class PromptedFrames:
     """Call `follow` before each frame of ``loop``, which makes ``clip``.
 
     ``every``: a boundary lies at each multiple of so many frames. ``keep``: how many frames at
