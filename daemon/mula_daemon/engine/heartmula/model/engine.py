@@ -32,11 +32,11 @@ from mula_daemon.engine.heartmula.codec import (
 )
 from mula_daemon.engine.heartmula.layout import ReleaseLayout, find_layout
 from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
-from mula_daemon.engine.heartmula.model.clip_stream import ClipStream
 from mula_daemon.engine.heartmula.model.codec_lane import CodecLane
 from mula_daemon.engine.heartmula.model.device import NOTES, pick_device
 from mula_daemon.engine.heartmula.model.effort import Effort
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
+from mula_daemon.engine.heartmula.model.sound import ClipStream
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 from mula_daemon.engine.heartmula.model.weight_counts import sizes_of
 from mula_daemon.engine.heartmula.tag_guide import advice
