@@ -7,16 +7,15 @@ sixteenth note, and its single code is the pitch it plays in cents.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
-from itertools import count
-from time import perf_counter_ns
 from typing import Final
 
 import numpy as np
 
 from mula_bridge import __version__
 from mula_bridge.control import Effect
+from mula_bridge.control.messages import Notice
+from mula_daemon.engine.playing import MadeFrame, play
 from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,
@@ -54,31 +53,48 @@ class ToneEngine:
 
     def generate(
         self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]
-    ) -> Iterator[Frame | AudioBlock]:
+    ) -> Iterator[Frame | AudioBlock | Notice]:
         """One frame and one block per take and sixteenth; phase runs on through pitch changes."""
-        rate = self.info.sample_rate
-        total = 0 if clip.endless else clip.beats * STEPS_PER_BEAT
-        phases = [0.0] * len(clip.seeds)
-        bpm, made = clip.bpm, 0
-        for index in count() if clip.endless else range(total):
-            now = knobs()
-            started = perf_counter_ns()
-            bpm = now.bpm if clip.endless and now.bpm else bpm
-            pitches = [pitch_hz(now.cfg, seed) for seed in clip.seeds]
-            codes = tuple((round(1200 * float(np.log2(hz / 110.0))),) for hz in pitches)
-            yield Frame(clip.job, index, total, codes, replace(now, bpm=bpm), started)
-            if total:
-                length = _edge(clip, index + 1, total, rate) - made
-            else:
-                length = round(60 * rate / bpm / STEPS_PER_BEAT)
-            made += length
-            for take, hz in enumerate(pitches):
-                steps = phases[take] + np.arange(1, length + 1) * (hz / rate)
-                phases[take] = float(steps[-1] % 1.0)
-                wave = (AMPLITUDE * np.sin(2 * np.pi * steps)).astype(np.float32)
-                yield AudioBlock(clip.job, take, np.repeat(wave[:, None], 2, axis=1))
+        tones = Tones(clip, self.info.sample_rate)
+        return play(clip, tones.total, knobs, tones, tones)
 
 
-def _edge(clip: ClipRequest, frame: int, total: int, rate: int) -> int:
-    """The first sample of ``frame``: edges are rounded, so the sum is exact."""
-    return round(Fraction(frame, total) * clip.beats * 60 * rate / Fraction(clip.bpm))
+class Tones:
+    """The frames of a clip, and their sound."""
+
+    def __init__(self, clip: ClipRequest, rate: int) -> None:
+        self.total = 0 if clip.endless else clip.beats * STEPS_PER_BEAT
+        self._clip = clip
+        self._rate = rate
+        self._phases = [0.0] * len(clip.seeds)
+        self._frames, self._samples = 0, 0
+
+    def make(self, asked: FrameKnobs) -> MadeFrame:
+        """Codes that say the pitch of each take."""
+        pitches = (pitch_hz(asked.cfg, seed) for seed in self._clip.seeds)
+        codes = tuple((round(1200 * float(np.log2(hz / 110.0))),) for hz in pitches)
+        return MadeFrame(codes, asked)
+
+    def add(self, frame: MadeFrame, _made_s: float) -> Iterator[AudioBlock]:
+        """A sixteenth of each take."""
+        length = self._length(frame.knobs.bpm)
+        for take, seed in enumerate(self._clip.seeds):
+            hz = pitch_hz(frame.knobs.cfg, seed)
+            steps = self._phases[take] + np.arange(1, length + 1) * (hz / self._rate)
+            self._phases[take] = float(steps[-1] % 1.0)
+            wave = (AMPLITUDE * np.sin(2 * np.pi * steps)).astype(np.float32)
+            yield AudioBlock(self._clip.job, take, np.repeat(wave[:, None], 2, axis=1))
+
+    def rest(self) -> tuple[()]:
+        """Nothing rings on."""
+        return ()
+
+    def _length(self, bpm: float) -> int:
+        """Samples of the next frame. The edges of a clip's are rounded, so the sum is exact."""
+        if not self.total:
+            return round(60 * self._rate / bpm / STEPS_PER_BEAT)
+        self._frames += 1
+        beats = Fraction(self._frames, STEPS_PER_BEAT)
+        edge = round(beats * 60 * self._rate / Fraction(bpm))
+        length, self._samples = edge - self._samples, edge
+        return length

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
+from time import perf_counter_ns
 
 import numpy as np
 import pytest
@@ -118,6 +119,19 @@ def test_a_frame_reports_the_knobs_it_was_sampled_with(engine: Engine) -> None:
     played = Played(engine, request(), script)
     rest = len(played.frames) - 9
     assert [frame.knobs.revision for frame in played.frames] == [0] * 3 + [5] * 6 + [6] * rest
+
+
+def test_a_frame_begins_when_its_knobs_have_been_read(engine: Engine) -> None:
+    """In live play the reading waits for the frame's time, which is no part of the frame."""
+    read: list[int] = []
+
+    def knobs() -> FrameKnobs:
+        read.append(perf_counter_ns())
+        return FrameKnobs()
+
+    for item in engine.generate(request(), knobs):
+        if isinstance(item, Frame):
+            assert item.started_ns >= read[item.index]
 
 
 def test_the_same_request_gives_the_same_codes_and_samples(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Keeps a running job on the texts that are set now, and within the model's positions.
+"""Makes the frames of a job, on the texts that are set now and within the model's positions.
 
 Both need the history read again beside the job (see `priming`). This says when: texts go over at
 the first boundary that finds them read, a full cache at the last boundary before it is full. What
@@ -12,9 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from mula_bridge.control.messages import Notice
+from mula_bridge.errors import BadInput
+from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_loop import FrameLoop
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import Priming, PromptTokens
+from mula_daemon.engine.lm.sampling import KnobTensors
+from mula_daemon.engine.playing import MadeFrame
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
 
 LEAD: Final = 32
@@ -25,26 +32,37 @@ Encode = Callable[[Texts, int], Sequence[PromptTokens]]
 
 
 class PromptedFrames:
-    """Call `follow` before each frame of ``loop``, which makes ``clip``.
+    """The frames of ``clip``, ready for the first when this is made.
 
-    ``every``: a boundary lies at each multiple of so many frames. ``keep``: how many frames at
-    most are kept when the caches are full, so that the job may go on for ever; the first of them
-    is a multiple of ``align``, and ``keep`` more than ``align + LEAD``. Without it the job has to
-    end where they are full.
+    ``window`` is how many the caches hold; ``clock`` gives the clock token of a frame to a model
+    that hears one. ``every``: a boundary lies at each multiple of so many frames. ``keep``: how
+    many frames at most are kept when the caches are full, so that the job may go on for ever; the
+    first of them is a multiple of ``align``, and ``keep`` more than ``align + LEAD``. Without it
+    the job has to end where they are full. Raises BadInput for a clip that the model cannot hold.
     """
 
     def __init__(
         self,
-        loop: FrameLoop,
-        encode: Encode,
+        player: Player,
         clip: ClipRequest,
+        encode: Encode,
+        window: int,
         *,
+        policy: CodePolicy | None = None,
+        clock: Callable[[int], int] | None = None,
         every: int = 1,
         keep: int | None = None,
         align: int = 1,
     ) -> None:
-        self._loop = loop
+        prompts = encode(clip.texts, 0)
+        try:
+            self._loop = FrameLoop(player, prompts, clip.seeds, window, policy=policy)
+        except ValueError as error:
+            raise BadInput(f"{clip.bars} bars at {clip.bpm:g} BPM: {error}") from error
+        self._loop.prefill()
+        self._knobs = KnobTensors.create(device=player.model.device)
         self._encode = encode
+        self._clock = clock
         self._job = clip.job
         self._own, self._base = clip.texts, clip.follows
         self._at_once = bool(clip.performance)  # a replay names the very frame
@@ -55,8 +73,17 @@ class PromptedFrames:
         self._priming: Priming | None = None
         self._notices: list[Notice] = []
 
-    def follow(self, asked: FrameKnobs) -> FrameKnobs:
-        """What the next frame is sampled with: ``asked``, and the texts that begin with it."""
+    def make(self, asked: FrameKnobs) -> MadeFrame:
+        """The next frame, sampled with ``asked`` and the texts that begin with it."""
+        now = self._follow(asked)
+        said, self._notices = self._notices, []
+        self._knobs.load(cfg=now.cfg, temperature=now.temperature, top_k=now.top_k, morph=now.morph)
+        loop = self._loop
+        codes = loop.step(self._knobs, None if self._clock is None else self._clock(loop.frame))
+        over = frozenset(np.flatnonzero(loop.ended).tolist())
+        return MadeFrame(tuple(tuple(row) for row in codes.tolist()), now, over, said)
+
+    def _follow(self, asked: FrameKnobs) -> FrameKnobs:
         self._hear(asked.texts)
         loop = self._loop
         ready = self._priming is not None and self._priming.read()
@@ -74,11 +101,6 @@ class PromptedFrames:
         ):
             return self._go_over(asked)
         return replace(asked, texts=None)
-
-    def notices(self) -> list[Notice]:
-        """What there is to say since the last call."""
-        said, self._notices = self._notices, []
-        return said
 
     def _hear(self, asked: Texts | None) -> None:
         """Begin to read what is set now, if that is news."""

@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop
+from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import PromptTokens
 from mula_daemon.engine.lm.prompted_frames import LEAD, PromptedFrames
-from mula_daemon.engine.lm.sampling import KnobTensors
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -17,7 +16,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CLIP = ClipRequest("j", ("dark",), (7,), follows=Texts(("dark",)))
 NEW = Texts(("dark", "warm"), ("jazz",))
 CLOCK = 100
-KNOBS = KnobTensors.create()
 
 
 def encode(texts: Texts, frame: int) -> list[PromptTokens]:
@@ -43,9 +41,16 @@ class Played:
         keep: int | None = None,
         align: int = 1,
     ) -> None:
-        self.loop = FrameLoop(player, encode(clip.texts, 0), clip.seeds, window)
-        self.loop.prefill()
-        follower = PromptedFrames(self.loop, encode, clip, every=every, keep=keep, align=align)
+        maker = PromptedFrames(
+            player,
+            clip,
+            encode,
+            window,
+            clock=lambda frame: CLOCK + frame % 300,
+            every=every,
+            keep=keep,
+            align=align,
+        )
         asked = FrameKnobs(texts=clip.follows)
         self.codes: list[Codes] = []
         self.changes: dict[int, Texts] = {}
@@ -53,12 +58,12 @@ class Played:
         self.rooms: list[int] = []
         for frame in range(frames):
             asked = replace(asked, texts=script.get(frame, asked.texts))
-            self.rooms.append(self.loop.room)
-            now = follower.follow(asked)
-            self.said += [notice.text for notice in follower.notices()]
-            if now.texts is not None:
-                self.changes[frame] = now.texts
-            self.codes.append(self.loop.step(KNOBS, CLOCK + frame % 300))
+            self.rooms.append(maker._loop.room)
+            made = maker.make(asked)
+            self.said += [notice.text for notice in made.notices]
+            if made.knobs.texts is not None:
+                self.changes[frame] = made.knobs.texts
+            self.codes.append(np.array(made.codes))
 
 
 def test_new_texts_go_over_as_soon_as_they_are_read(player: Player) -> None:

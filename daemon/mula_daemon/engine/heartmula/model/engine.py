@@ -7,10 +7,8 @@ Live play goes on for ever, with shorter windows of the codec and its work cut t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from time import perf_counter, perf_counter_ns
 from typing import Final
 
 import torch
@@ -18,7 +16,7 @@ import torch
 from mula_bridge import __version__
 from mula_bridge.control import Effect
 from mula_bridge.control.messages import Notice
-from mula_bridge.errors import BadInput, Unavailable
+from mula_bridge.errors import Unavailable
 from mula_daemon.engine.heartmula.checkpoint import (
     load_language_model,
     read_config,
@@ -26,18 +24,15 @@ from mula_daemon.engine.heartmula.checkpoint import (
 )
 from mula_daemon.engine.heartmula.codec import (
     CodecConfig,
-    GeneratorNoise,
     HeartCodec,
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.layout import ReleaseLayout, find_layout
 from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
-from mula_daemon.engine.heartmula.model.codec_lane import CodecLane
 from mula_daemon.engine.heartmula.model.device import NOTES, pick_device
-from mula_daemon.engine.heartmula.model.effort import Effort
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
-from mula_daemon.engine.heartmula.model.sound import ClipStream
-from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
+from mula_daemon.engine.heartmula.model.sound import FRAME_S, CodecLane, DecodedTakes
+from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.heartmula.model.weight_counts import sizes_of
 from mula_daemon.engine.heartmula.tag_guide import advice
 from mula_daemon.engine.lm import (
@@ -46,8 +41,6 @@ from mula_daemon.engine.lm import (
     MAX_TOP_K,
     CodePolicy,
     Flavour,
-    FrameLoop,
-    KnobTensors,
     LMConfig,
     Player,
     PromptedFrames,
@@ -57,6 +50,7 @@ from mula_daemon.engine.lm import (
     precision_of,
     recorder,
 )
+from mula_daemon.engine.playing import play
 from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,
@@ -67,8 +61,6 @@ from mula_daemon.engine.seam import (
     Texts,
 )
 
-FRAME_S: Final = 0.08
-"""Seconds of sound in a frame."""
 OUT_OF_MEMORY: Final = (
     "out of memory: take fewer takes or bars, --precision int8 or int4, or --codec after or cpu; "
     "mula doctor says what fits"
@@ -118,7 +110,6 @@ class HeartMulaEngine:
         self._codec: HeartCodec | None = None
         self._encoder: PromptEncoder | None = None
         self._policy = CodePolicy()
-        self._busy_s = 0.0  # computing for the present clip
         self.info = self._describe(MAX_TOP_K, 48_000)
 
     def warm_up(self) -> None:
@@ -169,93 +160,31 @@ class HeartMulaEngine:
         """One frame every 80 ms of sound; audio comes in pieces, as the codec's windows fill."""
         if self._player is None or self._codec is None:
             raise Unavailable("HeartMuLa is not warm yet")
-        self._busy_s = 0.0
-
-        def unhurried() -> FrameKnobs:
-            start = perf_counter()
-            now = knobs()  # which in live play waits for the frame's time
-            self._busy_s -= perf_counter() - start
-            return now
-
-        items = self._clip(self._player, self._codec, clip, unhurried)
+        length = None if clip.endless else clip.samples(self.info.sample_rate)
+        # Frames of 2/25 s, rounded up; 0: for ever.
+        total = 0 if length is None else -(-length * 25 // (self.info.sample_rate * 2))
+        for sentence in advice(clip.tags):
+            yield Notice(clip.job, "tags", sentence)
         try:
-            while True:
-                start = perf_counter()
-                item = next(items, None)
-                self._busy_s += perf_counter() - start
-                if item is None:
-                    return
-                yield item
+            yield from play(
+                clip,
+                total,
+                knobs,
+                PromptedFrames(
+                    self._player,
+                    clip,
+                    self._prompts,
+                    total or LIVE_WINDOW,
+                    policy=self._policy,
+                    keep=LIVE_KEPT if clip.endless else None,
+                ),
+                self._sound(self._codec, clip, length),
+            )
         except (torch.OutOfMemoryError, MemoryError) as error:
             self._player.forget()
             raise Unavailable(f"the clip is {OUT_OF_MEMORY}") from error
         finally:
-            items.close()
             self._tidy()
-
-    def _clip(
-        self,
-        player: Player,
-        codec: HeartCodec,
-        clip: ClipRequest,
-        knobs: Callable[[], FrameKnobs],
-    ) -> Generator[Item, None, None]:
-        length = None if clip.endless else clip.samples(self.info.sample_rate)
-        # Frames of 2/25 s, rounded up; 0: for ever.
-        total = 0 if length is None else -(-length * 25 // (self.info.sample_rate * 2))
-        prompts = self._prompts(clip.texts, 0)
-        try:
-            loop = FrameLoop(player, prompts, clip.seeds, total or LIVE_WINDOW, policy=self._policy)
-        except ValueError as error:
-            raise BadInput(f"{clip.bars} bars at {clip.bpm:g} BPM: {error}") from error
-        for sentence in advice(clip.tags):
-            yield Notice(clip.job, "tags", sentence)
-        loop.prefill()
-        keep = LIVE_KEPT if clip.endless else None
-        follower = PromptedFrames(loop, self._prompts, clip, keep=keep)
-        tensors = KnobTensors.create(device=self._device)
-        pace = 1.0 if clip.endless else clip.pace
-        settings = self._stream.for_live() if clip.endless else self._stream
-        effort = Effort(settings.steps, settings.guidance, deadline=pace > 0)
-        streams = self._streams(codec, clip, length, effort, settings)
-        weighed_s = 0.0
-        for index in range(total) if total else count():
-            started = perf_counter_ns()
-            now = follower.follow(knobs())
-            yield from follower.notices()
-            tensors.load(cfg=now.cfg, temperature=now.temperature, top_k=now.top_k, morph=now.morph)
-            codes = loop.step(tensors)  # [takes, codebooks]
-            rows = tuple(tuple(row) for row in codes.tolist())
-            yield Frame(clip.job, index, total, rows, now, started)
-            for take, stream in enumerate(streams):
-                if loop.ended[take] and not stream.ended:
-                    stream.end()
-                    yield Notice(
-                        clip.job,
-                        "ended",
-                        f"the model ended take {take + 1} after {index * FRAME_S:.1f} s; the rest "
-                        "is silent (--ending go-on makes it go on)",
-                    )
-                elif not stream.ended:
-                    stream.push(codes[take])
-                for samples in stream.ready():
-                    yield AudioBlock(clip.job, take, samples)
-            if pace > 0 and (index + 1) % settings.hop == 0:
-                window_s = settings.hop * FRAME_S / pace
-                if said := effort.weigh(self._busy_s - weighed_s, window_s):
-                    yield Notice(clip.job, "codec_steps", said)
-                weighed_s = self._busy_s
-            if loop.ended.all():
-                break
-        if self._placement is Placement.AFTER:
-            del loop, follower  # and their caches, for the codec to take their place
-            player.forget()
-            self._tidy()
-            codec.to(self._device)
-        for take, stream in enumerate(streams):
-            stream.end()
-            for samples in stream.rest():
-                yield AudioBlock(clip.job, take, samples)
 
     def _prompts(self, texts: Texts, _frame: int) -> list[PromptTokens]:
         """One prompt, or two to morph between; this model has no clock."""
@@ -263,27 +192,18 @@ class HeartMulaEngine:
         both = (texts.tags, texts.tags_b) if texts.tags_b else (texts.tags,)
         return [self._encoder.encode(", ".join(words), texts.lyrics) for words in both]
 
-    def _streams(
-        self,
-        codec: HeartCodec,
-        clip: ClipRequest,
-        length: int | None,
-        effort: Effort,
-        settings: StreamSettings,
-    ) -> list[ClipStream]:
-        hold = self._placement is Placement.AFTER
-        lane = CodecLane(self._device if hold else codec.device)
-        decoders = [
-            StreamingDecoder(
-                codec,
-                GeneratorNoise(torch.Generator().manual_seed(seed)),
-                settings,
-                effort,
-                endless=clip.endless,
-            )
-            for seed in clip.seeds
-        ]
-        return [ClipStream(decoder, lane, length, hold=hold) for decoder in decoders]
+    def _sound(self, codec: HeartCodec, clip: ClipRequest, length: int | None) -> DecodedTakes:
+        settings = self._stream.for_live() if clip.endless else self._stream
+        after = self._placement is Placement.AFTER
+        lane = CodecLane(self._device if after else codec.device)
+        return DecodedTakes(clip, codec, settings, lane, length, self._fetch if after else None)
+
+    def _fetch(self) -> None:
+        """Let the codec take the place of the caches."""
+        assert self._player is not None and self._codec is not None
+        self._player.forget()
+        self._tidy()
+        self._codec.to(self._device)
 
     def _tidy(self) -> None:
         """Give back what only the clip needed; the weights stay."""

@@ -5,11 +5,8 @@ The tags go into the prompt and nowhere else; the synthesiser hears codes only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from time import perf_counter_ns
 from typing import Final
 
 import torch
@@ -20,8 +17,6 @@ from mula_bridge.control.messages import Notice
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.engine.lm import (
     CodePolicy,
-    FrameLoop,
-    KnobTensors,
     LanguageModel,
     Player,
     PromptedFrames,
@@ -31,7 +26,8 @@ from mula_daemon.engine.lm import (
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.model import tokenizer
 from mula_daemon.engine.mini.model.weights import load_mini
-from mula_daemon.engine.mini.synth import ClipRenderer, Kit, Synthesiser, warm_up
+from mula_daemon.engine.mini.synth import ClipRenderer, Kit, RenderedSound, Synthesiser, warm_up
+from mula_daemon.engine.playing import MadeFrame, play
 from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,
@@ -100,7 +96,7 @@ class MiniEngine:
     def generate(
         self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]
     ) -> Iterator[Frame | AudioBlock | Notice]:
-        """One frame per sixteenth: sample the codes of every take, then render each take.
+        """One frame per sixteenth, and with each the sound of every take.
 
         Texts that change while it runs are heard from the next bar on.
         Blocks that make loops of the takes come at the end.
@@ -108,43 +104,52 @@ class MiniEngine:
         if self._player is None:
             raise Unavailable("the built-in model is not warm yet")
         total = 0 if clip.endless else clip.bars * tokens.STEPS_PER_BAR
-        window = total or LIVE_WINDOW
-        loop = FrameLoop(self._player, _prompts(clip.texts, 0), clip.seeds, window, policy=POLICY)
-        loop.prefill()
-        follower = PromptedFrames(
-            loop,
-            _prompts,
+        frames = PromptedFrames(
+            self._player,
             clip,
+            _prompts,
+            total or LIVE_WINDOW,
+            policy=POLICY,
+            clock=tokenizer.clock_id,
             every=tokens.STEPS_PER_BAR,
             keep=LIVE_KEPT if clip.endless else None,
             align=tokenizer.CLOCKS,
         )
-        renderers = [self._renderer(clip, seed, total) for seed in clip.seeds]
-        tensors = KnobTensors.create()
-        bpm = clip.bpm
-        for index in count() if clip.endless else range(total):
-            asked = knobs()
-            started = perf_counter_ns()
-            now = follower.follow(asked)
-            if clip.endless and now.bpm and now.bpm != bpm:
-                bpm = now.bpm
-                for renderer in renderers:
-                    renderer.retune(bpm)
-            yield from follower.notices()
-            tensors.load(cfg=now.cfg, temperature=now.temperature, top_k=now.top_k, morph=now.morph)
-            codes = loop.step(tensors, tokenizer.clock_id(index))  # [takes, codebooks]
-            rows = tuple(tuple(row) for row in codes.tolist())
-            yield Frame(clip.job, index, total, rows, replace(now, bpm=bpm), started)
-            for take, renderer in enumerate(renderers):
-                sound = renderer.render(rows[take])
-                yield AudioBlock(clip.job, take, sound.mix, sound.stems)
-        for take, renderer in enumerate(renderers):
-            for sound in renderer.seam():
-                yield AudioBlock(clip.job, take, sound.mix, sound.stems, at=sound.at)
+        stems = self._stems and not clip.endless
+        renderers = [
+            ClipRenderer(
+                Synthesiser(clip.bpm, clip.key, seed, SAMPLE_RATE, self._kit), total, stems=stems
+            )
+            for seed in clip.seeds
+        ]
+        return play(clip, total, knobs, frames, RenderedTakes(clip, renderers))
 
-    def _renderer(self, clip: ClipRequest, seed: int, frames: int) -> ClipRenderer:
-        synthesiser = Synthesiser(clip.bpm, clip.key, seed, SAMPLE_RATE, self._kit)
-        return ClipRenderer(synthesiser, frames, stems=self._stems and not clip.endless)
+
+class RenderedTakes:
+    """The sound of all takes of ``clip``, a renderer each."""
+
+    def __init__(self, clip: ClipRequest, renderers: Sequence[ClipRenderer]) -> None:
+        self._clip = clip
+        self._bpm = clip.bpm
+        self._renderers = renderers
+
+    def add(self, frame: MadeFrame, _made_s: float) -> Iterator[AudioBlock]:
+        """A sixteenth of each take."""
+        news = frame.knobs.bpm != self._bpm
+        self._bpm = frame.knobs.bpm
+        for take, renderer in enumerate(self._renderers):
+            if news:
+                renderer.retune(self._bpm)
+            yield self._block(take, renderer.render(frame.codes[take]))
+
+    def rest(self) -> Iterator[AudioBlock]:
+        """What makes loops of the takes."""
+        for take, renderer in enumerate(self._renderers):
+            for sound in renderer.seam():
+                yield self._block(take, sound, at=sound.at)
+
+    def _block(self, take: int, sound: RenderedSound, at: int | None = None) -> AudioBlock:
+        return AudioBlock(self._clip.job, take, sound.mix, sound.stems, at)
 
 
 def _bytes_per_frame(model: LanguageModel) -> int:

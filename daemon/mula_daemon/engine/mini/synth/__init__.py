@@ -1,12 +1,8 @@
-"""The synthesiser that turns codes of `mini` into sound.
-
-Nothing is imported here: ``scale`` is read by the daemon process, which must
-not load numpy's and scipy's weight to learn the name of a key.
-"""
+"""The synthesiser that turns codes of `mini` into sound."""
 
 from mula_daemon.engine.mini.synth.audio import SAMPLE_RATE
 from mula_daemon.engine.mini.synth.bus import Bus
-from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer
+from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer, RenderedSound
 from mula_daemon.engine.mini.synth.kit import Kit
 from mula_daemon.engine.mini.synth.synthesiser import Synthesiser, warm_up
 
@@ -15,6 +11,7 @@ __all__ = [
     "Bus",
     "ClipRenderer",
     "Kit",
+    "RenderedSound",
     "Synthesiser",
     "warm_up",
 ]

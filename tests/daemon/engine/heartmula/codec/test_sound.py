@@ -6,8 +6,7 @@ import torch
 
 from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.codec.heart_codec import GeneratorNoise, HeartCodec
-from mula_daemon.engine.heartmula.model.codec_lane import CodecLane
-from mula_daemon.engine.heartmula.model.sound import ClipStream
+from mula_daemon.engine.heartmula.model.sound import ClipStream, CodecLane
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 
 RATE = 24  # samples per frame
