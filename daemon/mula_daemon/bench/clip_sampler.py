@@ -23,8 +23,8 @@ from mula_daemon.engine.lm import (
     PromptTokens,
     StaticModel,
 )
-from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.model import clock_id, clock_ids, load_mini, prompt_ids
+from mula_daemon.engine.mini import tokens, vocabulary
+from mula_daemon.engine.mini.model import load_mini
 
 TAKES: Final = 160
 """In one batch; more are no faster."""
@@ -83,18 +83,20 @@ def play(jobs: Sequence[SamplerJob], weights: Path | None = None) -> list[Codes]
     The jobs must be of one `kind`.
     """
     player, kind = shared_player(weights), jobs[0].kind
-    prompts = [prompt_ids(job.asked) for job in jobs]
+    prompts = [vocabulary.prompt_ids(job.asked) for job in jobs]
     seeds = [seed for job in jobs for seed in job.seeds]
     counts = [len(job.seeds) for job in jobs]
-    first = PromptTokens(prompts[0], (), clock_id(0))
+    first = PromptTokens(prompts[0], (), vocabulary.clock_id(0))
     loop = FrameLoop(player, [first], seeds, kind.frames, policy=POLICY)
     takes = zip(prompts, counts, strict=True)
     loop.tag_takes([prompt for prompt, count in takes for _ in range(count)])
     histories = [job.history for job in jobs if job.history is not None]
     history = np.concatenate(histories) if histories else None
-    loop.prefill(history, clock_ids(kind.played) if histories else None)
+    loop.prefill(history, vocabulary.clock_ids(kind.played) if histories else None)
     knobs = KnobTensors.create(kind.setting.cfg, kind.setting.temperature, kind.setting.top_k)
-    new = [loop.step(knobs, clock_id(frame)) for frame in range(kind.played, kind.frames)]
+    new = [
+        loop.step(knobs, vocabulary.clock_id(frame)) for frame in range(kind.played, kind.frames)
+    ]
     codes = np.stack(new, axis=1)
     whole = codes if history is None else np.concatenate([history, codes], axis=1)
     return np.split(whole, np.cumsum(counts)[:-1])

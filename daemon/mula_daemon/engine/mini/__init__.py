@@ -1,6 +1,6 @@
 """The built-in model: tokens, material, training, weights and synthesiser."""
 
-from mula_daemon.engine.mini import tags, tokens
+from mula_daemon.engine.mini import tags, tokens, vocabulary
 from mula_daemon.engine.mini.health import findings
 from mula_daemon.engine.mini.tags import ENERGIES, GENRES, INSTRUMENTS, MOODS, WORDS
 
@@ -13,4 +13,5 @@ __all__ = [
     "findings",
     "tags",
     "tokens",
+    "vocabulary",
 ]

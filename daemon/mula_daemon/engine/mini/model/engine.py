@@ -23,8 +23,7 @@ from mula_daemon.engine.lm import (
     PromptTokens,
     StaticModel,
 )
-from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.model import tokenizer
+from mula_daemon.engine.mini import tags, tokens, vocabulary
 from mula_daemon.engine.mini.model.weights import load_mini
 from mula_daemon.engine.mini.synth import ClipRenderer, Kit, RenderedSound, Synthesiser, warm_up
 from mula_daemon.engine.playing import MadeFrame, play
@@ -110,10 +109,10 @@ class MiniEngine:
             _prompts,
             total or LIVE_WINDOW,
             policy=POLICY,
-            clock=tokenizer.clock_id,
+            clock=vocabulary.clock_id,
             every=tokens.STEPS_PER_BAR,
             keep=LIVE_KEPT if clip.endless else None,
-            align=tokenizer.CLOCKS,
+            align=vocabulary.CLOCKS,
         )
         stems = self._stems and not clip.endless
         renderers = [
@@ -165,7 +164,7 @@ def _prompts(texts: Texts, frame: int) -> list[PromptTokens]:
     """One prompt, or two to morph between, that ``frame`` follows."""
     return [
         PromptTokens(
-            tokenizer.prompt_ids(tags.parse_tags(words).known), (), tokenizer.clock_id(frame)
+            vocabulary.prompt_ids(tags.parse_tags(words).known), (), vocabulary.clock_id(frame)
         )
         for words in ((texts.tags, texts.tags_b) if texts.tags_b else (texts.tags,))
     ]

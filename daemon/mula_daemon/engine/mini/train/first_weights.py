@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 
 from mula_daemon.engine.lm import Block, LanguageModel, frequencies
-from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.model import tokenizer
+from mula_daemon.engine.mini import tokens, vocabulary
 
 CONSTANT: Final = 0.5
 WAVE: Final = 0.06
@@ -37,8 +36,8 @@ OTHER: Final = 0.3
 
 def clock_waves() -> Tensor:
     """[clock tokens, waves]: a constant, then place in the bar, then bar in the phrase."""
-    clock = torch.arange(tokenizer.CLOCKS)
-    waves = [torch.full((tokenizer.CLOCKS,), CONSTANT)]
+    clock = torch.arange(vocabulary.CLOCKS)
+    waves = [torch.full((vocabulary.CLOCKS,), CONSTANT)]
     for place, period in (
         (clock, tokens.STEPS_PER_BAR),
         (clock // tokens.STEPS_PER_BAR, tokens.PHRASE_BARS),
@@ -55,7 +54,7 @@ def clock_waves() -> Tensor:
 def lay_time(model: LanguageModel) -> None:
     """Writes the waves and the heads that look back into fresh weights, in place."""
     waves = clock_waves()
-    first, count = tokenizer.clock_id(0), waves.shape[1]
+    first, count = vocabulary.clock_id(0), waves.shape[1]
     text = model.text_embeddings.weight
     text[:, :count] = 0
     text[first : first + len(waves)] = 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mula_daemon.engine.lm import Flavour, LMConfig
-from mula_daemon.engine.mini import tokens
-from mula_daemon.engine.mini.model import text_vocab
+from mula_daemon.engine.mini import tokens, vocabulary
 
 MAX_POSITIONS = 1024
 
@@ -16,7 +15,7 @@ def config() -> LMConfig:
     return LMConfig(
         backbone=Flavour(4, 8, 8, 256, 512, MAX_POSITIONS),
         decoder=Flavour(2, 4, 4, 160, 384, tokens.TEXTURE + 1),
-        text_vocab=text_vocab(),
+        text_vocab=vocabulary.text_vocab(),
         audio_vocab=tokens.AUDIO_VOCAB,
         codebooks=tokens.TEXTURE + 1,
         muq_dim=8,

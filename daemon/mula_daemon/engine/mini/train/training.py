@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mula_daemon.engine.lm import LanguageModel
-from mula_daemon.engine.mini.model import tokenizer
+from mula_daemon.engine.mini import vocabulary
 from mula_daemon.engine.mini.train.bias import BIAS
 from mula_daemon.engine.mini.train.examples import STEPS, Batch, Examples, MaterialLibrary, build
 from mula_daemon.engine.mini.train.first_weights import lay_time
@@ -48,8 +48,8 @@ def losses(
     """
     codes = torch.from_numpy(batch.codes)  # [B, S, C]
     rows, frames = codes.shape[:2]
-    prompt = torch.tensor([tokenizer.prompt_ids(tags) for tags in batch.prompts])  # [B, P]
-    clock = torch.tensor(tokenizer.clock_ids(frames))  # [S]
+    prompt = torch.tensor([vocabulary.prompt_ids(tags) for tags in batch.prompts])  # [B, P]
+    clock = torch.tensor(vocabulary.clock_ids(frames))  # [S]
     untagged = torch.from_numpy(batch.untagged)
     slot = prompt.new_zeros(rows, 1)  # after the tags: the empty reference-audio slot
     head = model.embed_prompt(

@@ -17,11 +17,11 @@ from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.language_model import LanguageModel
 from mula_daemon.engine.lm.sampling import KnobTensors
 from mula_daemon.engine.mini import tags, tokens
-from mula_daemon.engine.mini.model.tokenizer import clock_id, prompt_ids, text_vocab
 from mula_daemon.engine.mini.model.weights import NAME, load_mini
 from mula_daemon.engine.mini.train.bias import BIAS
 from mula_daemon.engine.mini.train.recipe import TrainingRecipe, config
 from mula_daemon.engine.mini.train.saving import save
+from mula_daemon.engine.mini.vocabulary import clock_id, prompt_ids, text_vocab
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -33,7 +33,7 @@ def build() -> Tokenizer:
 @cache
 def vocabulary() -> dict[str, int]:
     """Word -> id, as shipped."""
-    text = (files(__package__) / FILE).read_text(encoding="utf-8")
+    text = (files(__package__) / "model" / FILE).read_text(encoding="utf-8")
     return dict(Tokenizer.from_str(text).get_vocab())
 
 
@@ -66,4 +66,4 @@ def clock_ids(frames: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    build().save(str(Path(__file__).with_name(FILE)))
+    build().save(str(Path(__file__).with_name("model") / FILE))
