@@ -15,7 +15,7 @@ def config() -> LMConfig:
     return LMConfig(
         backbone=Flavour(4, 8, 8, 256, 512, MAX_POSITIONS),
         decoder=Flavour(2, 4, 4, 160, 384, tokens.TEXTURE + 1),
-        text_vocab=vocabulary.text_vocab(),
+        text_vocab=len(vocabulary.TEXT_IDS),
         audio_vocab=tokens.AUDIO_VOCAB,
         codebooks=tokens.TEXTURE + 1,
         muq_dim=8,

@@ -11,8 +11,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from mula_daemon.engine.lm import LanguageModel
-from mula_daemon.engine.mini import vocabulary
 from mula_daemon.engine.mini.model import sha256_of
+from mula_daemon.engine.mini.train import tokenizer
 from mula_daemon.engine.mini.train.bias import BIAS
 from mula_daemon.engine.mini.train.recipe import TrainingRecipe
 
@@ -41,7 +41,7 @@ def save(
         "config": dataclasses.asdict(model.config),
         "parameters": sum(value.numel() for value in weights.values()),
         "sha256": sha256_of(path),
-        "tokenizer": vocabulary.FILE,
+        "tokenizer": tokenizer.FILE,
         "recipe": dataclasses.asdict(recipe),
         "bias": dataclasses.asdict(BIAS),
         "curve": [dataclasses.asdict(line) for line in curve],

@@ -21,7 +21,7 @@ from mula_daemon.engine.mini.model.weights import NAME, load_mini
 from mula_daemon.engine.mini.train.bias import BIAS
 from mula_daemon.engine.mini.train.recipe import TrainingRecipe, config
 from mula_daemon.engine.mini.train.saving import save
-from mula_daemon.engine.mini.vocabulary import clock_id, prompt_ids, text_vocab
+from mula_daemon.engine.mini.vocabulary import TEXT_IDS, clock_id, prompt_ids
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +46,7 @@ def test_the_shipped_weights_are_small_and_load_fast() -> None:
     assert time.process_time() - began < 1.0
     assert len((files("mula_daemon.engine.mini.model") / NAME).read_bytes()) < 10e6
     assert all(p.dtype == torch.float32 and p.device.type == "cpu" for p in model.parameters())
-    assert model.config.text_vocab == text_vocab()
+    assert model.config.text_vocab == len(TEXT_IDS)
     assert model.config.audio_vocab == tokens.AUDIO_VOCAB
     assert 1_500_000 < facts["parameters"] < 6_000_000
 
