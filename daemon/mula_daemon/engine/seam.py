@@ -177,7 +177,6 @@ class EngineInfo:
     checkpoint: str = ""
     sha256: str = ""
     vocabulary: Mapping[str, str] | None = None
-    max_seconds: float = 0.0
     instruments: tuple[str, ...] = ()
     """What each codebook plays, where `mini.tokens` says what codes mean: such a clip has
     notes that can be written down, and stems. Empty for every other model."""

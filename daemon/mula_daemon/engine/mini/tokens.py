@@ -28,7 +28,6 @@ INSTRUMENTS: Final = (
 
 CODES: Final = 224
 """Codes 0..223 can be decoded; the few rows above mirror HeartMuLa's layout."""
-AUDIO_EOS: Final = CODES + 1
 AUDIO_VOCAB: Final = CODES + 4
 
 VELOCITIES: Final = (0.45, 0.75, 1.0)

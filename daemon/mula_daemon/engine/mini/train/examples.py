@@ -6,7 +6,6 @@ Letters: N pieces, L bars of a piece, B rows, S frames.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -150,11 +149,6 @@ class Examples:
         codes = self._library.codes[piece, bar].astype(np.int64)  # [B, L, 16, 8]
         self._enter(codes, piece, self._library.carried[piece, bar])
         return Batch(codes.reshape(rows, bars * STEPS, -1), prompts, untagged)
-
-    def forever(self, rows: int, bars: int) -> Iterator[Batch]:
-        """Endless batches of one shape."""
-        while True:
-            yield self.batch(rows, bars)
 
     def _draw(self, kinds: np.ndarray, least_tags: int) -> int:
         while True:
