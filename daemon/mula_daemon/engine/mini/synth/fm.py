@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mula_daemon.engine.mini.synth.audio import Samples, saturate
-from mula_daemon.engine.mini.synth.envelopes import Envelope, Gate, seconds_from
+from mula_daemon.engine.mini.synth.envelopes import Envelope, seconds_from
 from mula_daemon.engine.mini.synth.oscillators import Bend, Oscillators, radians
-from mula_daemon.engine.mini.synth.sound import Setting
+from mula_daemon.engine.mini.synth.sound import GatedSound, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,12 @@ class Tines:
     bend: Bend = field(default_factory=Bend)
 
 
-class ElectricPiano:
+class ElectricPiano(GatedSound):
     """Notes of `Tines` that sound together. One thread."""
 
     def __init__(self, tines: Tines, hertz: Sequence[float], setting: Setting) -> None:
+        super().__init__(tines.envelope, setting)
         self._tines = tines
-        self._rate = setting.sample_rate
-        self._gate = Gate(tines.envelope, setting.sample_rate)
         self._oscillators = Oscillators(hertz, self._rate, [0.0] * len(hertz))
         pitch = np.asarray(hertz, np.float64)[:, None] / 261.63
         self._decay = (tines.decay * pitch**-0.45).astype(np.float32)  # [k, 1]
@@ -62,11 +61,7 @@ class ElectricPiano:
     def remaining(self) -> int:
         """Samples until only silence is left, as far as that is known."""
         rung_out = round(9.0 * float(self._decay.max()) * self._rate)
-        return max(0, min(self._gate.remaining, rung_out - self._gate.elapsed))
-
-    def release(self, at: int) -> None:
-        """Let go ``at`` samples into the block to come."""
-        self._gate.release(at)
+        return max(0, min(super().remaining, rung_out - self._gate.elapsed))
 
     def render(self, n: int) -> Samples:
         """The next ``n`` samples, ``[2, n]``."""

@@ -17,8 +17,8 @@ import scipy.fft
 
 from mula_daemon.engine.mini.notes import hertz
 from mula_daemon.engine.mini.synth.audio import Samples, around
-from mula_daemon.engine.mini.synth.envelopes import Envelope, Gate
-from mula_daemon.engine.mini.synth.sound import Setting
+from mula_daemon.engine.mini.synth.envelopes import Envelope
+from mula_daemon.engine.mini.synth.sound import GatedSound, Setting
 
 LOOP: Final = 1 << 16
 _STEADY: Final = 1.2
@@ -79,24 +79,15 @@ def _add_section(
         spectrum[round(h * centre)] += _STEADY * amplitude
 
 
-class Choir:
+class Choir(GatedSound):
     """Notes of an `Ensemble` that sound together. One thread."""
 
     def __init__(self, ensemble: Ensemble, notes: Sequence[int], setting: Setting) -> None:
         """``notes`` are MIDI numbers."""
-        self._gate = Gate(ensemble.envelope, setting.sample_rate)
+        super().__init__(ensemble.envelope, setting)
         self._loops = [ensemble_loop(ensemble, note, setting.sample_rate) for note in notes]
         self._starts = [int(start * LOOP) for start in setting.phases(len(notes))]
         self._level = np.float32(ensemble.level / np.sqrt(len(notes)))
-
-    @property
-    def remaining(self) -> int:
-        """Samples until only silence is left, as far as that is known."""
-        return self._gate.remaining
-
-    def release(self, at: int) -> None:
-        """Let go ``at`` samples into the block to come."""
-        self._gate.release(at)
 
     def render(self, n: int) -> Samples:
         """The next ``n`` samples, ``[2, n]``."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mula_daemon.engine.mini.synth.audio import Samples, saturate, stereo_gains
-from mula_daemon.engine.mini.synth.envelopes import Envelope, Gate, seconds_from
+from mula_daemon.engine.mini.synth.envelopes import Envelope, seconds_from
 from mula_daemon.engine.mini.synth.partials import Modes, Partials
-from mula_daemon.engine.mini.synth.sound import Setting
+from mula_daemon.engine.mini.synth.sound import GatedSound, Setting
 
 _KNOCKS: Final = 14
 
@@ -54,7 +54,7 @@ class Body:
     level: float = 0.3
 
 
-class Struck:
+class Struck(GatedSound):
     """Notes of a `Body` that sound together. One thread."""
 
     def __init__(
@@ -66,9 +66,8 @@ class Struck:
         waits: Sequence[int] = (),
     ) -> None:
         """``pans`` place each note, -1 left to 1 right; it sounds ``waits`` samples later."""
+        super().__init__(Envelope(body.attack, 1.0, 1.0, body.release), setting)
         self._body = body
-        self._rate = setting.sample_rate
-        self._gate = Gate(Envelope(body.attack, 1.0, 1.0, body.release), setting.sample_rate)
         self._level = np.float32(body.level)
         places = [stereo_gains([pan]) for pan in pans] or [_place(body, hz) for hz in hertz]
         self._channels = len(places[0])
@@ -81,11 +80,7 @@ class Struck:
     @property
     def remaining(self) -> int:
         """Samples until only silence is left, as far as that is known."""
-        return 0 if all(note.done for note in self._notes) else self._gate.remaining
-
-    def release(self, at: int) -> None:
-        """Let go ``at`` samples into the block to come."""
-        self._gate.release(at)
+        return 0 if all(note.done for note in self._notes) else super().remaining
 
     def render(self, n: int) -> Samples:
         """The next ``n`` samples, ``[n]`` in the middle, else ``[2, n]``."""

@@ -11,9 +11,9 @@ import numpy as np
 import scipy.fft
 
 from mula_daemon.engine.mini.synth.audio import Samples, around, saturate
-from mula_daemon.engine.mini.synth.envelopes import Envelope, Gate, seconds_from
+from mula_daemon.engine.mini.synth.envelopes import Envelope, seconds_from
 from mula_daemon.engine.mini.synth.oscillators import Bend, Oscillators, radians
-from mula_daemon.engine.mini.synth.sound import Setting
+from mula_daemon.engine.mini.synth.sound import GatedSound, Setting
 from mula_daemon.engine.mini.synth.wavetables import Phases, cycle, read_cycle
 
 _BREATH_LOOP: Final = 1 << 16
@@ -65,7 +65,7 @@ class Wind:
     It starts on ``onset``'s spectrum and melts into ``body``'s in
     ``melt_seconds``. ``breath`` is the level of noise around the pitch,
     ``tremolo`` the depth of loudness swings at ``tremolo_rate`` Hz, in stereo
-    when ``rotary``; ``detune`` in cents, one player per entry.
+    when ``rotary``.
     """
 
     envelope: Envelope
@@ -76,43 +76,29 @@ class Wind:
     tremolo: float = 0.0
     tremolo_rate: float = 5.0
     rotary: bool = False
-    detune: tuple[float, ...] = (0.0,)
     drive: float = 0.0
     level: float = 0.3
     bend: Bend = field(default_factory=Bend)
 
 
-class Sustained:
+class Sustained(GatedSound):
     """Notes of a `Wind` that sound together. One thread."""
 
     def __init__(
         self, wind: Wind, hertz: Sequence[float], setting: Setting, glide: float = 0.0
     ) -> None:
         """``glide`` is where the pitch comes from, in cents off the note."""
+        super().__init__(wind.envelope, setting)
         self._wind = wind
-        self._rate = setting.sample_rate
         self._wind_at = int(setting.rng.integers(_BREATH_LOOP))
         self._glide = glide
-        self._gate = Gate(wind.envelope, setting.sample_rate)
         onset = wind.onset or wind.body
         self._cycles = [
             (_cycle(onset, hz, setting.sample_rate), _cycle(wind.body, hz, setting.sample_rate))
             for hz in hertz
         ]
-        players = len(wind.detune)
-        pitches = [hz * 2.0 ** (cents / 1200.0) for hz in hertz for cents in wind.detune]
-        self._oscillators = Oscillators(pitches, self._rate, setting.phases(len(pitches)))
-        self._players = players
-        self._share = np.float32(1.0 / np.sqrt(len(pitches)))
-
-    @property
-    def remaining(self) -> int:
-        """Samples until only silence is left, as far as that is known."""
-        return self._gate.remaining
-
-    def release(self, at: int) -> None:
-        """Let go ``at`` samples into the block to come."""
-        self._gate.release(at)
+        self._oscillators = Oscillators(hertz, self._rate, setting.phases(len(hertz)))
+        self._share = np.float32(1.0 / np.sqrt(len(hertz)))
 
     def render(self, n: int) -> Samples:
         """The next ``n`` samples, ``[2, n]`` when rotary, else ``[n]``."""
@@ -124,8 +110,7 @@ class Sustained:
         phases = self._oscillators.advance(n, bend)
         mix = np.zeros(n, np.float32)
         for i, (onset, body) in enumerate(self._cycles):
-            played = phases[i * self._players : (i + 1) * self._players]
-            mix += self._melted(onset, body, played, seconds)
+            mix += self._melted(onset, body, phases[i], seconds)
         if wind.breath:
             mix += self._breath(phases[0], first)
         mix = saturate(mix * self._share, wind.drive)
@@ -138,10 +123,10 @@ class Sustained:
         return np.stack([left, mix * (1.0 - swing)]) if wind.rotary else left
 
     def _melted(self, onset: Samples, body: Samples, phases: Phases, seconds: Samples) -> Samples:
-        wave: Samples = read_cycle(body, phases).sum(axis=0)
+        wave: Samples = read_cycle(body, phases)
         melt = np.float32(self._wind.melt_seconds)
         if self._wind.onset is not None and seconds[0] < 8.0 * melt:
-            start = read_cycle(onset, phases).sum(axis=0)
+            start = read_cycle(onset, phases)
             wave += (start - wave) * np.exp(-seconds / melt)
         return wave
 

@@ -20,8 +20,7 @@ from mula_daemon.engine.mini.synth.drums import one_shots
 from mula_daemon.engine.mini.synth.ducking import Ducker
 from mula_daemon.engine.mini.synth.grid import Grid
 from mula_daemon.engine.mini.synth.kit import Kit
-from mula_daemon.engine.mini.synth.part import InstrumentPart
-from mula_daemon.engine.mini.synth.sound import Setting
+from mula_daemon.engine.mini.synth.sound import InstrumentPart, Setting
 from mula_daemon.engine.mini.synth.space import Space, hall, room
 from mula_daemon.engine.mini.synth.sustained import breath_loop
 from mula_daemon.engine.mini.tokens import (

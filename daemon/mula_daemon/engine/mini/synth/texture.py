@@ -13,8 +13,7 @@ from mula_daemon.engine.mini.notes import Key
 from mula_daemon.engine.mini.synth.audio import Samples, around
 from mula_daemon.engine.mini.synth.envelopes import Envelope
 from mula_daemon.engine.mini.synth.pads import Choir, Ensemble, ensemble_loop
-from mula_daemon.engine.mini.synth.part import InstrumentPart
-from mula_daemon.engine.mini.synth.sound import Setting
+from mula_daemon.engine.mini.synth.sound import InstrumentPart, Setting
 from mula_daemon.engine.mini.tokens import NOISES
 
 LOOP: Final = 1 << 17

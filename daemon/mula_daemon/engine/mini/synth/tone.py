@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from mula_daemon.engine.mini.synth.audio import Samples, saturate, stereo_gains
-from mula_daemon.engine.mini.synth.envelopes import Envelope, Gate, seconds_from
+from mula_daemon.engine.mini.synth.envelopes import Envelope, seconds_from
 from mula_daemon.engine.mini.synth.oscillators import Bend, Oscillators, radians
-from mula_daemon.engine.mini.synth.sound import Setting
+from mula_daemon.engine.mini.synth.sound import GatedSound, Setting
 from mula_daemon.engine.mini.synth.wavetables import (
     LOWEST_ROW,
     ROWS_PER_OCTAVE,
@@ -57,7 +57,7 @@ class Patch:
         wavetable(self.wave, self.resonance)
 
 
-class Tone:
+class Tone(GatedSound):
     """Notes of a `Patch` that sound together. One thread."""
 
     def __init__(
@@ -69,9 +69,8 @@ class Tone:
         glide: float = 0.0,
     ) -> None:
         """``glide`` is where the pitch comes from, in cents off the note."""
+        super().__init__(patch.envelope, setting)
         self._patch = patch
-        self._rate = setting.sample_rate
-        self._gate = Gate(patch.envelope, setting.sample_rate)
         self._table = wavetable(patch.wave, patch.resonance)
         self._motion = motion
         self._glide = glide
@@ -90,15 +89,6 @@ class Tone:
         pans = [_position(i, each) * patch.spread for i in range(each)]
         self._gains = stereo_gains(pans) / np.float32(math.sqrt(len(pitches)))  # [2, detune]
         self._sub = Oscillators(hertz[:1], setting.sample_rate, [0.0]) if patch.sub else None
-
-    @property
-    def remaining(self) -> int:
-        """Samples until only silence is left, as far as that is known."""
-        return self._gate.remaining
-
-    def release(self, at: int) -> None:
-        """Let go ``at`` samples into the block to come."""
-        self._gate.release(at)
 
     def render(self, n: int) -> Samples:
         """The next ``n`` samples, ``[n]`` without spread, else ``[2, n]``."""
