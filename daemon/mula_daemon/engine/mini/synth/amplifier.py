@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import iirpeak, sosfilt, tf2sos
 
-from mula_daemon.engine.mini.synth.audio import Samples, place
-from mula_daemon.engine.mini.synth.filters import butterworth
+from mula_daemon.engine.mini.synth.audio import Samples, butterworth, place
 from mula_daemon.engine.mini.synth.sound import Sound
 
 

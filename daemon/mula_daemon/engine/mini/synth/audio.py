@@ -6,13 +6,17 @@ in stereo, because numpy works fastest along contiguous samples.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import butter
 
 Samples = NDArray[np.float32]
+Sections = NDArray[np.float64]
+"""A filter as second-order sections ``[s, 6]``."""
 
 SAMPLE_RATE: Final = 48_000
 """Hz; other rates are accepted wherever ``sample_rate`` is an argument."""
@@ -54,3 +58,12 @@ def around(loop: Samples, at: int, n: int) -> Samples:
 def decibels(gain_db: float) -> float:
     """The linear gain of so many decibels."""
     return float(10.0 ** (gain_db / 20.0))
+
+
+@functools.cache
+def butterworth(
+    order: int, hertz: float, side: Literal["lowpass", "highpass"], sample_rate: int
+) -> Sections:
+    """A Butterworth filter, flat where it passes, with its corner at ``hertz``."""
+    sections: Sections = butter(order, hertz, side, fs=sample_rate, output="sos")
+    return sections

@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 from scipy.signal import lfilter
 
-from mula_daemon.engine.mini.synth.audio import Samples, decibels
-from mula_daemon.engine.mini.synth.filters import butterworth
+from mula_daemon.engine.mini.synth.audio import Samples, butterworth, decibels
 from mula_daemon.engine.mini.synth.limiter import Limiter
 
 LOW_CUT_HERTZ: Final = 24.0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, sosfilt
 
-from mula_daemon.engine.mini.synth.filters import butterworth
+from mula_daemon.engine.mini.synth.audio import butterworth
 from mula_daemon.engine.mini.synth.partials import Modes, Partials
 
 Wave = NDArray[np.float64]

@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 from scipy.signal import sosfilt
 
-from mula_daemon.engine.mini.synth.audio import Samples, decibels, place
+from mula_daemon.engine.mini.synth.audio import Samples, butterworth, decibels, place
 from mula_daemon.engine.mini.synth.drum_parts import Wave, Workshop
-from mula_daemon.engine.mini.synth.filters import butterworth
 from mula_daemon.engine.mini.synth.hats import make_hat
 from mula_daemon.engine.mini.synth.kicks import make_kick
 from mula_daemon.engine.mini.synth.percussion import make_percussion

@@ -11,9 +11,8 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from mula_daemon.engine.mini.synth.audio import Samples, stereo_gains
+from mula_daemon.engine.mini.synth.audio import Samples, butterworth, stereo_gains
 from mula_daemon.engine.mini.synth.convolver import Convolver, Response
-from mula_daemon.engine.mini.synth.filters import butterworth
 
 SENDS: Final = {
     "room": (0.03, 0.28, 0.10, 0.26, 0.0, 0.22, 0.24, 0.0),
