@@ -3,18 +3,19 @@
 A window may begin with in-context latents, which are known already: there the walk from noise is
 laid out in advance, so that the rest is drawn to match it. Engine process only.
 
-Letters: Q levels, T frames, L = 2 T latents, D latent width, E condition width.
+Letters: Q levels, K codes per level, W codebook width, T frames, L = 2 T latents, D latent width,
+E condition width.
 """
 
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mula_daemon.engine.heartmula.codec.config import LATENTS_PER_FRAME, CodecConfig
 from mula_daemon.engine.heartmula.codec.estimator import Estimator
 from mula_daemon.engine.heartmula.codec.precision import full_precision
-from mula_daemon.engine.heartmula.codec.residual_quantiser import ResidualQuantiser
 
 LEAST_NOISE = 1e-6  # what is left of it at the end of the walk
 
@@ -74,3 +75,32 @@ class Flow(nn.Module):
         with full_precision():
             out: Tensor = self.estimator(inputs.to(narrow), time)
         return out.float()
+
+
+class ResidualQuantiser(nn.Module):
+    """Every level's codebook refines what the levels before it left over, so vectors add up.
+
+    Names of parameters are those of the published checkpoint.
+    """
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_Level(config) for _ in range(config.quantisers))
+        self.project_out = nn.Linear(config.codebook_width, config.condition_width)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """[Q, T] codes in 0..K-1, checked by the caller -> [T, E]."""
+        looked_up = [level(row) for level, row in zip(self.layers, codes, strict=True)]
+        out: Tensor = self.project_out(torch.stack(looked_up).sum(0))  # [T, W] -> [T, E]
+        return out
+
+
+class _Level(nn.Module):
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        table = torch.empty(1, config.codebook_size, config.codebook_width)
+        self._codebook = nn.ParameterDict({"embed": table})  # [1, K, W]
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """[T] -> [T, W]."""
+        return F.embedding(codes, self._codebook["embed"][0])

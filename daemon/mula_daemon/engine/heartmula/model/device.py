@@ -1,13 +1,16 @@
-"""The device HeartMuLa runs on."""
+"""The device HeartMuLa runs on, and how much it has to hold."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import torch
+from torch import nn
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.engine.lm import AUTO
+from mula_daemon.engine.heartmula.codec import CodecConfig, Flow, WaveformDecoder
+from mula_daemon.engine.heartmula.memory_plan import Sizes
+from mula_daemon.engine.lm import AUTO, LanguageModel, LMConfig
 
 NOTES: Final = {
     "cpu": "HeartMuLa on the CPU is far from real time; mini is made for machines without a GPU",
@@ -29,3 +32,22 @@ def pick_device(asked: str = AUTO) -> torch.device:
     if not there.get(asked, False):
         raise Unavailable(f"torch {torch.__version__} finds no {asked} device here; leave --device")
     return torch.device(asked)
+
+
+def sizes_of(config: LMConfig, codec: CodecConfig) -> Sizes:
+    """The numbers that a memory plan needs, counted on weights that are never allocated."""
+    with torch.device("meta"):
+        model, flow, waveform = LanguageModel(config), Flow(codec), WaveformDecoder(codec)
+
+    def count(*modules: nn.Module) -> int:
+        return sum(weight.numel() for module in modules for weight in module.parameters())
+
+    layers = count(model.backbone, model.decoder)
+    flavour = config.backbone
+    return Sizes(
+        layers=layers,
+        tables=count(model) - layers,
+        flow=count(flow),
+        convolutions=count(waveform),
+        position_bytes=flavour.layers * flavour.kv_heads * flavour.head_dim * 2 * 2,
+    )

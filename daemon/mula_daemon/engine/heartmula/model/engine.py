@@ -29,11 +29,10 @@ from mula_daemon.engine.heartmula.codec import (
 )
 from mula_daemon.engine.heartmula.layout import ReleaseLayout, find_layout
 from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
-from mula_daemon.engine.heartmula.model.device import NOTES, pick_device
+from mula_daemon.engine.heartmula.model.device import NOTES, pick_device, sizes_of
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.sound import FRAME_S, CodecLane, DecodedTakes
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
-from mula_daemon.engine.heartmula.model.weight_counts import sizes_of
 from mula_daemon.engine.heartmula.tag_guide import advice
 from mula_daemon.engine.lm import (
     AUTO,
