@@ -1,6 +1,5 @@
 """The language model that all our engines share: its weights, its frames, its sampling."""
 
-from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_graph import recorder
 from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
 from mula_daemon.engine.lm.history import Codes
@@ -9,7 +8,7 @@ from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import AUTO, Precision, precision_of
 from mula_daemon.engine.lm.prompted_frames import PromptedFrames
 from mula_daemon.engine.lm.rope import RopeScaling, frequencies, rotate, rotations
-from mula_daemon.engine.lm.sampling import MAX_TOP_K, KnobTensors, choices
+from mula_daemon.engine.lm.sampling import MAX_TOP_K, CodePolicy, KnobTensors, choices
 from mula_daemon.engine.lm.static_model import StaticModel
 from mula_daemon.engine.lm.transformer import Block, Stack
 

@@ -23,13 +23,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_graph import extent_of
 from mula_daemon.engine.lm.frame_step import FrameStep
 from mula_daemon.engine.lm.history import Codes, History
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import Priming, PromptTokens
-from mula_daemon.engine.lm.sampling import KnobTensors, draw_noise
+from mula_daemon.engine.lm.sampling import CodePolicy, KnobTensors, draw_noise
 from mula_daemon.engine.lm.static_stack import StackState
 
 __all__ = ["Codes", "FrameLoop", "PromptTokens"]

@@ -16,11 +16,10 @@ import numpy as np
 
 from mula_bridge.control.messages import Notice
 from mula_bridge.errors import BadInput
-from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import Priming, PromptTokens
-from mula_daemon.engine.lm.sampling import KnobTensors
+from mula_daemon.engine.lm.sampling import CodePolicy, KnobTensors
 from mula_daemon.engine.playing import MadeFrame
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
 

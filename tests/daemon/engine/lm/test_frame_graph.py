@@ -9,12 +9,11 @@ import pytest
 import torch
 
 from mula_daemon.engine.lm import frame_graph
-from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop, PromptTokens
 from mula_daemon.engine.lm.language_model import LanguageModel
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import Precision
-from mula_daemon.engine.lm.sampling import KnobTensors
+from mula_daemon.engine.lm.sampling import CodePolicy, KnobTensors
 from mula_daemon.engine.lm.static_model import StaticModel
 from support.fake_graph import FakeRecorder
 

@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mula_daemon.engine.lm.code_policy import CodePolicy
 from mula_daemon.engine.lm.frame_loop import Codes, FrameLoop, PromptTokens
 from mula_daemon.engine.lm.language_model import LanguageModel
 from mula_daemon.engine.lm.player import Player
-from mula_daemon.engine.lm.sampling import KnobTensors
+from mula_daemon.engine.lm.sampling import CodePolicy, KnobTensors
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mula_daemon.engine.lm.code_policy import CodePolicy
-from mula_daemon.engine.lm.sampling import KnobTensors, choices, draw_noise, guide, sample
+from mula_daemon.engine.lm.sampling import (
+    CodePolicy,
+    KnobTensors,
+    choices,
+    draw_noise,
+    guide,
+    sample,
+)
 
 V = 40
 seeds = st.integers(0, 2**32)
