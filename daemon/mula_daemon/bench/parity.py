@@ -177,7 +177,7 @@ def _compare(
     prompt = encoder.encode(case["tags"], case["lyrics"])
     tokens = [*prompt.tags_ids, ids.empty, *prompt.lyrics_ids]
     frames = expected[f"{name}.frames"].T.numpy()  # [T, C]
-    wanted = expected[f"{name}.logits_first4_frames"]  # [first frames, C, B, V]
+    wanted = expected[f"{name}.logits_first4_frames"]  # [first frames, C, R, V]
 
     most = max(case["max_frames"], len(frames))
     # Like the reference: nothing ruled out, and the end seen on any codebook but not at once.
@@ -198,7 +198,7 @@ def _compare(
             break
         played.append(codes[0])
     rows = wanted.shape[2]  # 1: recorded without the unconditional row
-    ours = torch.stack(logits)[:, :, :rows]  # [first frames, C, B, V]
+    ours = torch.stack(logits)[:, :, :rows]  # [first frames, C, R, V]
     return CaseResult(
         name=name,
         prompt_identical=tokens == expected[f"{name}.prompt_text_tokens"].tolist(),

@@ -15,7 +15,7 @@ Matrix = NDArray[np.float64]
 
 
 def bar_similarity(codes: Codes) -> Matrix:
-    """[bars, bars] of clips [N, S, 8]: of the codes that are no rest in either of two bars, the
+    """[bars, bars] of clips [N, T, 8]: of the codes that are no rest in either of two bars, the
     share that is the same in both; the mean over clips. 1 on the diagonal.
     """
     clips, frames = codes.shape[:2]

@@ -1,4 +1,13 @@
-"""The language model that all our engines share: its weights, its frames, its sampling."""
+"""The language model that our own engines share: its weights, its frames, its sampling.
+
+Shapes are written in one alphabet:
+
+* N takes, R rows (a take has one for each prompt and one without), T frames, S positions of a
+  sequence, P those of a prompt;
+* C codebooks, V audio ids of each, K = `choices` (V) candidates;
+* D width of the backbone, E of the local decoder, F inside a feed-forward; M key-value heads, G
+  queries for each, H head size, B = R * M.
+"""
 
 from mula_daemon.engine.lm.frame_graph import recorder
 from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens

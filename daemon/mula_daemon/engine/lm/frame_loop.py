@@ -11,8 +11,6 @@ the one about to be predicted. For frame 0 the end of the prompt is both.
 Caches are written by a `Priming` and grow with every frame. Tags and lyrics changed while a job
 runs, and positions that run out, are met by another priming that is read beside it and then takes
 over: see `FrameLoop.reprime`.
-
-Letters: N takes, R rows, T frames, C codebooks, V audio ids, D width.
 """
 
 import weakref

@@ -5,8 +5,7 @@ the slot to write, noise, and the knobs. So the same work can be recorded once a
 replayed for every frame of every job, whatever the knobs do (see `frame_graph`). Noise is drawn
 outside, by `FrameLoop`: generators belong to jobs, graphs to the process.
 
-Engine process only; one thread at a time. Letters: N takes, R rows, M key-value heads,
-C codebooks, V audio ids, K candidates, D width.
+Engine process only; one thread at a time.
 """
 
 from collections.abc import Callable

@@ -56,8 +56,7 @@ class LanguageModel(nn.Module):
     """The weights, and the cacheless forward pass with gradients.
 
     Training and tests use this form; generation uses `static_model.StaticModel`, a fused view
-    of the same weights. Letters: B rows, S positions, D backbone width, E local decoder width,
-    C codebooks, V audio ids. New weights are random (normal, 0.02, as in GPT-2).
+    of the same weights. New weights are random (normal, 0.02, as in GPT-2).
     """
 
     def __init__(self, config: LMConfig) -> None:
@@ -93,12 +92,12 @@ class LanguageModel(nn.Module):
     def embed_prompt(
         self, ids: Tensor, reserved: Tensor | None = None, unconditional: Tensor | None = None
     ) -> Tensor:
-        """[B, S] text ids -> [B, S, D], with two bool masks that broadcast to [B, S].
+        """[R, S] text ids -> [R, S, D], with two bool masks that broadcast to [R, S].
 
         Where ``reserved``, the empty reference-audio slot replaces the text; where
         ``unconditional``, the unconditional embedding replaces both.
         """
-        x = self.embed_text(ids)  # [B, S, D]
+        x = self.embed_text(ids)  # [R, S, D]
         if reserved is not None:
             x = torch.where(reserved[..., None], self.embed_reserved(), x)
         if unconditional is not None:
@@ -122,12 +121,12 @@ class LanguageModel(nn.Module):
         return x if text is None else x + self.embed_text(text)
 
     def backbone_hidden(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, S, D] -> [B, S, D], causal. ``mask`` bool [B, S] is False at padding."""
+        """[R, S, D] -> [R, S, D], causal. ``mask`` bool [R, S] is False at padding."""
         out: Tensor = self.backbone(embeddings, mask)
         return out
 
     def decoder_hidden(self, x: Tensor) -> Tensor:
-        """[N, K, E] projected inputs of one frame each, K <= C -> [N, K, E], causal."""
+        """[N, C', E] projected inputs of one frame each, C' <= C -> [N, C', E], causal."""
         out: Tensor = self.decoder(x)
         return out
 

@@ -6,8 +6,6 @@ while it runs, or when the model's positions run out; it reads what was played a
 Pieces begin at multiples of a fixed length, so what is read depends on prompts, history and the
 frame of the swap alone, and not on when the reading was done: a performance can be made again.
 Engine process only; one thread at a time.
-
-Letters: N takes, R rows, P prompt positions, K positions of a piece, D width.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """From logits to codes: guidance, temperature, top-k, one random choice, and what is ruled out.
 
 Pure functions on float32 tensors, with knobs as 0-d tensors so that a captured graph still
-hears them. Letters: R rows, N takes, V audio ids, K = ``choices(V)`` candidates, C codebooks.
+hears them.
 
 The choice is made with exponential noise: ``argmax(p / noise)`` draws from ``p`` (the
 "exponential race"), done in logarithms. The noise belongs to ranks, not to

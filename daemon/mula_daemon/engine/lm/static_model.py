@@ -1,7 +1,6 @@
 """HeartMuLa's language model made for generating: a fused, immutable view of its weights.
 
-Letters: R rows, P prompt positions, D backbone width, E local decoder width, C codebooks,
-V audio ids. Engine process only; one thread at a time.
+Engine process only; one thread at a time.
 """
 
 import torch
@@ -84,9 +83,9 @@ class StaticModel:
         return StackState(self.decoder, rows, self.config.codebooks)
 
     def prefill(self, x: Tensor, counts: Tensor, state: StackState, begin: int = 0) -> Tensor:
-        """[R, K, D] into slots ``begin..begin+K-1``; the last position's hidden state [R, D].
+        """[R, S, D] into slots ``begin..begin+S-1``; the last position's hidden state [R, D].
 
-        ``counts`` (bool [R, begin+K]) is False at padding, which must lie on the left.
+        ``counts`` (bool [R, begin+S]) is False at padding, which must lie on the left.
         """
         return self.backbone.start(x, state, causal_mask(counts, begin), begin)[:, -1]
 

@@ -10,8 +10,7 @@ What is fused, once, when the stack is packed:
 
 The products are packed by `products.pack`, in the precision asked for.
 
-Letters: R rows, D width, M key-value heads, G queries per key-value head, H head size,
-B = R * M, F feed-forward width, K positions at once. Engine process only; not thread-safe.
+Engine process only; not thread-safe.
 """
 
 from typing import NamedTuple
@@ -179,21 +178,21 @@ class StaticStack:
     def start(
         self, x: Tensor, state: StackState, mask: Tensor | None = None, begin: int = 0
     ) -> Tensor:
-        """K positions at once: [R, K, D] -> [R, K, D], into slots ``begin..begin+K-1``.
+        """S positions at once: [R, S, D] -> [R, S, D], into slots ``begin..begin+S-1``.
 
-        ``mask`` (bool [R, 1, K, begin+K]) says who sees whom; without one, for the first
+        ``mask`` (bool [R, 1, S, begin+S]) says who sees whom; without one, for the first
         positions only, it is causal.
         """
         flavour = self.flavour
         heads, head = flavour.kv_heads, flavour.head_dim
         rows, length, width = x.shape
         end = begin + length
-        turns = state.turns[begin:end, None]  # [K, 1, G + 2, H / 2]
-        flat = x.reshape(-1, width).clone()  # [R * K, D]
+        turns = state.turns[begin:end, None]  # [S, 1, G + 2, H / 2]
+        flat = x.reshape(-1, width).clone()  # [R * S, D]
         for layer, pairs in zip(self.layers, state.pairs, strict=True):
             qkv = layer.qkv(self.unit(flat)).view(rows, length, heads, -1, head)
             turn(qkv, turns)
-            qkv = qkv.permute(0, 2, 3, 1, 4)  # [R, M, G + 2, K, H]
+            qkv = qkv.permute(0, 2, 3, 1, 4)  # [R, M, G + 2, S, H]
             pairs[:, :, begin:end] = qkv[:, :, -2:].flatten(0, 1)
             known = pairs[:, :, :end].unflatten(0, (rows, heads))  # [R, M, 2, end, H]
             mixed = F.scaled_dot_product_attention(
@@ -204,7 +203,7 @@ class StaticStack:
                 is_causal=mask is None,
                 scale=1.0,
                 enable_gqa=True,
-            )  # [R, M * G, K, H]
+            )  # [R, M * G, S, H]
             layer.out.add(flat, mixed.transpose(1, 2).reshape(-1, width))
             gate, up = layer.gate_up(self.unit(flat)).chunk(2, -1)
             layer.down.add(flat, F.silu(gate).mul_(up))

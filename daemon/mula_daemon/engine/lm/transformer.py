@@ -65,7 +65,7 @@ class Attention(nn.Module):
         self.output_proj = nn.Linear(flavour.width, flavour.width, bias=False)
 
     def forward(self, x: Tensor, turns: Tensor, mask: Tensor | None) -> Tensor:
-        def heads(y: Tensor) -> Tensor:  # [B, S, h * H] -> [B, S, h, H]
+        def heads(y: Tensor) -> Tensor:  # [R, S, h * H] -> [R, S, h, H]
             return y.view(*y.shape[:2], -1, self.head_dim)
 
         mixed = F.scaled_dot_product_attention(
@@ -75,7 +75,7 @@ class Attention(nn.Module):
             attn_mask=mask,
             is_causal=mask is None,
             enable_gqa=True,
-        )  # [B, heads, S, H]
+        )  # [R, heads, S, H]
         out: Tensor = self.output_proj(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -121,9 +121,9 @@ class Stack(nn.Module):
         self.norm = RMSNorm(flavour.width, eps)
 
     def forward(self, x: Tensor, counts: Tensor | None = None) -> Tensor:
-        """Hidden states [B, S, D] of embeddings ``x`` [B, S, D], causal, with gradients.
+        """Hidden states [R, S, D] of embeddings ``x`` [R, S, D], causal, with gradients.
 
-        ``counts`` (bool [B, S]) is False at padding, which nobody else attends to. Padding may
+        ``counts`` (bool [R, S]) is False at padding, which nobody else attends to. Padding may
         lie on either side; padding on the right needs no ``counts`` at all, being in the future.
         """
         length = x.shape[1]
@@ -136,7 +136,7 @@ class Stack(nn.Module):
 
 
 def causal_mask(counts: Tensor, begin: int = 0) -> Tensor:
-    """Who may be attended to: bool [B, 1, S - begin, S] from ``counts`` bool [B, S].
+    """Who may be attended to: bool [R, 1, S - begin, S] from ``counts`` bool [R, S].
 
     Rows are the positions from ``begin`` on. Every position may see itself, so that padding has a
     finite softmax.

@@ -13,7 +13,7 @@ from torch import Tensor
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.products.dense import DenseProduct, Product
 
-__all__ = ["DenseProduct", "Product", "pack"]
+__all__ = ["Product", "pack"]
 
 CACHED = 2**18
 """Matrices of up to so many weights stay in a core's cache, where the plain product is quicker."""

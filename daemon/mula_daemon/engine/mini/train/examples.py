@@ -1,6 +1,6 @@
 """Training examples: pieces composed once, then cut, mixed with pop and tagged by the batch.
 
-Letters: N pieces, L bars of a piece, B rows, S frames.
+Letters: N pieces, L bars of a piece, R rows, T frames.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class MaterialLibrary:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``codes`` int64 [B, S, 8]; ``prompts`` canonical tags by row; ``untagged`` bool [B]."""
+    """``codes`` int64 [R, T, 8]; ``prompts`` canonical tags by row; ``untagged`` bool [R]."""
 
     codes: np.ndarray
     prompts: list[list[str]]
@@ -146,7 +146,7 @@ class Examples:
         last_start = (PIECE_BARS - bars) // tokens.PHRASE_BARS
         start = rng.integers(last_start + 1, size=rows) * tokens.PHRASE_BARS
         bar = start[:, None] + np.arange(bars)
-        codes = self._library.codes[piece, bar].astype(np.int64)  # [B, L, 16, 8]
+        codes = self._library.codes[piece, bar].astype(np.int64)  # [R, L, 16, 8]
         self._enter(codes, piece, self._library.carried[piece, bar])
         return Batch(codes.reshape(rows, bars * STEPS, -1), prompts, untagged)
 

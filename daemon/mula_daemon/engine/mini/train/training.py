@@ -46,20 +46,20 @@ def losses(
     through the local decoder together with ``share`` of all frames, drawn with ``generator``.
     Weights by place leave what is learnt of each place unbiased.
     """
-    codes = torch.from_numpy(batch.codes)  # [B, S, C]
+    codes = torch.from_numpy(batch.codes)  # [R, T, C]
     rows, frames = codes.shape[:2]
-    prompt = torch.tensor([vocabulary.prompt_ids(tags) for tags in batch.prompts])  # [B, P]
-    clock = torch.tensor(vocabulary.clock_ids(frames))  # [S]
+    prompt = torch.tensor([vocabulary.prompt_ids(tags) for tags in batch.prompts])  # [R, P]
+    clock = torch.tensor(vocabulary.clock_ids(frames))  # [T]
     untagged = torch.from_numpy(batch.untagged)
     slot = prompt.new_zeros(rows, 1)  # after the tags: the empty reference-audio slot
     head = model.embed_prompt(
         torch.cat([prompt, slot], 1),
         reserved=torch.arange(prompt.shape[1] + 1) == prompt.shape[1],
         unconditional=untagged[:, None],
-    )  # [B, P+1, D]
+    )  # [R, P+1, D]
     first = model.embed_text(clock[:1]).expand(rows, 1, -1)
     heard = slip(codes[:, :-1], slips, generator)
-    played = model.embed_frames(heard, clock[1:].expand(rows, -1))  # [B, S-1, D]
+    played = model.embed_frames(heard, clock[1:].expand(rows, -1))  # [R, T-1, D]
     hidden = model.backbone_hidden(torch.cat([head, first, played], 1))[:, head.shape[1] :]
     opening = F.cross_entropy(
         model.codebook0_head(hidden).flatten(0, 1), codes[..., 0].flatten(), reduction="none"
@@ -74,7 +74,7 @@ def losses(
 
 
 def slip(codes: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """``codes`` [B, S, C] in which another row's code stands now and then, from the same place.
+    """``codes`` [R, T, C] in which another row's code stands now and then, from the same place.
 
     Half of the rows stay as they are, the others slip at rates up to ``most``.
     """
