@@ -15,7 +15,7 @@ from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageModel, LMConfig
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import AUTO, Precision, precision_of
-from mula_daemon.engine.lm.prompted_frames import PromptedFrames
+from mula_daemon.engine.lm.prompted_frames import PromptedFrames, knob_ranges
 from mula_daemon.engine.lm.rope import RopeScaling, frequencies, rotate, rotations
 from mula_daemon.engine.lm.sampling import MAX_TOP_K, CodePolicy, KnobTensors, choices
 from mula_daemon.engine.lm.static_model import StaticModel
@@ -42,6 +42,7 @@ __all__ = [
     "StaticModel",
     "choices",
     "frequencies",
+    "knob_ranges",
     "precision_of",
     "recorder",
     "rotate",

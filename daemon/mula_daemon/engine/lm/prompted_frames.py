@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from mula_bridge.control import Effect
 from mula_bridge.control.messages import Notice
 from mula_bridge.errors import BadInput
 from mula_daemon.engine.lm.frame_loop import FrameLoop
@@ -21,13 +22,13 @@ from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import Priming, PromptTokens
 from mula_daemon.engine.lm.sampling import CodePolicy, KnobTensors
 from mula_daemon.engine.playing import MadeFrame
-from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
+from mula_daemon.engine.seam import ClipRequest, FrameKnobs, KnobRange, Texts
 
 LEAD: Final = 32
 """Frames before the caches are full at which reading for new ones begins."""
 
-Encode = Callable[[Texts, int], Sequence[PromptTokens]]
-"""Texts and the number of the frame they begin with -> prompts. May raise ValueError."""
+Encode = Callable[[Sequence[str], str, int], PromptTokens]
+"""Tags, lyrics, and the number of the frame that follows them. May raise ValueError."""
 
 
 class PromptedFrames:
@@ -53,14 +54,14 @@ class PromptedFrames:
         keep: int | None = None,
         align: int = 1,
     ) -> None:
-        prompts = encode(clip.texts, 0)
+        self._encode = encode
+        prompts = self._prompts(clip.texts, 0)
         try:
             self._loop = FrameLoop(player, prompts, clip.seeds, window, policy=policy)
         except ValueError as error:
             raise BadInput(f"{clip.bars} bars at {clip.bpm:g} BPM: {error}") from error
         self._loop.prefill()
         self._knobs = KnobTensors.create(device=player.model.device)
-        self._encode = encode
         self._clock = clock
         self._job = clip.job
         self._own, self._base = clip.texts, clip.follows
@@ -119,8 +120,12 @@ class PromptedFrames:
             )
 
     def _begin(self, keep: int | None) -> Priming:
-        prompts = self._encode(self._wanted, self._loop.frame)
-        return self._loop.reprime(prompts, keep)
+        return self._loop.reprime(self._prompts(self._wanted, self._loop.frame), keep)
+
+    def _prompts(self, texts: Texts, frame: int) -> list[PromptTokens]:
+        """One, or two to morph between."""
+        both = (texts.tags, texts.tags_b) if texts.tags_b else (texts.tags,)
+        return [self._encode(tags, texts.lyrics, frame) for tags in both]
 
     def _go_over(self, asked: FrameKnobs) -> FrameKnobs:
         assert self._priming is not None
@@ -129,6 +134,16 @@ class PromptedFrames:
         news = None if self._wanted == self._in_force else self._wanted
         self._in_force = self._wanted
         return replace(asked, texts=news)
+
+
+def knob_ranges(top_k: int) -> dict[str, KnobRange]:
+    """What these frames honour; ``top_k`` is the most that does anything."""
+    return {
+        "cfg": KnobRange(0.0, 7.0, Effect.FRAME),
+        "temperature": KnobRange(0.0, 2.0, Effect.FRAME),
+        "top_k": KnobRange(1, top_k, Effect.FRAME),
+        "morph": KnobRange(0.0, 1.0, Effect.FRAME),
+    }
 
 
 def _taken_over(asked: Texts, base: Texts, own: Texts) -> Texts:

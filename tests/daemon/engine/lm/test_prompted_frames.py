@@ -1,5 +1,6 @@
 """When a running job takes over texts, and when it makes room."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,12 +19,9 @@ NEW = Texts(("dark", "warm"), ("jazz",))
 CLOCK = 100
 
 
-def encode(texts: Texts, frame: int) -> list[PromptTokens]:
+def encode(tags: Sequence[str], _lyrics: str, frame: int) -> PromptTokens:
     """One text id per letter."""
-    both = (texts.tags, texts.tags_b) if texts.tags_b else (texts.tags,)
-    return [
-        PromptTokens([ord(letter) for letter in str(tags)], [1], CLOCK + frame) for tags in both
-    ]
+    return PromptTokens([ord(letter) for letter in str(tags)], [1], CLOCK + frame)
 
 
 class Played:

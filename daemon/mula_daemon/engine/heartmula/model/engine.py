@@ -7,14 +7,13 @@ Live play goes on for ever, with shorter windows of the codec and its work cut t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
 
 from mula_bridge import __version__
-from mula_bridge.control import Effect
 from mula_bridge.control.messages import Notice
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.heartmula.checkpoint import (
@@ -46,6 +45,7 @@ from mula_daemon.engine.lm import (
     PromptTokens,
     StaticModel,
     choices,
+    knob_ranges,
     precision_of,
     recorder,
 )
@@ -56,8 +56,6 @@ from mula_daemon.engine.seam import (
     EngineInfo,
     Frame,
     FrameKnobs,
-    KnobRange,
-    Texts,
 )
 
 OUT_OF_MEMORY: Final = (
@@ -172,7 +170,7 @@ class HeartMulaEngine:
                 PromptedFrames(
                     self._player,
                     clip,
-                    self._prompts,
+                    self._prompt,
                     total or LIVE_WINDOW,
                     policy=self._policy,
                     keep=LIVE_KEPT if clip.endless else None,
@@ -185,11 +183,10 @@ class HeartMulaEngine:
         finally:
             self._tidy()
 
-    def _prompts(self, texts: Texts, _frame: int) -> list[PromptTokens]:
-        """One prompt, or two to morph between; this model has no clock."""
+    def _prompt(self, tags: Sequence[str], lyrics: str, _frame: int) -> PromptTokens:
+        """This model has no clock."""
         assert self._encoder is not None
-        both = (texts.tags, texts.tags_b) if texts.tags_b else (texts.tags,)
-        return [self._encoder.encode(", ".join(words), texts.lyrics) for words in both]
+        return self._encoder.encode(", ".join(tags), lyrics)
 
     def _sound(self, codec: HeartCodec, clip: ClipRequest, length: int | None) -> DecodedTakes:
         settings = self._stream.for_live() if clip.endless else self._stream
@@ -218,12 +215,7 @@ class HeartMulaEngine:
             sample_rate=sample_rate,
             channels=2,
             device=self._device.type,
-            knobs={
-                "cfg": KnobRange(0.0, 7.0, Effect.FRAME),
-                "temperature": KnobRange(0.0, 2.0, Effect.FRAME),
-                "top_k": KnobRange(1, top_k, Effect.FRAME),
-                "morph": KnobRange(0.0, 1.0, Effect.FRAME),
-            },
+            knobs=knob_ranges(top_k),
             checkpoint=self._root.name,
             # A codec that comes after the last frame cannot be heard before it.
             frame_seconds=0.0 if self._placement is Placement.AFTER else FRAME_S,

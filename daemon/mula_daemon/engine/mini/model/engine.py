@@ -22,6 +22,7 @@ from mula_daemon.engine.lm import (
     PromptedFrames,
     PromptTokens,
     StaticModel,
+    knob_ranges,
 )
 from mula_daemon.engine.mini import tags, tokens, vocabulary
 from mula_daemon.engine.mini.model.weights import load_mini
@@ -34,7 +35,6 @@ from mula_daemon.engine.seam import (
     Frame,
     FrameKnobs,
     KnobRange,
-    Texts,
 )
 
 SAMPLE_RATE: Final = 48_000
@@ -106,7 +106,7 @@ class MiniEngine:
         frames = PromptedFrames(
             self._player,
             clip,
-            _prompts,
+            _prompt,
             total or LIVE_WINDOW,
             policy=POLICY,
             clock=vocabulary.clock_id,
@@ -160,14 +160,9 @@ def _bytes_per_frame(model: LanguageModel) -> int:
     return sum(weight.nbytes for weight in model.backbone.parameters()) + heads + further * local
 
 
-def _prompts(texts: Texts, frame: int) -> list[PromptTokens]:
-    """One prompt, or two to morph between, that ``frame`` follows."""
-    return [
-        PromptTokens(
-            vocabulary.prompt_ids(tags.parse_tags(words).known), (), vocabulary.clock_id(frame)
-        )
-        for words in ((texts.tags, texts.tags_b) if texts.tags_b else (texts.tags,))
-    ]
+def _prompt(words: Sequence[str], _lyrics: str, frame: int) -> PromptTokens:
+    ids = vocabulary.prompt_ids(tags.parse_tags(words).known)
+    return PromptTokens(ids, (), vocabulary.clock_id(frame))
 
 
 def _info(sha256: str, kit: str = "") -> EngineInfo:
@@ -178,10 +173,7 @@ def _info(sha256: str, kit: str = "") -> EngineInfo:
         channels=2,
         device="cpu",
         knobs={
-            "cfg": KnobRange(0.0, 7.0, Effect.FRAME),
-            "temperature": KnobRange(0.0, 2.0, Effect.FRAME),
-            "top_k": KnobRange(1, tokens.CODES, Effect.FRAME),
-            "morph": KnobRange(0.0, 1.0, Effect.FRAME),
+            **knob_ranges(tokens.CODES),
             "bars": KnobRange(1, MAX_BARS, Effect.CLIP),
         },
         checkpoint="mini",
