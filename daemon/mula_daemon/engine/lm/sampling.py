@@ -68,12 +68,8 @@ class KnobTensors:
         morph: float | None = None,
     ) -> None:
         """Overwrite the values given, in place; the others stay."""
-        for tensor, value in (
-            (self.cfg, cfg),
-            (self.temperature, temperature),
-            (self.top_k, top_k),
-            (self.morph, morph),
-        ):
+        tensors = (self.cfg, self.temperature, self.top_k, self.morph)
+        for tensor, value in zip(tensors, (cfg, temperature, top_k, morph), strict=True):
             if value is not None:
                 tensor.fill_(value)
 
@@ -174,15 +170,3 @@ def choose(guided: Tensor, draw: Draw, codebook: int, ban: Tensor | None = None)
         start, values, draw.scale, value=-1
     )  # log of noise / p, but for a constant
     return ids.gather(1, race.argmin(-1, True)).view(-1)
-
-
-def sample(
-    logits: Tensor,
-    knobs: KnobTensors,
-    noise: Tensor,
-    ban: Tensor | None = None,
-) -> Tensor:
-    """One codebook from beginning to end: logits [R, V], noise [N, K], ban [V] -> codes [N]."""
-    draw = prepare(noise[:, None], knobs.temperature, knobs.top_k)
-    guided = guide(logits.float(), knobs.cfg, knobs.morph, noise.shape[0])
-    return choose(guided, draw, 0, ban)

@@ -13,9 +13,10 @@ from mula_daemon.engine.lm.sampling import (
     CodePolicy,
     KnobTensors,
     choices,
+    choose,
     draw_noise,
     guide,
-    sample,
+    prepare,
 )
 
 V = 40
@@ -29,6 +30,13 @@ def noise(seed: int, takes: int = 1) -> Tensor:
     made = torch.empty(takes, 1, choices(V))
     draw_noise(generators, made)
     return made[:, 0]
+
+
+def sample(logits: Tensor, knobs: KnobTensors, noise: Tensor, ban: Tensor | None = None) -> Tensor:
+    """One codebook from beginning to end: logits [R, V], noise [N, K], ban [V] -> codes [N]."""
+    draw = prepare(noise[:, None], knobs.temperature, knobs.top_k)
+    guided = guide(logits.float(), knobs.cfg, knobs.morph, noise.shape[0])
+    return choose(guided, draw, 0, ban)
 
 
 def random_logits(seed: int, rows: int = 2) -> Tensor:
