@@ -363,6 +363,9 @@ def test_the_state_is_told_when_it_changes_and_not_again(rig: Rig) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(  # a crash is the end of the thread that it meets
+    "ignore:Exception in thread shelves:pytest.PytestUnhandledThreadExceptionWarning"
+)
 def test_500_clips_auditioned_and_judged_at_random_with_crashes_are_all_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
