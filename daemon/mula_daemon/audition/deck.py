@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mula_bridge.control.messages import AuditionSettings, DeckChanged, Status
 from mula_bridge.errors import BadInput, UnknownName
@@ -16,8 +18,7 @@ TEMPO_TOLERANCE: Final = 0.005
 """BPM; a loop of four bars at 120 BPM is then off by a third of a millisecond at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """One clip as the deck knows it; ``writing``: it is not complete yet."""
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mula_bridge.control.messages import Origin
 from mula_bridge.errors import MulaError
@@ -10,44 +10,38 @@ from mula_daemon.audition.deck import Card
 from mula_daemon.clips import Recipe, Take
 
 
-@dataclass(frozen=True, slots=True)
-class TakeOpened:
+class TakeOpened(Struct, frozen=True):
     """A take begins."""
 
     take: Take
 
 
-@dataclass(frozen=True, slots=True)
-class TakeAudible:
+class TakeAudible(Struct, frozen=True):
     """The first sound of a take is there."""
 
     take: Take
 
 
-@dataclass(frozen=True, slots=True)
-class TakeGone:
+class TakeGone(Struct, frozen=True):
     """A take was given up."""
 
     take: Take
 
 
-@dataclass(frozen=True, slots=True)
-class ClipComplete:
+class ClipComplete(Struct, frozen=True):
     """A clip is in the folder; posted before anybody is told, who might judge it."""
 
     recipe: Recipe
 
 
-@dataclass(frozen=True, slots=True)
-class ClipUnplayable:
+class ClipUnplayable(Struct, frozen=True):
     """A clip could not be played."""
 
     clip: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotMoved:
+class NotMoved(Struct, frozen=True):
     """What ``origin`` asked for could not be done to the files of the clip that was ``before``."""
 
     before: Card

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from time import perf_counter_ns
 from typing import Final, assert_never, get_args
+
+from msgspec.structs import replace
 
 from mula_bridge.control import Errands, Publish
 from mula_bridge.control.messages import (
@@ -179,7 +180,7 @@ class Audition(Handler[DeckCommand, DeckEvent]):
 
     def _set(self, origin: Origin, asked: Mapping[str, object]) -> None:
         """Change settings, or (nothing asked) tell them to who wants to know."""
-        settings: AuditionSettings = replace(self.deck.settings, **asked)  # type: ignore[arg-type]
+        settings: AuditionSettings = replace(self.deck.settings, **asked)
         if asked:
             self.deck.settings = settings
             self._turntable.set_loop(settings.loop)

@@ -7,7 +7,9 @@ import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
+
+from msgspec.structs import asdict
 
 from mula_bridge.control import KNOBS, KnobValue
 from mula_bridge.control.messages import (

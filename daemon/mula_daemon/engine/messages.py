@@ -6,15 +6,14 @@ Ended, Broken. The transport may be a pipe to a child process or something farth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mula_bridge.control.messages import JobState, Notice
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.tempo import Timeline
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSpec:
+class EngineSpec(Struct, frozen=True):
     """Which engine to build: a name of the table in engines.py, and its checkpoint folder.
 
     ``precision`` is that of the weights, for engines with a choice. HeartMuLa's alone: ``device``
@@ -34,29 +33,25 @@ class EngineSpec:
     device: str = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """The newest knobs; an engine reads the last one that arrived before each frame."""
 
     knobs: FrameKnobs
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Generate this; answered by frames, blocks and one Ended."""
 
     request: ClipRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Abort:
+class Abort(Struct, frozen=True):
     """Stop this job at the next frame."""
 
     job: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """When a frame of an endless job shall begin: the one that begins after ``samples`` samples
     of the job, at ``due_ns`` (perf_counter_ns of the daemon's machine); later ones follow at the
     sample rate. The newest counts. Without any, the job waits before its first frame.
@@ -70,20 +65,17 @@ class Pace:
     line: Timeline | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Quit:
+class Quit(Struct, frozen=True):
     """Leave the process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """The model is warm."""
 
     info: EngineInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """A job came to its end: DONE, CANCELLED or FAILED with a reason."""
 
     job: str
@@ -91,8 +83,7 @@ class Ended:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """The engine cannot be had; a restart would not help."""
 
     reason: str

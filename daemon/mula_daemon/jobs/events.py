@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mula_bridge.control.messages import EngineState
 from mula_daemon.engine import EngineInfo
 
 
-@dataclass(frozen=True, slots=True)
-class EngineNews:
+class EngineNews(Struct, frozen=True):
     """The engine process changed state; ``info`` comes with READY."""
 
     state: EngineState

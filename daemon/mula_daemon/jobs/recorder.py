@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_bridge.errors import MulaError

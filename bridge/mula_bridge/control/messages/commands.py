@@ -6,8 +6,9 @@ A source decodes its wire format into a Command; nobody behind it knows the form
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from mula_bridge.control.knobs import KnobValue
 from mula_bridge.control.messages.states import Prompt, Status
@@ -15,8 +16,7 @@ from mula_bridge.control.messages.states import Prompt, Status
 # --- knobs and texts ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SetKnob:
+class SetKnob(Struct, frozen=True):
     """Set a knob, in real units (``norm`` False) or by travel 0..1."""
 
     name: str
@@ -24,8 +24,7 @@ class SetKnob:
     norm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NudgeKnob:
+class NudgeKnob(Struct, frozen=True):
     """Move a knob by ``delta``, in real units or (``norm``) in travel."""
 
     name: str
@@ -33,39 +32,34 @@ class NudgeKnob:
     norm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ResetKnob:
+class ResetKnob(Struct, frozen=True):
     """Put a knob back to its default."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueryKnob:
+class QueryKnob(Struct, frozen=True):
     """Ask for a knob's effective value; answered to the sender only."""
 
     name: str
     norm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SetTags:
+class SetTags(Struct, frozen=True):
     """Replace the tags of a prompt; None asks for them."""
 
     tags: tuple[str, ...] | None
     prompt: Prompt = Prompt.A
 
 
-@dataclass(frozen=True, slots=True)
-class ToggleTag:
+class ToggleTag(Struct, frozen=True):
     """Switch one tag of prompt A on or off."""
 
     tag: str
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SetLyrics:
+class SetLyrics(Struct, frozen=True):
     """Replace the lyrics of the next clip; None asks for them."""
 
     text: str | None
@@ -74,8 +68,7 @@ class SetLyrics:
 # --- jobs and presets -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Generate:
+class Generate(Struct, frozen=True):
     """Queue a job. ``id`` None: the daemon names it.
 
     ``overrides`` are knobs, and the texts (None: as they are set) of this job only.
@@ -88,47 +81,40 @@ class Generate:
     lyrics: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Render:
+class Render(Struct, frozen=True):
     """Queue a job that makes the clip ``clip`` (its id) again, knob moves and all."""
 
     clip: str
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """Cancel one job, or (None) the running one."""
 
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Stop the sound; generation goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Panic:
+class Panic(Struct, frozen=True):
     """Silence at once, and cancel every job."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadPreset:
+class LoadPreset(Struct, frozen=True):
     """Turn every knob of a preset, by name or by its number from 1."""
 
     preset: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class SavePreset:
+class SavePreset(Struct, frozen=True):
     """Keep the steering knobs and the texts as a preset, by name or number."""
 
     preset: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class MorphPresets:
+class MorphPresets(Struct, frozen=True):
     """Go ``at`` 0..1 of the way from one preset to another."""
 
     one: str | int
@@ -136,40 +122,34 @@ class MorphPresets:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class LearnKnob:
+class LearnKnob(Struct, frozen=True):
     """Bind the next MIDI control that is touched to a knob."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class StopLearning:
+class StopLearning(Struct, frozen=True):
     """Let MIDI controls move knobs again, without learning one."""
 
 
 # --- time -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class StartTransport:
+class StartTransport(Struct, frozen=True):
     """Begin the song: its first bar begins now, or with Link at the session's next bar."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopTransport:
+class StopTransport(Struct, frozen=True):
     """End the song."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseClock:
+class ChooseClock(Struct, frozen=True):
     """Follow one clock, or ``auto``; None asks for it."""
 
     source: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Quantised:
+class Quantised(Struct, frozen=True):
     """Obey ``command`` when the beat next is a multiple of ``beats`` quarters; 0: now."""
 
     command: Command
@@ -184,28 +164,24 @@ def quantised(command: Command, beats: int) -> Command:
 # --- the audition deck ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionPlay:
+class AuditionPlay(Struct, frozen=True):
     """Play a clip by id, also one that is still being written; None: the one on the deck."""
 
     clip: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionStop:
+class AuditionStop(Struct, frozen=True):
     """Stop playing; the clip stays on the deck."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionStep:
+class AuditionStep(Struct, frozen=True):
     """Go to the next clip (1) or the one before (-1): through a job's takes, then to the job
     made before it."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionCompare:
+class AuditionCompare(Struct, frozen=True):
     """A/B: go to the other clip of the pair at the same beat, both equally loud.
 
     The pair is the clip on the deck and ``clip``, or (None) the one heard before it.
@@ -214,72 +190,62 @@ class AuditionCompare:
     clip: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionLoop:
+class AuditionLoop(Struct, frozen=True):
     """Play clips round and round; None asks."""
 
     on: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionFollow:
+class AuditionFollow(Struct, frozen=True):
     """Go to the first take of each job as soon as it begins to be written; None asks."""
 
     on: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionAdvance:
+class AuditionAdvance(Struct, frozen=True):
     """Go on to the next clip after each keep and reject; None asks."""
 
     on: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionQuantise:
+class AuditionQuantise(Struct, frozen=True):
     """Begin clips on the next multiple of so many beats (quarters); 0 at once, None asks."""
 
     beats: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionGain:
+class AuditionGain(Struct, frozen=True):
     """Loudness of the deck in dB, besides the gain of everything that is played; None asks."""
 
     decibels: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(Struct, frozen=True):
     """Move a clip to the kept or the rejected ones, or back to the new; None: the one on deck."""
 
     status: Status
     clip: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Favourite:
+class Favourite(Struct, frozen=True):
     """Mark a clip as a favourite or not any more; ``clip`` None: the one on the deck."""
 
     on: bool
     clip: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UndoJudgement:
+class UndoJudgement(Struct, frozen=True):
     """Take back the last keep, reject or favourite."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reroll:
+class Reroll(Struct, frozen=True):
     """Queue a job like the one that made a clip, knob moves and all, with another seed."""
 
     clip: str | None = None
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MakeMore:
+class MakeMore(Struct, frozen=True):
     """Queue a job like the one that made a clip, with the seeds next to it that are free.
 
     ``takes`` None: as many as the knob says.
@@ -293,28 +259,24 @@ class MakeMore:
 # --- live play, and questions ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """Play for ever through the audio interface, or end that; None: the one that is not now."""
 
     on: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """Keep the last ``bars`` bars that were just heard as a clip; None: as many as knob ``bars``
     says."""
 
     bars: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueryStatus:
+class QueryStatus(Struct, frozen=True):
     """Ask for a StatusReport."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryDump:
+class QueryDump(Struct, frozen=True):
     """Ask for every knob and text, one report each."""
 
 

@@ -6,7 +6,8 @@ A listener encodes a Report into its own wire format; the session knows none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mula_bridge.control.knobs import KnobValue
 from mula_bridge.control.messages.states import (
@@ -22,8 +23,7 @@ from mula_bridge.control.messages.states import (
 # --- knobs and texts ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class KnobChanged:
+class KnobChanged(Struct, frozen=True):
     """A knob's effective value, in real units and as travel 0..1."""
 
     name: str
@@ -31,37 +31,32 @@ class KnobChanged:
     norm: float
 
 
-@dataclass(frozen=True, slots=True)
-class TagsChanged:
+class TagsChanged(Struct, frozen=True):
     """The tags of a prompt."""
 
     tags: tuple[str, ...]
     prompt: Prompt = Prompt.A
 
 
-@dataclass(frozen=True, slots=True)
-class LyricsChanged:
+class LyricsChanged(Struct, frozen=True):
     """The lyrics of the next clip."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class PresetSaved:
+class PresetSaved(Struct, frozen=True):
     """A preset was kept under this name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PresetsChanged:
+class PresetsChanged(Struct, frozen=True):
     """The presets there are, by name; they are numbered from 1 in this order."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KnobLearnt:
+class KnobLearnt(Struct, frozen=True):
     """A MIDI control moves this knob from now on; ``source`` says which, in words."""
 
     name: str
@@ -71,8 +66,7 @@ class KnobLearnt:
 # --- jobs, clips and the engine -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JobChanged:
+class JobChanged(Struct, frozen=True):
     """A job moved to another state; ``reason`` says why it failed or was cancelled."""
 
     id: str
@@ -80,16 +74,14 @@ class JobChanged:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How much of a running job's frames are done, 0..1."""
 
     id: str
     fraction: float
 
 
-@dataclass(frozen=True, slots=True)
-class FrameReport:
+class FrameReport(Struct, frozen=True):
     """One sampled frame: the frame knobs it was sampled with and when that began.
 
     ``revision`` is the knob revision in force (the session counts one up per
@@ -104,8 +96,7 @@ class FrameReport:
     started_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClipReady:
+class ClipReady(Struct, frozen=True):
     """A clip is complete in the folder. ``seconds`` is its length."""
 
     id: str
@@ -117,8 +108,7 @@ class ClipReady:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class EngineChanged:
+class EngineChanged(Struct, frozen=True):
     """The engine process changed state; ``detail`` says which engine, or why it failed."""
 
     state: EngineState
@@ -128,16 +118,14 @@ class EngineChanged:
 # --- sound, time and live play --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AudioReport:
+class AudioReport(Struct, frozen=True):
     """The audio interface: peak level of the last block (dBFS) and underruns so far."""
 
     peak_dbfs: float
     underruns: int
 
 
-@dataclass(frozen=True, slots=True)
-class AudioDevice:
+class AudioDevice(Struct, frozen=True):
     """The interface came or went. ``rate`` in Hz and ``latency_ms`` are 0 unless it is open;
     ``detail`` says why it is not."""
 
@@ -148,8 +136,7 @@ class AudioDevice:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(Struct, frozen=True):
     """A beat has begun. ``bar`` and ``beat`` count from 1, as musicians do; ``late_ms`` is how
     long ago that was when this was said."""
 
@@ -160,8 +147,7 @@ class Beat:
     late_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ClockChanged:
+class ClockChanged(Struct, frozen=True):
     """Whom we are asked to follow (a Clock or ``auto``), who leads, and what it says.
 
     ``name`` is the leader's own: the MIDI port, or how many Link peers there are.
@@ -174,16 +160,14 @@ class ClockChanged:
     playing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LiveChanged:
+class LiveChanged(Struct, frozen=True):
     """Live play began or ended; ``reason`` says why it ended by itself."""
 
     on: bool
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """A knob's value is in what is heard now.
 
     ``milliseconds`` run from its arrival to its first sample at the interface, ``waited`` of them
@@ -200,8 +184,7 @@ class Heard:
 # --- the audition deck ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionState:
+class AuditionState(Struct, frozen=True):
     """What is heard: ``beat`` of ``beats`` in clip ``clip``.
 
     ``in_tempo``: its loop is as long as the session's bars. Where it is not, it plays as it
@@ -216,8 +199,7 @@ class AuditionState:
     in_tempo: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DeckChanged:
+class DeckChanged(Struct, frozen=True):
     """The clip on the deck, the ``number``-th of ``count`` (from 1; 0 of 0 when there is none)."""
 
     clip: str
@@ -233,8 +215,7 @@ class DeckChanged:
     writing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AuditionSettings:
+class AuditionSettings(Struct, frozen=True):
     """How the deck plays; ``quantise`` in beats (quarters), 0 for at once."""
 
     loop: bool = False
@@ -244,8 +225,7 @@ class AuditionSettings:
     gain_db: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ClipJudged:
+class ClipJudged(Struct, frozen=True):
     """A clip has another status or is (not) a favourite; ``path`` is where it is now."""
 
     id: str
@@ -257,8 +237,7 @@ class ClipJudged:
 # --- what went well, and what did not -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(Struct, frozen=True):
     """A summary for people and programs that just arrived."""
 
     engine: str
@@ -269,8 +248,7 @@ class StatusReport:
     underruns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A sentence about a job: ``code`` for programs, ``text`` for people."""
 
     job: str
@@ -278,8 +256,7 @@ class Notice:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Something sent to us, or a device, went wrong. ``address`` is where it came in."""
 
     address: str
