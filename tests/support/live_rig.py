@@ -18,9 +18,8 @@ from mula_daemon.audition.events import DeckEvent
 from mula_daemon.audition.turntable import Turntable
 from mula_daemon.clips.library import Library
 from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs
-from mula_daemon.jobs.events import EngineNews
 from mula_daemon.jobs.handler import Jobs
-from mula_daemon.jobs.recorder import Recorder
+from mula_daemon.jobs.recorder import EngineNews, Recorder
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.handler import LivePlay
 from mula_daemon.live.trace import KnobTrace, Punctual

@@ -31,10 +31,9 @@ from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.audio import Speaker
 from mula_daemon.clips import Library, replay_request
 from mula_daemon.engine import ClipRequest, Ended, EngineHost, Frame
-from mula_daemon.jobs.events import EngineNews
 from mula_daemon.jobs.guards import Remake
 from mula_daemon.jobs.queue import MAX_SEED, Job, JobQueue
-from mula_daemon.jobs.recorder import Recorder
+from mula_daemon.jobs.recorder import EngineNews, Recorder
 from mula_daemon.jobs.recording import frame_values
 from mula_daemon.jobs.scheduler import Record, Scheduler
 from mula_daemon.session import Handler

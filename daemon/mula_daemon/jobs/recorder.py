@@ -10,12 +10,20 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_bridge.errors import MulaError
 from mula_daemon.engine import AudioBlock, Ended, EngineInfo, Frame
-from mula_daemon.jobs.events import EngineNews
+
+
+class EngineNews(Struct, frozen=True):
+    """The engine process changed state; ``info`` comes with READY."""
+
+    state: EngineState
+    detail: str
+    info: EngineInfo | None
 
 
 class JobRecording(Protocol):

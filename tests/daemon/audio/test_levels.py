@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.blocks import check_block
 from mula_daemon.audio.levels import loudness_lufs, to_dbfs
+from mula_daemon.audio.samples import check_block
 from support.takes import noise
 
 

@@ -60,11 +60,10 @@ from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Performance
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame, FrameKnobs, Texts
-from mula_daemon.jobs.events import EngineNews
 from mula_daemon.jobs.guards import Remake
 from mula_daemon.jobs.handler import Jobs
 from mula_daemon.jobs.queue import Job
-from mula_daemon.jobs.recorder import Recorder
+from mula_daemon.jobs.recorder import EngineNews, Recorder
 from mula_daemon.jobs.recording import Recording
 from mula_daemon.session import Handler, Mailbox, Publisher, Session
 from mula_daemon.steering.controls import Controls
