@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from mula_bridge.control import Task
 from mula_bridge.control.messages import ClipReady, Notice
 from mula_daemon.audition import ClipComplete, TakeSink, Turntable
-from mula_daemon.beats import SPARE_BARS, Fit, tracker, words
+from mula_daemon.beats import SPARE_BARS, Fit, ranking, tracker
 from mula_daemon.clips import (
     FittedSink,
     FolderSink,
@@ -109,7 +109,7 @@ class Takes:
         if self._beats is BeatsMode.OFF or not needs_fitting(engine):
             return BeatsMode.OFF
         if not tracker.is_there():
-            self._post(Notice(job.id, "beats", words.MISSING))
+            self._post(Notice(job.id, "beats", tracker.MISSING))
             self._beats = BeatsMode.OFF  # said once
         elif not self._loading:
             self._loading = True  # the first clip should not wait for its import
@@ -118,11 +118,11 @@ class Takes:
 
     def _fitted(self, job: Job, fits: list[Fit], take: Take, fit: Fit) -> None:
         fits.append(fit)
-        said = words.sentence(take.take + 1, fit, take.request.bars)
+        said = fit.sentence(take.take + 1, take.request.bars)
         self._post(Notice(job.id, "beats", said))
         count = len(job.request.seeds)
         if len(fits) == count > 1:
-            self._post(Notice(job.id, "beats", words.ranking(fits)))
+            self._post(Notice(job.id, "beats", ranking(fits)))
 
     def _told(self, job: Job, recipe: Recipe, path: Path) -> None:
         if recipe.fit is not None:

@@ -1,7 +1,7 @@
 """Where the beats of a sound fall, for models that have no tempo of their own."""
 
-from mula_daemon.beats import grid, tracker, words
-from mula_daemon.beats.fit import SPARE_BARS, Fit
+from mula_daemon.beats import grid, tracker
+from mula_daemon.beats.fit import SPARE_BARS, Fit, ranking
 from mula_daemon.beats.trim import cut_of, loop_of
 
 __all__ = [
@@ -10,6 +10,6 @@ __all__ = [
     "cut_of",
     "grid",
     "loop_of",
+    "ranking",
     "tracker",
-    "words",
 ]

@@ -1,7 +1,11 @@
-"""How well a take keeps a tempo, and what was cut of it: part of its recipe. Pure."""
+"""How well a take keeps a tempo, what was cut of it, and what is said of that. Pure.
+
+A fit is part of a take's recipe.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log2
 from typing import Final
 
@@ -44,3 +48,30 @@ class Fit(Struct, frozen=True, forbid_unknown_fields=True):
         if self.bpm is None or self.problem:
             return float("inf")
         return abs(1200 * log2(self.bpm / self.asked_bpm)) + self.drift_ms
+
+    def sentence(self, take: int, bars: int) -> str:
+        """Of take number ``take``, from 1, that has landed with ``bars`` bars."""
+        if self.bpm is None or self.problem:
+            return f"take {take} lands as it was made: {self.problem or 'no beat was found'}"
+        tempo = f"{self.bpm:.2f} BPM (asked {self.asked_bpm:g}), {self._drift}"
+        if not self.trimmed:
+            return f"take {take} has {tempo}; it was not cut"
+        fewer = f" of {self.asked_bars}" if bars < self.asked_bars else ""
+        return f"take {take} is cut to {bars}{fewer} bars of {tempo}"
+
+    def __str__(self) -> str:
+        if self.bpm is None or self.problem:
+            return "no steady beat"
+        return f"{self.bpm:.2f} BPM, {self._drift}"
+
+    @property
+    def _drift(self) -> str:
+        return f"drift {self.drift_ms:.0f} ms, {self.most_drift_ms:.0f} at most"
+
+
+def ranking(fits: Sequence[Fit]) -> str:
+    """The takes of a job, numbered from 1, from the best tempo fit to the worst, in one line."""
+    order = sorted(range(len(fits)), key=lambda take: fits[take].strain)
+    return "takes by tempo, the best first: " + "; ".join(
+        f"{take + 1} ({fits[take]})" for take in order
+    )

@@ -21,6 +21,10 @@ from mula_daemon.audio import Samples
 
 Curve = NDArray[np.float64]
 
+MISSING: Final = (
+    "the beats of this model's clips fall where they like: with pip install 'mulabridge[beats]' "
+    "they are cut to whole bars (--beats off says nothing of it)"
+)
 SHORTEST_SECONDS: Final = 2.0
 SILENT: Final = 1e-4
 """A peak below this (-80 dBFS) has no beats."""
