@@ -16,9 +16,9 @@ from mula_bridge.control import Service
 from mula_daemon.audio.devices import Output
 from mula_daemon.audio.interface_worker import FromInterface, Lost, Missing, Opened
 from mula_daemon.audio.interface_worker import main as worker_main
-from mula_daemon.audio.outlet import SECOND_NS, Nowhere, Outlet
+from mula_daemon.audio.outlet import Nowhere, Outlet
 from mula_daemon.audio.play_clock import PlayClock
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.shared_ring import SharedRing
 from mula_daemon.settings import OutputSettings
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mula_bridge.errors import MulaError
 from mula_daemon.audio.levels import to_gain
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.strip import Strip
 from mula_daemon.audio.voice import Voice
 
@@ -124,7 +124,7 @@ class Mixer:
         if self._due is None:
             return end
         at_ns, voice, fade_in = self._due
-        wait = (at_ns - at(now)) * self._rate // 1_000_000_000
+        wait = (at_ns - at(now)) * self._rate // SECOND_NS
         if wait > 0:
             return min(end, now + wait)
         self._due = None

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import Final, Protocol
+from typing import Protocol
 
-from mula_daemon.audio.samples import Samples
-
-SECOND_NS: Final = 1_000_000_000
+from mula_daemon.audio.samples import SECOND_NS, Samples
 
 
 class Outlet(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from mula_daemon.audio.outlet import SECOND_NS
+from mula_daemon.audio.samples import SECOND_NS
 
 _WINDOW: Final = 64
 """Buffers remembered: a third of a second to three seconds, so that drift is followed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,9 @@ from mula_bridge.errors import MulaError
 
 Samples = NDArray[np.float32]
 """Audio: float32 [samples, channels], nominal range -1..1."""
+
+SECOND_NS: Final = 1_000_000_000
+"""When a sample is heard is told in ``perf_counter_ns``."""
 
 
 def check_block(samples: Samples, channels: int) -> float:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mula_daemon.audio.converter import Converter
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.voice import Voice
 
 FADE_SECONDS: Final = 0.005
@@ -76,7 +76,7 @@ class Strip:
             return self._read(frames, at_ns)
         while len(self._rest) < frames and not self._flushed:
             wanted = -(-(frames - len(self._rest)) * self.voice.rate // self._rate)
-            ahead = len(self._rest) * 1_000_000_000 // self._rate
+            ahead = len(self._rest) * SECOND_NS // self._rate
             source = self._read(wanted, at_ns + ahead)
             ending = self.voice.ended and len(source) < wanted
             self._rest = np.concatenate([self._rest, self._converter.convert(source, last=ending)])

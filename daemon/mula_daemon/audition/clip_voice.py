@@ -7,13 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.audio import Samples, to_gain
+from mula_daemon.audio import SECOND_NS, Samples, to_gain
 from mula_daemon.audition.tape import Tape
 
 _FADE_SECONDS: Final = 0.005
 _GAIN_SECONDS: Final = 0.02
 """From silence to 0 dB."""
-_SECOND_NS: Final = 1_000_000_000
 
 Place = tuple[float, int]
 """A place in a clip in beats, and the moment (perf_counter_ns) at which it is heard."""
@@ -81,7 +80,7 @@ class ClipVoice:
         if self._placed is None:
             return 0.0, now_ns
         frame, at_ns = self._placed
-        frames = max(0.0, frame + (now_ns - at_ns) * self.rate / _SECOND_NS)
+        frames = max(0.0, frame + (now_ns - at_ns) * self.rate / SECOND_NS)
         frames = frames % self._tape.total if self.loop else min(frames, float(self._tape.total))
         return frames / self._frames_per_beat, now_ns
 
@@ -90,7 +89,7 @@ class ClipVoice:
         if self._placed is None or self.passes:
             return None
         known, at_ns = self._placed
-        return at_ns + (frame - known) * _SECOND_NS // self.rate
+        return at_ns + (frame - known) * SECOND_NS // self.rate
 
     def retire(self) -> None:
         """As every voice."""
@@ -108,7 +107,7 @@ class ClipVoice:
             self.taken, self._join = self._joined(self._join, at_ns), None
         silence = min(frames, self._margin)
         self._margin -= silence
-        self._placed = self.taken, at_ns + silence * _SECOND_NS // self.rate
+        self._placed = self.taken, at_ns + silence * SECOND_NS // self.rate
         parts: list[Samples] = [np.zeros((silence, 2), np.float32)]
         left = frames - silence
         while left:
@@ -126,7 +125,7 @@ class ClipVoice:
 
     def _joined(self, join: Place, at_ns: int) -> int:
         beat, then_ns = join
-        frame = round(beat * self._frames_per_beat + (at_ns - then_ns) * self.rate / _SECOND_NS)
+        frame = round(beat * self._frames_per_beat + (at_ns - then_ns) * self.rate / SECOND_NS)
         frame %= self._tape.total
         return frame if frame < self._tape.filled else 0
 

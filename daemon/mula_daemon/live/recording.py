@@ -12,11 +12,11 @@ import numpy as np
 
 from mula_bridge.errors import Unavailable
 from mula_bridge.net import hurry, relax
-from mula_daemon.audio import Converter, Speaker, check_block
+from mula_daemon.audio import SECOND_NS, Converter, Speaker, check_block
 from mula_daemon.engine import AudioBlock, EngineInfo, Frame, Pace, Texts
 from mula_daemon.jobs import Job
 from mula_daemon.live.played import Played
-from mula_daemon.live.voice import SECOND_NS, LiveVoice
+from mula_daemon.live.voice import LiveVoice
 from mula_daemon.tempo import Timeline
 
 LATE_FRAMES: Final = 16

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mula_daemon.audio.mixer import Mixer
 from mula_daemon.audio.samples import Samples
-from mula_daemon.audio.stream_voice import StreamVoice
 from mula_daemon.audio.voice import Voice
+from mula_daemon.live.voice import LiveVoice
 from support.takes import noise
 from support.voices import SECOND_NS, ArrayVoice, flat
 
@@ -145,7 +145,7 @@ def test_panic_is_silent_from_the_next_frame_on() -> None:
 
 
 def test_a_gap_inside_a_voice_is_one_underrun_and_its_end_is_none() -> None:
-    desk, voice = Desk(), StreamVoice(RATE)
+    desk, voice = Desk(), LiveVoice(RATE, moved=lambda sample, at_ns: None)
     desk.mixer.play(voice)
     voice.write(flat(300))
     assert desk.render(2048)[:300].all()
@@ -219,5 +219,6 @@ def test_the_peak_is_the_greatest_since_it_was_reset_after_the_gain() -> None:
 
 
 def test_the_test_voices_keep_the_protocol() -> None:
-    voices: list[Voice] = [ArrayVoice(flat(1)), StreamVoice(RATE)]
+    fed = LiveVoice(RATE, moved=lambda sample, at_ns: None)
+    voices: list[Voice] = [ArrayVoice(flat(1)), fed]
     assert all(voice.rate == RATE for voice in voices)
