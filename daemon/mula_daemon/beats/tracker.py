@@ -58,9 +58,6 @@ class Pulse:
     clarity: float
 
 
-NO_PULSE: Final = Pulse(np.zeros(0), np.zeros(0), 120.0, 0.0)
-
-
 def is_there() -> bool:
     """Whether librosa is installed. Costs nothing; any thread."""
     return find_spec("librosa") is not None

@@ -11,7 +11,6 @@ from mula_bridge.control.messages import Notice
 from mula_daemon.clips import Recipe, Warn
 from mula_daemon.jobs.queue import Job
 
-MOST_REROLLS: Final = 2
 SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
         Warn.CLIPPED: "take {take} (seed {seed}) clips: turn it down before it is mixed",

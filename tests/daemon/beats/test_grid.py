@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mula_daemon.beats.grid import STEADY_RMS, fit
-from mula_daemon.beats.tracker import NO_PULSE, Pulse
+from mula_daemon.beats.tracker import Pulse
 
 
 def pulse(
@@ -67,5 +67,5 @@ def test_beats_of_what_repeats_nothing_are_none() -> None:
 
 
 def test_too_few_beats_are_no_line() -> None:
-    assert fit(NO_PULSE) is None
+    assert fit(Pulse(np.zeros(0), np.zeros(0), 120.0, 0.0)) is None
     assert fit(pulse(np.arange(5) * 0.5)) is None
