@@ -1,4 +1,4 @@
-"""How loud something is: peak and loudness."""
+"""How loud something is, peak and loudness, and a gain that glides."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import numpy as np
 
 from mula_daemon.audio.samples import Samples
 
+SILENT_DB: Final = -60.0
+"""The bottom of every gain, which is off rather than faint."""
+GLIDE_SECONDS: Final = 0.02
+"""From silence to 0 dB."""
 SILENCE_DBFS: Final = -120.0
 """What meters show for digital silence."""
 _BLOCK_SECONDS: Final = 0.4
@@ -27,6 +31,31 @@ def to_dbfs(peak: float) -> float | None:
 def to_gain(decibels: float) -> float:
     """Decibels as a linear factor."""
     return float(10.0 ** (decibels / 20.0))
+
+
+class Gain:
+    """A gain in dB, -60 and below being off, that reaches another value without a click.
+
+    ``decibels`` is for any thread to set, the rest for one.
+    """
+
+    def __init__(self, decibels: float = 0.0) -> None:
+        self.decibels = decibels
+        self._factor = self._target
+
+    @property
+    def _target(self) -> float:
+        return to_gain(self.decibels) if self.decibels > SILENT_DB else 0.0
+
+    def applied(self, sound: Samples, rate: int) -> Samples:
+        """The next ``sound`` [n, channels] at ``rate`` Hz, with it; at 0 dB that is itself."""
+        start, target = self._factor, self._target
+        if start == target:
+            return sound if target == 1.0 else sound * np.float32(target)
+        most = len(sound) / (GLIDE_SECONDS * rate)
+        self._factor = start + max(-most, min(most, target - start))
+        envelope = np.linspace(start, self._factor, len(sound), dtype=np.float32)
+        return sound * envelope[:, np.newaxis]
 
 
 def loudness_lufs(samples: Samples, sample_rate: int) -> float | None:

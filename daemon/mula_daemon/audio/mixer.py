@@ -10,14 +10,10 @@ from typing import Final
 import numpy as np
 
 from mula_bridge.errors import MulaError
-from mula_daemon.audio.levels import to_gain
+from mula_daemon.audio.levels import Gain
 from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.strip import Strip
 from mula_daemon.audio.voice import Voice
-
-SILENT_DB: Final = -60.0
-"""The bottom of the gain knob, which is off rather than faint."""
-_GAIN_SECONDS: Final = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -32,28 +28,30 @@ class Mixer:
     and obeyed at the next ``render``, in order, so nobody waits for anybody.
     """
 
-    def __init__(self, rate: int, gain_db: float = 0.0) -> None:
-        self.underruns = 0
+    def __init__(self, rate: int) -> None:
+        self.gaps = 0
         """Gaps inside voices so far."""
         self.peak = 0.0
         """Greatest sample since somebody set this to 0, linear, after the gain."""
-        self._rate = rate
+        self.gain: Final = Gain()
+        """Of all that is heard; any thread may turn it."""
+        self.rate = rate
+        """Frames a second that are rendered now, in Hz."""
         self._orders: deque[Callable[[], None]] = deque()
         self._current: Strip | None = None
         self._leaving: list[Strip] = []
         self._due: tuple[int, Voice, bool] | None = None
         self._following: deque[Voice] = deque()
-        self._gain_db = gain_db
-        self._gain = self._target
 
     # --- any thread ---------------------------------------------------------------------------
 
     def play(self, voice: Voice, at_ns: int | None = None, *, fade_in: bool = False) -> None:
-        """Let ``voice`` replace what plays, at ``at_ns`` (perf_counter_ns) or at once.
+        """Let ``voice`` replace what plays, sample-placed at ``at_ns`` (perf_counter_ns), or now.
 
-        What plays fades out over 5 ms from there. ``fade_in`` is for a voice that begins in
-        the middle of its sound; without it the first sample is heard as it is. Of several
-        voices that wait for their time the last one counts.
+        Something that is due at a time should be asked for some 100 ms before it; what is
+        asked for too late begins at once. What plays fades out over 5 ms from there.
+        ``fade_in`` is for a voice that begins in the middle of its sound; without it the first
+        sample is heard as it is. Of several voices that wait for their time, the last counts.
         """
         self._orders.append(lambda: self._take(voice, at_ns, fade_in))
 
@@ -77,15 +75,6 @@ class Mixer:
         return current.voice if current is not None else None
 
     @property
-    def gain_db(self) -> float:
-        """Gain in dB, reached smoothly over some 20 ms; -60 and below is off."""
-        return self._gain_db
-
-    @gain_db.setter
-    def gain_db(self, decibels: float) -> None:
-        self._gain_db = float(decibels)
-
-    @property
     def sounding(self) -> bool:
         """Whether any voice plays or fades."""
         return self._current is not None or bool(self._leaving)
@@ -94,9 +83,9 @@ class Mixer:
 
     def retune(self, rate: int) -> None:
         """Go on at another output rate."""
-        if rate == self._rate:
+        if rate == self.rate:
             return
-        self._rate = rate
+        self.rate = rate
         current, self._current = self._current, None
         for strip in self._leaving:
             _retire(strip.voice)
@@ -114,7 +103,7 @@ class Mixer:
         while done < frames:
             end = self._begin_due(first + done, first + frames, at) - first
             done += self._fill(out[done:end], first + done, at)
-        self._apply_gain(out)
+        out = self.gain.applied(out, self.rate)
         if frames:
             self.peak = max(self.peak, float(out.max()), -float(out.min()))
         return out
@@ -124,7 +113,7 @@ class Mixer:
         if self._due is None:
             return end
         at_ns, voice, fade_in = self._due
-        wait = (at_ns - at(now)) * self._rate // SECOND_NS
+        wait = (at_ns - at(now)) * self.rate // SECOND_NS
         if wait > 0:
             return min(end, now + wait)
         self._due = None
@@ -139,7 +128,7 @@ class Mixer:
         if self._current is not None:
             before = self._current.underruns
             done = self._current.add_to(out, at(now))
-            self.underruns += self._current.underruns - before
+            self.gaps += self._current.underruns - before
             if self._current.ended or self._current.faded:
                 _retire(self._current.voice)
                 self._current = None
@@ -156,7 +145,7 @@ class Mixer:
     def _begin(self, voice: Voice, *, fade_in: bool = False) -> None:
         self._leave()
         try:
-            self._current = Strip(voice, self._rate, fade_in=fade_in)
+            self._current = Strip(voice, self.rate, fade_in=fade_in)
         except MulaError as error:
             _log.warning("%s", error)
             _retire(voice)
@@ -196,23 +185,6 @@ class Mixer:
         dropped, self._leaving = self._leaving, []
         for strip in dropped:
             _retire(strip.voice)
-
-    @property
-    def _target(self) -> float:
-        return to_gain(self._gain_db) if self._gain_db > SILENT_DB else 0.0
-
-    def _apply_gain(self, out: Samples) -> None:
-        start, target = self._gain, self._target
-        if start == target:
-            if target != 1.0:
-                out *= np.float32(target)
-            return
-        end = start + (target - start) * min(1.0, len(out) / (_GAIN_SECONDS * self._rate))
-        if abs(target - end) < 1e-5:
-            end = target
-        steps = np.arange(1, len(out) + 1, dtype=np.float32) / max(1, len(out))
-        out *= (np.float32(start) + np.float32(end - start) * steps)[:, np.newaxis]
-        self._gain = end
 
 
 def _retire(voice: Voice) -> None:

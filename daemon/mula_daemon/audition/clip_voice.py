@@ -7,19 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from mula_daemon.audio import SECOND_NS, Samples, to_gain
+from mula_daemon.audio import SECOND_NS, Gain, Samples
 from mula_daemon.audition.tape import Tape
 
 _FADE_SECONDS: Final = 0.005
-_GAIN_SECONDS: Final = 0.02
-"""From silence to 0 dB."""
 
 Place = tuple[float, int]
 """A place in a clip in beats, and the moment (perf_counter_ns) at which it is heard."""
 
 
 class ClipVoice:
-    """Reads one tape. ``loop`` and ``gain_db`` may be set, and everything asked, by any thread.
+    """Reads one tape. Any thread may set ``loop`` and ``gain.decibels``, and ask everything.
 
     ``bpm`` is the clip's own tempo. With ``join`` it begins in step with a place of another
     clip, as far as the tape goes. With ``margin`` (seconds) it begins with so much silence:
@@ -53,8 +51,7 @@ class ClipVoice:
         self._ramp: Samples = np.linspace(
             1.0, 0.0, min(tape.total, round(_FADE_SECONDS * tape.rate)), dtype=np.float32
         )
-        self.gain_db = gain_db
-        self._gain = to_gain(gain_db)
+        self.gain = Gain(gain_db)
 
     # --- any thread ---------------------------------------------------------------------------
 
@@ -121,7 +118,7 @@ class ClipVoice:
             elif not len(part):
                 break
         whole = parts[1] if len(parts) == 2 and not silence else np.concatenate(parts)
-        return self._with_gain(whole)
+        return self.gain.applied(whole, self.rate)
 
     def _joined(self, join: Place, at_ns: int) -> int:
         beat, then_ns = join
@@ -141,14 +138,3 @@ class ClipVoice:
         at = self.taken + len(part) - touched - begin
         part[-touched:] *= self._ramp[at : at + touched, np.newaxis]
         return part
-
-    def _with_gain(self, sound: Samples) -> Samples:
-        start, target = self._gain, to_gain(self.gain_db)
-        if start == target == 1.0:
-            return sound
-        if start == target:
-            return sound * np.float32(target)
-        most = len(sound) / (_GAIN_SECONDS * self.rate)
-        end = self._gain = start + max(-most, min(most, target - start))
-        envelope = np.linspace(start, end, len(sound), dtype=np.float32)
-        return sound * envelope[:, np.newaxis]

@@ -132,7 +132,7 @@ class Turntable:
         """Turn what plays up or down, gliding."""
         with self._lock:
             if self._voice is not None:
-                self._voice.gain_db = decibels
+                self._voice.gain.decibels = decibels
 
     def state(self, now_ns: int) -> tuple[Playing, float]:
         """What it does, and at which beat of the clip it is."""

@@ -136,7 +136,7 @@ class Steering(Handler[SteeringCommand, Remapped]):
             if held != wanted:
                 self._mailbox.put(SetKnob("bpm", held), CLOCK)
         if "gain_db" in changed:
-            self._speaker.gain_db = self.controls.knobs.number("gain_db")
+            self._speaker.gain.decibels = self.controls.knobs.number("gain_db")
         for name in changed:
             # What a macro or preset moved along is news for its sender too.
             self._publish(self._knob(name), but=origin if name == asked else None)

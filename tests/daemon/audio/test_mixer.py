@@ -52,7 +52,7 @@ def test_a_voice_is_heard_sample_for_sample_and_retired(buffer: int, frames: int
     heard = desk.render(frames + 500, buffer)
     np.testing.assert_array_equal(heard[:frames], noise(frames))
     assert not heard[frames:].any()
-    assert desk.mixer.underruns == 0
+    assert desk.mixer.gaps == 0
     assert voice.retired == 1
     assert desk.mixer.voice is None
 
@@ -149,11 +149,11 @@ def test_a_gap_inside_a_voice_is_one_underrun_and_its_end_is_none() -> None:
     desk.mixer.play(voice)
     voice.write(flat(300))
     assert desk.render(2048)[:300].all()
-    assert desk.mixer.underruns == 1
+    assert desk.mixer.gaps == 1
     voice.write(flat(300))
     voice.finish()
     desk.render(2048)
-    assert desk.mixer.underruns == 1
+    assert desk.mixer.gaps == 1
     assert desk.mixer.voice is None
 
 
@@ -166,7 +166,7 @@ def test_a_voice_of_another_rate_is_converted(rate: int, buffer: int) -> None:
     wanted = soxr.resample(sound, rate, RATE)
     np.testing.assert_allclose(heard[: len(wanted)], wanted, atol=2e-4)
     assert not heard[len(wanted) + 1 :].any()
-    assert desk.mixer.underruns == 0
+    assert desk.mixer.gaps == 0
     assert desk.mixer.voice is None
 
 
@@ -198,10 +198,10 @@ def test_a_voice_that_raises_is_dropped_and_the_next_one_plays(caplog: Any) -> N
 @given(BUFFERS, st.floats(-70, 6), st.floats(-70, 6))
 def test_a_turned_gain_glides_and_arrives(buffer: int, start: float, end: float) -> None:
     desk = Desk()
-    desk.mixer.gain_db = start
+    desk.mixer.gain.decibels = start
     desk.mixer.play(ArrayVoice(flat(RATE)))
     before = desk.render(4096)
-    desk.mixer.gain_db = end
+    desk.mixer.gain.decibels = end
     heard = np.concatenate([before[2048:], desk.render(30_000, buffer)])
     assert steepest(heard) <= 0.5 * 2.0 / 900
     factor = 10 ** (end / 20) if end > -60 else 0.0

@@ -104,7 +104,7 @@ def test_a_gain_is_exact_from_the_first_sample_and_a_change_of_it_glides() -> No
     clip = np.ones((4000, 2), np.float32)
     voice = ClipVoice(Tape.of(clip, RATE), BPM, loop=True, gain_db=-20.0)
     np.testing.assert_allclose(voice.read(500, 0), 0.1, rtol=1e-6)
-    voice.gain_db = 0.0
+    voice.gain.decibels = 0.0
     glide = np.concatenate([voice.read(100, 0) for _ in range(12)])[:, 0]
     assert np.all(np.diff(glide) >= 0) and np.max(np.diff(glide)) < 0.002
     np.testing.assert_array_equal(voice.read(100, 0), 1.0)

@@ -143,7 +143,7 @@ def test_loop_gain_and_stop_reach_what_plays(tmp_path: Path) -> None:
     voice = rig.play(Start("aaaaaa", 120.0))
     rig.turntable.set_loop(True)
     rig.turntable.set_gain(-3.0)
-    assert (voice.loop, voice.gain_db) == (True, -3.0)
+    assert (voice.loop, voice.gain.decibels) == (True, -3.0)
     rig.turntable.stop()
     assert rig.speaker.stops == 1
     assert rig.turntable.state(0) == (Playing.STOPPED, 0.0)

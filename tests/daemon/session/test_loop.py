@@ -56,6 +56,7 @@ from mula_bridge.control.messages.states import DeviceState, EngineState, JobSta
 from mula_bridge.control.presets import Preset
 from mula_bridge.errors import Unavailable
 from mula_daemon.app.sound import Sounding
+from mula_daemon.audio.levels import Gain
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Performance
 from mula_daemon.engine.messages import Ended
@@ -80,7 +81,7 @@ INFO = EngineInfo("tone", "1", 48_000, 2, "cpu", {}, vocabulary={"techno": "tech
 class FakeSpeaker:
     def __init__(self) -> None:
         self.calls: list[object] = []
-        self.gain_db = 0.0
+        self.gain = Gain()
 
     def stop(self) -> None:
         self.calls.append("stop")
@@ -363,7 +364,7 @@ def test_panic_silences_and_cancels_everything(rig: Rig) -> None:
 
 def test_stop_and_gain_go_to_the_speaker(rig: Rig) -> None:
     rig.send(SetKnob("gain_db", -6.0), Stop())
-    assert rig.speaker.gain_db == -6.0
+    assert rig.speaker.gain.decibels == -6.0
     assert rig.speaker.calls == ["stop"]
 
 
