@@ -3,7 +3,8 @@
 from mula_daemon.audio import levels
 from mula_daemon.audio.converter import Converter
 from mula_daemon.audio.devices import acquire, choose, list_outputs
-from mula_daemon.audio.interface import Interface, InterfaceState
+from mula_daemon.audio.interface import Interface
+from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.audio.levels import Gain, loudness_lufs, to_dbfs, to_gain
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.samples import SECOND_NS, Samples, check_block

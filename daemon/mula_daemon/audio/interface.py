@@ -8,17 +8,13 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Final
 
 from mula_bridge.control import Service
-from mula_daemon.audio.devices import Output
-from mula_daemon.audio.interface_worker import FromInterface, Lost, Missing, Opened
+from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.audio.interface_worker import main as worker_main
-from mula_daemon.audio.outlet import Nowhere, Outlet
-from mula_daemon.audio.play_clock import PlayClock
-from mula_daemon.audio.samples import SECOND_NS, Samples
+from mula_daemon.audio.outlet import InterfaceOutlet, Nowhere, Outlet
 from mula_daemon.audio.shared_ring import SharedRing
 from mula_daemon.settings import OutputSettings
 
@@ -30,18 +26,8 @@ else:
 RETRY_SECONDS: Final = 0.2
 """Before a process that lost its interface is replaced; ten times that for one that never had
 one, which searches by itself and should not have ended."""
-_MOST_AHEAD: Final = 0.5
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class InterfaceState:
-    """What there is to play on; ``output`` None says nothing, and ``problem`` why."""
-
-    output: Output | None = None
-    latency: float = 0.0
-    problem: str = ""
 
 
 class Interface(Service):
@@ -128,27 +114,20 @@ class Interface(Service):
         process.start()
         theirs.close()
         self._process, self._connection = process, ours
-        last: FromInterface | None = None
+        told: InterfaceState | None = None
         with contextlib.suppress(EOFError, OSError):
             while not self.stopping.is_set():
-                last = ours.recv()
-                self._hear(last, ring)
-        if not self.stopping.is_set() and not isinstance(last, Lost):
-            process.join(1.0)
+                told = ours.recv()
+                if told.output is not None:
+                    self._outlet = InterfaceOutlet(ring, told.output.rate, self._buffer)
+                self._turn(told)
+        process.join(1.0)
+        if not self.stopping.is_set() and (told is None or told.output is not None):
             name = self._state.output.name if self._state.output else ""
             self._turn(InterfaceState(problem=f"the audio output {name} ended its process".strip()))
-        process.join(1.0)
         if process.is_alive():
             process.kill()
         ours.close()
-
-    def _hear(self, message: FromInterface, ring: SharedRing) -> None:
-        match message:
-            case Opened(output, latency):
-                self._outlet = InterfaceOutlet(ring, output.rate, self._buffer)
-                self._turn(InterfaceState(output, latency))
-            case Missing(reason) | Lost(reason):
-                self._turn(InterfaceState(problem=reason))
 
     def _leave(self) -> None:
         if isinstance(self._outlet, InterfaceOutlet):
@@ -161,51 +140,3 @@ class Interface(Service):
             self._changed(state)
         except Exception:  # who listens must not end the sound
             _log.exception("could not pass on %s", state)
-
-
-class InterfaceOutlet:
-    """The ring to an open interface, as an outlet. Feeder thread only."""
-
-    def __init__(self, ring: SharedRing, rate: int, buffer: float) -> None:
-        self.rate = rate
-        self._ring = ring
-        self._buffer = round(buffer * rate)
-        self._clock = PlayClock(rate)
-        self._period = 0
-
-    @property
-    def written(self) -> int:
-        """As for every outlet."""
-        return self._ring.written
-
-    @property
-    def underruns(self) -> int:
-        """As for every outlet."""
-        return self._ring.underruns
-
-    def due(self) -> int:
-        """What keeps one buffer of the interface, and ours, ahead."""
-        position = self._ring.position()
-        if position is None:
-            return 0
-        frame, heard_ns = position.frame, position.heard_ns
-        if position.count < position.period:  # a gap: the next frame is in the next buffer
-            self._clock.restart()
-            frame += position.count
-            heard_ns += position.period * SECOND_NS // self.rate
-        self._clock.note(frame, heard_ns)
-        self._period = max(self._period, position.period)
-        ahead = min(self._period + self._buffer, round(_MOST_AHEAD * self.rate))
-        return max(0, self._ring.taken + ahead - self._ring.written)
-
-    def write(self, frames: Samples, *, sounding: bool) -> None:
-        """As for every outlet."""
-        self._ring.write(frames, sounding=sounding)
-
-    def heard_ns(self, frame: int) -> int:
-        """As for every outlet."""
-        return self._clock.heard_ns(frame)
-
-    def mute(self) -> None:
-        """As for every outlet."""
-        self._ring.mute()

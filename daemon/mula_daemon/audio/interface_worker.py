@@ -13,12 +13,12 @@ import gc
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_bridge.net import hurry
@@ -35,29 +35,13 @@ STALL_SECONDS: Final = 1.5
 _LONGEST_BUFFER: Final = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The interface plays. ``latency`` in seconds, as its driver says."""
+class InterfaceState(Struct, frozen=True):
+    """What there is to play on, in the words of this process; ``output`` None: nothing, and
+    ``problem`` says why. ``latency`` in seconds, as its driver says."""
 
-    output: Output
-    latency: float
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """There is no such interface, or it does not open; it is looked for again and again."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The interface went away, and this process with it."""
-
-    reason: str
-
-
-FromInterface = Opened | Missing | Lost
+    output: Output | None = None
+    latency: float = 0.0
+    problem: str = ""
 
 
 def main(connection: Connection, ring_name: str, settings: OutputSettings) -> None:
@@ -77,33 +61,34 @@ def _serve(connection: Connection, ring: SharedRing, settings: OutputSettings) -
     said = ""
     while True:
         try:
-            opened, stream, module = _open(ring, settings)
+            output, stream, module = _open(ring, settings)
             break
         except MulaError as error:
             if str(error) != said:
                 said = str(error)
-                connection.send(Missing(said))
+                connection.send(InterfaceState(problem=said))
         if connection.poll(SEARCH_SECONDS):
             return  # the daemon has closed its end
-    connection.send(opened)
+    connection.send(InterfaceState(output, stream.latency))
     gc.collect()
     gc.freeze()
+    name = f"the audio output {output.name}"
     calls, moved = -1, monotonic()
     while not connection.poll(WATCH_SECONDS):
         if not stream.active:
-            connection.send(Lost(f"the audio output {opened.output.name} has stopped"))
+            connection.send(InterfaceState(problem=f"{name} has stopped"))
             return
         if ring.calls != calls:
             calls, moved = ring.calls, monotonic()
         elif monotonic() - moved > STALL_SECONDS:
-            connection.send(Lost(f"the audio output {opened.output.name} takes no sound"))
+            connection.send(InterfaceState(problem=f"{name} takes no sound"))
             return
     if stream.active:
         stream.close()
         give_back(module)
 
 
-def _open(ring: SharedRing, settings: OutputSettings) -> tuple[Opened, Any, Any]:
+def _open(ring: SharedRing, settings: OutputSettings) -> tuple[Output, Any, Any]:
     sounddevice = acquire(settings.device)
     try:
         output = choose(known_outputs(sounddevice), settings.device)
@@ -128,7 +113,7 @@ def _open(ring: SharedRing, settings: OutputSettings) -> tuple[Opened, Any, Any]
     except MulaError:
         give_back(sounddevice)
         raise
-    return Opened(output, stream.latency), stream, sounddevice
+    return output, stream, sounddevice
 
 
 def _channels(output: Output, pair: tuple[int, int]) -> int:

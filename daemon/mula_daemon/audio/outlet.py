@@ -1,11 +1,18 @@
-"""The seam between the speaker and where its frames go: an interface, or nowhere."""
+"""Where the speaker's frames go, and when they are heard there: an interface, or nowhere."""
 
 from __future__ import annotations
 
+from collections import deque
 from time import perf_counter_ns
-from typing import Protocol
+from typing import Final, Protocol
 
 from mula_daemon.audio.samples import SECOND_NS, Samples
+from mula_daemon.audio.shared_ring import SharedRing
+
+_WINDOW: Final = 64
+"""Buffers remembered: a third of a second to three seconds, so that drift is followed."""
+_MOST_AHEAD: Final = 0.5
+"""Seconds written ahead of what is heard, at most."""
 
 
 class Outlet(Protocol):
@@ -73,3 +80,77 @@ class Nowhere:
     def itself(self) -> Outlet:
         """This outlet, for a speaker that never gets another one."""
         return self
+
+
+class PlayClock:
+    """Frame numbers to perf_counter_ns at ``rate`` Hz. One thread.
+
+    A callback may run late, never early: the earliest of the last buffers tells best when
+    frames are heard. So a late callback moves nothing, and a drift of the interface's clock
+    against the system's is followed within the window.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._offsets: deque[int] = deque(maxlen=_WINDOW)
+        self._offset: int | None = None
+        self._last = -1
+
+    def note(self, frame: int, heard_ns: int) -> None:
+        """Frame ``frame`` was handed over to be heard at ``heard_ns``; the same again is
+        nothing new."""
+        if frame == self._last:
+            return
+        self._last = frame
+        self._offsets.append(heard_ns - frame * SECOND_NS // self._rate)
+        self._offset = min(self._offsets)
+
+    def restart(self) -> None:
+        """Forget what was: there is a gap, after which every frame is later."""
+        self._offsets.clear()
+        self._last = -1
+
+    def heard_ns(self, frame: int) -> int:
+        """When ``frame`` is heard. Raises RuntimeError before the first note."""
+        if self._offset is None:
+            raise RuntimeError("nothing has been played yet")
+        return self._offset + frame * SECOND_NS // self._rate
+
+
+class InterfaceOutlet:
+    """The ring to an open interface, as an outlet. Feeder thread only."""
+
+    def __init__(self, ring: SharedRing, rate: int, buffer: float) -> None:
+        self.rate = rate
+        self.write = ring.write
+        self.mute = ring.mute
+        self._ring = ring
+        self._buffer = round(buffer * rate)
+        self._clock = PlayClock(rate)
+        self.heard_ns = self._clock.heard_ns
+        self._period = 0
+
+    @property
+    def written(self) -> int:
+        """As for every outlet."""
+        return self._ring.written
+
+    @property
+    def underruns(self) -> int:
+        """As for every outlet."""
+        return self._ring.underruns
+
+    def due(self) -> int:
+        """What keeps one buffer of the interface, and ours, ahead."""
+        position = self._ring.position()
+        if position is None:
+            return 0
+        frame, heard_ns = position.frame, position.heard_ns
+        if position.count < position.period:  # a gap: the next frame is in the next buffer
+            self._clock.restart()
+            frame += position.count
+            heard_ns += position.period * SECOND_NS // self.rate
+        self._clock.note(frame, heard_ns)
+        self._period = max(self._period, position.period)
+        ahead = min(self._period + self._buffer, round(_MOST_AHEAD * self.rate))
+        return max(0, self._ring.taken + ahead - self._ring.written)

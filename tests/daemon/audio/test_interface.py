@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soxr
 
-from mula_daemon.audio.interface import Interface, InterfaceState
+from mula_daemon.audio.interface import Interface
+from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.settings.output_settings import OutputSettings

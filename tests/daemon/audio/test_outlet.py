@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from mula_daemon.audio.play_clock import PlayClock
+from mula_daemon.audio.outlet import PlayClock
 from mula_daemon.audio.samples import SECOND_NS
 
 RATE = 48_000
