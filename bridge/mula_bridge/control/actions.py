@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from mula_bridge.control.knobs import knob
 from mula_bridge.control.messages import (
@@ -46,8 +47,7 @@ class Needs(StrEnum):
     TAG = "a tag"
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
+class Press(Struct, frozen=True):
     """How an action was triggered: ``number`` is the program of a program change, else
     None; ``on`` is what a toggle switches to."""
 
@@ -55,8 +55,7 @@ class Press:
     on: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRow:
+class ActionRow(Struct, frozen=True):
     """One row of the table.
 
     ``has_state``: a light can show whether it is on. ``toggles``: a press switches it.
@@ -102,8 +101,7 @@ _ROWS = (
 ACTIONS: Final[Mapping[str, ActionRow]] = MappingProxyType({row.name: row for row in _ROWS})
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """A row with its argument, as in ``reset cfg``; empty where a program number decides."""
 
     row: ActionRow

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from mula_bridge.control.knobs import KnobValue, knob
 from mula_bridge.errors import BadInput
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """Knob values (in real units) at one place 0..1 of the macro knob."""
 
     at: float

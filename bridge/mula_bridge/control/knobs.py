@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from mula_bridge.control.tapers import Linear, Log, Piecewise, Taper
 from mula_bridge.errors import BadInput, UnknownName
@@ -38,8 +39,7 @@ KEYS: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Knob:
+class Knob(Struct, frozen=True):
     """One row of the table.
 
     ``minimum`` and ``maximum`` bound the value in ``unit``; ``taper`` maps the

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct, field
 
 from mula_bridge.control.knobs import KNOBS, KnobValue
 from mula_bridge.errors import BadInput, UnknownName
@@ -14,8 +15,7 @@ NEVER_BETWEEN: Final = ("seed",)
 """Numbers with no meaning half-way between two of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(Struct, frozen=True):
     """Some knobs, and perhaps the texts; what is not named stays as it is.
 
     ``tags``, ``tags_b`` and ``lyrics`` None: not part of the preset.

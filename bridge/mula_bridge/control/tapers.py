@@ -7,8 +7,9 @@ Pure functions of one float. ``at(0)`` and ``at(1)`` are the ends of the travel;
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class Taper(Protocol):
@@ -18,8 +19,7 @@ class Taper(Protocol):
     def of(self, value: float) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
+class Linear(Struct, frozen=True):
     """Equal travel, equal change."""
 
     low: float
@@ -32,8 +32,7 @@ class Linear:
         return _clamp((value - self.low) / (self.high - self.low))
 
 
-@dataclass(frozen=True, slots=True)
-class Piecewise:
+class Piecewise(Struct, frozen=True):
     """Two straight halves that meet at ``centre``, in the middle of the travel."""
 
     low: float
@@ -51,8 +50,7 @@ class Piecewise:
         return _clamp(0.5 + (value - self.centre) / (self.high - self.centre) / 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """Equal travel, equal ratio; both ends are above zero."""
 
     low: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mula_bridge.control.knobs import Knob, KnobValue
 from mula_bridge.control.messages import SetKnob
@@ -10,8 +10,7 @@ from mula_bridge.control.tapers import Linear, Log, Piecewise, Taper
 from mula_bridge.errors import BadInput
 
 
-@dataclass(frozen=True, slots=True)
-class Travel:
+class Travel(Struct, frozen=True):
     """A knob's own travel, or (``taper`` set) another part of its range."""
 
     knob: Knob

@@ -12,10 +12,11 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Curve, Emit, Errands, Listener, Preset, Service, Task
@@ -46,8 +47,7 @@ Python's default of 5 ms would show in every OSC round trip."""
 GENERIC_MAP: Final = "generic-8-knobs"
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """A running daemon: what the command line needs of it."""
 
     emit: Emit

@@ -6,9 +6,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Final
+
+from msgspec import Struct
 
 from mula_bridge.errors import Unavailable, nearest
 
@@ -20,8 +21,7 @@ _INSTALL: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """One audio output as PortAudio lists it: ``index`` there, ``rate`` in Hz.
 
     ``default`` marks the system's choice, ``api_default`` its host API's.
@@ -39,8 +39,7 @@ class Output:
         return f"{self.name} ({self.host_api}, {self.channels} channels, {self.rate} Hz)"
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+class Outputs(Struct, frozen=True):
     """What ``list_outputs`` found; ``problem`` says why there is nothing, else it is empty."""
 
     outputs: tuple[Output, ...]

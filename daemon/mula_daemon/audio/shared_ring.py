@@ -9,12 +9,12 @@ between them are milliseconds old when they are read.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 from time import perf_counter_ns
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from mula_daemon.audio.samples import Samples
 
@@ -28,8 +28,7 @@ _HEADER_BYTES: Final = 128
 _BYTES: Final = _HEADER_BYTES + CAPACITY * CHANNELS * 4
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """The reader's newest buffer, of ``period`` frames heard from ``heard_ns`` on: ``count`` of
     them were there, beginning with ``frame``."""
 

@@ -6,10 +6,11 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from mula_bridge.control import Errands
 from mula_bridge.control.messages import Playing
@@ -39,8 +40,7 @@ class VoicePlayer(Protocol):
     def stop(self, voice: Voice | None = None) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """How a clip is to begin: on ``quantum`` beats (0: at once), ``join``: in step with what
     is heard now, ``behind``: without a gap when that ends."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from mula_daemon.beats.tracker import Curve, Pulse
 
@@ -22,8 +22,7 @@ _AGREES: Final = 0.008
 _ROUNDS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class BeatGrid:
+class BeatGrid(Struct, frozen=True):
     """Beats at ``first + n * 60 / bpm`` seconds, n from 0, and what is known of them.
 
     ``drift_rms`` and ``drift_largest`` are distances of the found beats from the line, in

@@ -7,13 +7,13 @@ it is an extra (``pip install 'mulabridge[beats]'``) and imported late.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from importlib.util import find_spec
 from math import log2
 from types import ModuleType
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mula_bridge.errors import Unavailable
@@ -43,8 +43,7 @@ _LOW_HZ: Final = 150.0
 _IMPORTING: Final = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Pulse:
+class Pulse(Struct, frozen=True):
     """Beats in order: ``times`` in seconds [n], and the ``weights`` [n] of their low ends.
 
     A weight is how much louder it gets below 150 Hz with the beat, linear, at least 0. ``bpm`` is

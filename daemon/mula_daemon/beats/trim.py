@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from mula_daemon.audio import Samples
 from mula_daemon.beats.grid import BeatGrid
@@ -16,8 +16,7 @@ _SLACK_SECONDS: Final = 0.03
 """A bar line may lie this much before the sound: its beat was found there all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """``length`` samples from sample ``start`` on: ``bars`` whole bars at ``bpm``."""
 
     start: int

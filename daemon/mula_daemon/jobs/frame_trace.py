@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mula_bridge.control.messages import FrameReport, Origin, Report
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """When a change was first sampled.
 
     ``frames`` counts the frames begun after the change was sent, up to and with the

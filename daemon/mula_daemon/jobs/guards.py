@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from mula_bridge.control.messages import Notice
 from mula_daemon.clips import Recipe, Warn
@@ -20,8 +22,7 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Remake:
+class Remake(Struct, frozen=True):
     """A near-silent take is to be made again, as ``job``."""
 
     job: Job

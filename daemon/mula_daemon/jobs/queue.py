@@ -6,9 +6,10 @@ Only the session touches these, on its own thread.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from mula_bridge.control import KnobValue
 from mula_bridge.control.messages import JobState
@@ -30,8 +31,7 @@ MOVES: Final = MappingProxyType(
 """Which state may follow which. A state without a successor is an end."""
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """A request to generate, and how far it has come.
 
     ``knobs`` is every knob at the moment the job was asked for; ``rerolls`` how often what it

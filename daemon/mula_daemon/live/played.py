@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.audio import Samples
@@ -24,8 +24,7 @@ _AHEAD_FRAMES: Final = 32
 """Frames that may have been made and not been heard."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlayedFrame:
+class PlayedFrame(Struct, frozen=True, eq=False):
     """A frame, its sound, and the number of its first sample since live play began."""
 
     frame: Frame
@@ -40,8 +39,7 @@ class PlayedFrame:
         return self.first + len(self.samples)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
+class Stretch(Struct, frozen=True, eq=False):
     """Whole bars; ``after`` is what follows them, if it is made.
 
     Where frames follow the beat they are those from a bar line to a bar line. Where they do not,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
 from time import perf_counter_ns
+
+from msgspec import Struct
 
 from mula_bridge.control import FRAME_KNOBS, Service
 from mula_bridge.control.messages import FrameReport, Heard, KnobChanged, Origin, Report
@@ -26,8 +27,7 @@ def heard_by(*sources: HeardAt) -> HeardAt:
     return heard_at
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     value: float
     received_ns: int
 

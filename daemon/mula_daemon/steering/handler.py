@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import assert_never, get_args
+
+from msgspec import Struct
 
 from mula_bridge.control import KNOBS, Preset, Publish, find_preset, morph
 from mula_bridge.control.messages import (
@@ -37,8 +38,7 @@ from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo import CLOCK, Conductor
 
 
-@dataclass(frozen=True, slots=True)
-class Remapped:
+class Remapped(Struct, frozen=True):
     """The mapping files changed: what they say besides bindings.
 
     ``curve`` None: genre strength keeps the one it has.

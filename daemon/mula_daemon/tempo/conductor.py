@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from time import perf_counter_ns
 from typing import Final, Protocol, cast
+
+from msgspec.structs import replace
 
 from mula_bridge.control import KNOBS
 from mula_bridge.control.messages import AUTO, Clock, ClockChanged, Origin

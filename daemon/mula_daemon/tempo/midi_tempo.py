@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from mula_bridge.control.messages import Clock
 from mula_bridge.midi import ClockNews

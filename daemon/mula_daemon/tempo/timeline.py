@@ -7,14 +7,15 @@ system we run on is the same clock in all processes of the machine.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _NS_PER_MINUTE: Final = 60e9
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """``beat`` sounds at ``at_ns``, and ``bpm`` (above 0) quarters follow in a minute.
 
     Bars begin where the beat is a multiple of ``BEATS_PER_BAR`` (mula_bridge.control.quantum). The

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mula_bridge.control.messages import Command, Origin, Quantised, SetKnob
 from mula_bridge.errors import Busy
@@ -16,8 +17,7 @@ JUMP: Final = 0.25
 """Beats. A clock that goes on elsewhere has jumped; by less, it was only put right."""
 
 
-@dataclass(slots=True)
-class _Item:
+class _Item(Struct):
     beat: float
     quantum: int
     command: Command
