@@ -30,8 +30,11 @@ class Listener(Protocol):
 
 
 class Publish(Protocol):
-    """Sends a report on: ``to`` one origin, to everyone ``but`` one, or to everyone."""
+    """Sends a report on: ``to`` one origin, or to everyone.
+
+    News ``by`` an origin is for everyone else, and then the answer to it, if it is not us.
+    """
 
     def __call__(
-        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+        self, report: Report, *, to: Origin | None = None, by: Origin | None = None
     ) -> None: ...

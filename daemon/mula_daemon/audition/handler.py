@@ -185,8 +185,8 @@ class Audition(Handler[DeckCommand, DeckEvent]):
             self.deck.settings = settings
             self._turntable.set_loop(settings.loop)
             self._turntable.set_gain(self.deck.gain_db())
-            self._publish(settings, but=origin)
-        if origin != DAEMON:
+            self._publish(settings, by=origin)
+        else:
             self._publish(settings, to=origin)
 
     def _judge(self, status: Status, clip: str | None, origin: Origin) -> None:

@@ -54,10 +54,7 @@ class Scheduler:
         """
         self._jobs.add(job)
         self._records[job.id] = record
-        queued = JobChanged(job.id, JobState.QUEUED)
-        self._publish(queued, but=origin)
-        if origin != DAEMON:
-            self._publish(queued, to=origin)
+        self._publish(JobChanged(job.id, JobState.QUEUED), by=origin)
         self._start_next()
 
     def cancel(self, job_id: str | None) -> None:

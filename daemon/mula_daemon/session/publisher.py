@@ -6,7 +6,7 @@ import logging
 from collections import deque
 
 from mula_bridge.control import Listener
-from mula_bridge.control.messages import Origin, Report
+from mula_bridge.control.messages import DAEMON, Origin, Report
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,12 @@ class Publisher:
         self._listeners.append(listener)
 
     def publish(
-        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
+        self, report: Report, *, to: Origin | None = None, by: Origin | None = None
     ) -> None:
         """Send a report on, as `Publish` says."""
-        self._waiting.append((report, to, but))
+        self._waiting.append((report, to, by))
+        if by is not None and by != DAEMON:
+            self._waiting.append((report, by, None))
         if self._telling:
             return
         self._telling = True

@@ -20,7 +20,6 @@ from mula_bridge.control.messages import (
     PresetsChanged,
     Prompt,
     QueryKnob,
-    Report,
     ResetKnob,
     SavePreset,
     SetKnob,
@@ -88,15 +87,15 @@ class Steering(Handler[SteeringCommand, Remapped]):
                 self._publish(self._knob(name), to=origin)
             case SetTags(tuple() as tags, prompt):
                 controls.set_tags(tags, prompt)
-                self._announce(TagsChanged(controls.tags[prompt], prompt), origin)
+                self._publish(TagsChanged(controls.tags[prompt], prompt), by=origin)
             case SetTags(_, prompt):
                 self._publish(TagsChanged(controls.tags[prompt], prompt), to=origin)
             case ToggleTag(tag, on):
                 controls.toggle_tag(tag, on)
-                self._announce(TagsChanged(controls.tags[Prompt.A]), origin)
+                self._publish(TagsChanged(controls.tags[Prompt.A]), by=origin)
             case SetLyrics(str() as text):
                 controls.set_lyrics(text)
-                self._announce(LyricsChanged(controls.lyrics), origin)
+                self._publish(LyricsChanged(controls.lyrics), by=origin)
             case SetLyrics():
                 self._publish(LyricsChanged(controls.lyrics), to=origin)
             case LoadPreset(preset):
@@ -107,7 +106,7 @@ class Steering(Handler[SteeringCommand, Remapped]):
             case SavePreset(preset):
                 before = self._names()
                 name = self._presets.save(preset, controls.snapshot())
-                self._announce(PresetSaved(name), origin)
+                self._publish(PresetSaved(name), by=origin)
                 if self._names() != before:
                     self._publish(self._names())
             case _:
@@ -139,8 +138,8 @@ class Steering(Handler[SteeringCommand, Remapped]):
             self._speaker.gain.decibels = self.controls.knobs.number("gain_db")
         for name in changed:
             # What a macro or preset moved along is news for its sender too.
-            self._publish(self._knob(name), but=origin if name == asked else None)
-        if asked and origin != DAEMON:
+            self._publish(self._knob(name), by=origin if name == asked else None)
+        if asked and asked not in changed:
             self._publish(self._knob(asked), to=origin)
 
     def dump(self, origin: Origin) -> None:
@@ -175,9 +174,3 @@ class Steering(Handler[SteeringCommand, Remapped]):
     def _knob(self, name: str) -> KnobChanged:
         value = self.controls.knobs[name]
         return KnobChanged(name, value, KNOBS[name].to_norm(value))
-
-    def _announce(self, report: Report, origin: Origin) -> None:
-        """News for everyone, and the answer to who caused it."""
-        self._publish(report, but=origin)
-        if origin != DAEMON:
-            self._publish(report, to=origin)

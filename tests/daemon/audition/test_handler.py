@@ -52,6 +52,7 @@ from mula_daemon.audition.handler import Audition
 from mula_daemon.audition.turntable import Start
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.take import Take
+from mula_daemon.session.publisher import Publisher
 from support.crashing_disk import Crash, CrashingDisk
 from support.shelved_clips import check_findable, check_whole, put_clip
 from support.takes import make_take
@@ -101,6 +102,9 @@ class Rig:
         self.mover = Errands("shelves")
         self.mover.start()
         self.audible = True
+        publisher = Publisher()
+        publisher.listen(self)
+        self.publish = publisher.publish
         self.audition = Audition(
             self.library,
             self.turntable,  # type: ignore[arg-type]
@@ -111,9 +115,7 @@ class Rig:
             can_be_heard=lambda: self.audible,
         )
 
-    def publish(
-        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
-    ) -> None:
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         self.heard.append((report, to, but))
 
     def send(self, *commands: DeckCommand) -> None:

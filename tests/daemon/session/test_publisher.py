@@ -6,11 +6,11 @@ import logging
 
 import pytest
 
-from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.origin import DAEMON, Origin
 from mula_bridge.control.messages.reports import LiveChanged, Notice, Report
 from mula_daemon.session.publisher import Publisher
 
-ALICE, BOB = Origin("osc", ("127.0.0.1", 1)), Origin("midi", "box")
+ALICE = Origin("osc", ("127.0.0.1", 1))
 
 
 class Note:
@@ -38,15 +38,27 @@ def test_everyone_hears_whom_it_is_for() -> None:
     publisher.listen(one)
     publisher.listen(other)
     publisher.publish(LiveChanged(True), to=ALICE)
-    publisher.publish(LiveChanged(False), but=BOB)
+    publisher.publish(LiveChanged(False), by=DAEMON)
     assert (
         one.heard
         == other.heard
         == [
             (LiveChanged(True), ALICE, None),
-            (LiveChanged(False), None, BOB),
+            (LiveChanged(False), None, DAEMON),
         ]
     )
+
+
+def test_who_caused_the_news_has_it_for_an_answer_and_the_daemon_needs_none() -> None:
+    publisher, note = Publisher(), Note()
+    publisher.listen(note)
+    publisher.publish(LiveChanged(True), by=ALICE)
+    publisher.publish(LiveChanged(False), by=DAEMON)
+    assert note.heard == [
+        (LiveChanged(True), None, ALICE),
+        (LiveChanged(True), ALICE, None),
+        (LiveChanged(False), None, DAEMON),
+    ]
 
 
 @pytest.mark.parametrize("first", [True, False])

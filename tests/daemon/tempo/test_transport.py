@@ -23,6 +23,7 @@ from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Beat, ClockChanged, Failed, Report
 from mula_bridge.control.messages.states import Clock
 from mula_bridge.errors import BadInput, Busy
+from mula_daemon.session.publisher import Publisher
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.transport import Transport
@@ -40,16 +41,16 @@ class Rig:
         self.posted: SimpleQueue[Beat | ClockChanged | Failed] = SimpleQueue()
         self.busy = False
         self.ahead_ns = 0
+        publisher = Publisher()
+        publisher.listen(self)
         self.transport = Transport(
             self.conductor,
             self,
-            self._publish,
+            publisher.publish,
             lambda: self.ahead_ns,  # type: ignore[arg-type]
         )
 
-    def _publish(
-        self, report: Report, *, to: Origin | None = None, but: Origin | None = None
-    ) -> None:
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         self.published.append((report, to))
 
     # --- a mailbox
