@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Final
 
 from msgspec import Struct
 
@@ -35,32 +36,28 @@ class Curve:
                 raise BadInput("every point of a curve sets the same knobs")
         for point in points:
             check_point(point)
-        self._points = tuple(points)
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """The points, rising in ``at``."""
-        return self._points
+        self.points: Final = tuple(points)
+        """Rising in ``at``."""
 
     @property
     def knobs(self) -> frozenset[str]:
         """The knobs it moves."""
-        return frozenset(self._points[0].values)
+        return frozenset(self.points[0].values)
 
     def at(self, x: float) -> dict[str, KnobValue]:
         """The value of each knob at ``x`` 0..1; the end points hold beyond the ends.
 
         Linear in real units; integer knobs are rounded.
         """
-        first, last = self._points[0], self._points[-1]
+        first, last = self.points[0], self.points[-1]
         if not x > first.at:  # NaN too
             return dict(first.values)
         if x >= last.at:
             return dict(last.values)
-        low, high = next(pair for pair in pairwise(self._points) if x <= pair[1].at)
+        low, high = next(pair for pair in pairwise(self.points) if x <= pair[1].at)
         share = (x - low.at) / (high.at - low.at)
         return {
-            name: knob(name).coerce(_number(a) + (_number(high.values[name]) - _number(a)) * share)
+            name: knob(name).coerce(float(a) + (float(high.values[name]) - float(a)) * share)
             for name, a in low.values.items()
         }
 
@@ -75,9 +72,4 @@ def check_point(point: Point) -> None:
         row = knob(name)
         if row.choices or isinstance(value, str):
             raise BadInput(f"a curve cannot move knob {name!r}: it has no number")
-        if not row.minimum <= value <= row.maximum:
-            raise BadInput(f"{name} {value:g} is outside {row.minimum:g}..{row.maximum:g}")
-
-
-def _number(value: KnobValue) -> float:
-    return float(value)
+        row.check(value)

@@ -65,39 +65,40 @@ class Knob(Struct, frozen=True):
         Numbers are clamped, integers rounded; a choice is taken by name (in any
         case) or by index. Raises BadInput for another type, NaN or infinity.
         """
+        if self.choices and isinstance(value, str):
+            word = value.strip().lower()
+            for choice in self.choices:
+                if choice.lower() == word:
+                    return choice
+            raise UnknownName(self.name, value, self.choices)
+        wanted = f"one of {', '.join(self.choices)}" if self.choices else "a number"
+        number = self._finite(value, wanted)
         if self.choices:
-            return self._choice(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadInput(f"knob {self.name!r} takes a number, not {value!r}")
-        if not math.isfinite(value):
-            raise BadInput(f"knob {self.name!r} takes a finite number, not {value!r}")
-        clamped = min(self.maximum, max(self.minimum, value))
+            return self.choices[min(len(self.choices) - 1, max(0, round(number)))]
+        clamped = min(self.maximum, max(self.minimum, number))
         return round(clamped) if self.integer else float(clamped)
 
     def from_norm(self, travel: float) -> KnobValue:
         """The value at ``travel`` 0..1 (clamped) of this knob's way."""
-        if isinstance(travel, bool) or not isinstance(travel, int | float):
-            raise BadInput(f"knob {self.name!r} takes a travel 0..1, not {travel!r}")
-        if not math.isfinite(travel):
-            raise BadInput(f"knob {self.name!r} takes a finite travel, not {travel!r}")
-        return self.coerce(self.taper.at(min(1.0, max(0.0, travel))))
+        share = self._finite(travel, "a travel 0..1", "travel")
+        return self.coerce(self.taper.at(min(1.0, max(0.0, share))))
 
     def to_norm(self, value: KnobValue) -> float:
         """The travel 0..1 at which this knob shows ``value``."""
         number = self.choices.index(value) if isinstance(value, str) else value
         return self.taper.of(float(number))
 
-    def _choice(self, value: object) -> str:
-        if isinstance(value, str):
-            for choice in self.choices:
-                if choice.lower() == value.strip().lower():
-                    return choice
-            raise UnknownName(self.name, value, self.choices)
+    def check(self, value: float) -> None:
+        """Raises BadInput for a number outside this knob's range."""
+        if not self.minimum <= value <= self.maximum:
+            raise BadInput(f"{self.name} {value:g} is outside {self.minimum:g}..{self.maximum:g}")
+
+    def _finite(self, value: object, wanted: str, what: str = "number") -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadInput(f"knob {self.name!r} takes one of {', '.join(self.choices)}")
+            raise BadInput(f"knob {self.name!r} takes {wanted}, not {value!r}")
         if not math.isfinite(value):
-            raise BadInput(f"knob {self.name!r} takes a finite number, not {value!r}")
-        return self.choices[min(len(self.choices) - 1, max(0, round(value)))]
+            raise BadInput(f"knob {self.name!r} takes a finite {what}, not {value!r}")
+        return value
 
 
 _ROWS = (

@@ -27,10 +27,7 @@ class Travel(Struct, frozen=True):
         if knob.choices:
             raise BadInput(f"knob {knob.name!r} has choices, not a range")
         for end_point in (start, end):
-            if not knob.minimum <= end_point <= knob.maximum:
-                raise BadInput(
-                    f"{knob.name} {end_point:g} is outside {knob.minimum:g}..{knob.maximum:g}"
-                )
+            knob.check(end_point)
         if start == end:
             raise BadInput(f"a range from {start:g} to {end:g} leaves nothing to turn")
         low, high = min(start, end), max(start, end)
