@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mula_bridge.control.messages import Notice
 from mula_daemon.clips import Recipe, Warn
-from mula_daemon.jobs.queue import Job
+from mula_daemon.jobs.queue import MAX_SEED, Job
 
 SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -48,6 +48,6 @@ def _again(recipe: Recipe, job: Job) -> Job:
     request = job.request
     first = request.job.removesuffix(f"~{job.rerolls}") if job.rerolls else request.job
     name = first if len(request.seeds) == 1 else f"{first}.{recipe.take + 1}"
-    seed = (recipe.seed + len(request.seeds)) % 2**31
+    seed = (recipe.seed + len(request.seeds)) % MAX_SEED
     again = replace(request, job=f"{name}~{job.rerolls + 1}", seeds=(seed,))
     return Job(again, {**job.knobs, "seed": seed, "takes": 1}, rerolls=job.rerolls + 1)

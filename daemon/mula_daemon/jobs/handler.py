@@ -71,7 +71,8 @@ class Jobs(Handler[JobCommand, JobEvent]):
         self._publish = publish
         self._speaker = speaker
         self._follow_texts = follow_texts
-        self._scheduler = Scheduler(host, recorder, publish, JobQueue(queue_limit))
+        self._queue = JobQueue(queue_limit)
+        self._scheduler = Scheduler(host, recorder, publish, self._queue)
         self._state = EngineState.STARTING
         self._detail = ""
         self._clips = 0
@@ -83,7 +84,7 @@ class Jobs(Handler[JobCommand, JobEvent]):
         """Obey. Raises MulaError."""
         match command:
             case Generate():
-                self.queue(self._asked(command), origin)
+                self.queue(self.asked(command), origin)
             case Render(clip, job_id):
                 recipe = self._library.find(clip).recipe
                 request = replay_request(recipe, self.job_id(job_id))
@@ -146,9 +147,8 @@ class Jobs(Handler[JobCommand, JobEvent]):
             raise BadInput(f"a job id has 1..{MAX_JOB_ID} printable characters")
         return job_id
 
-    # --- inside -------------------------------------------------------------------------------
-
-    def _asked(self, command: Generate) -> Job:
+    def asked(self, command: Generate) -> Job:
+        """The job that a command means, as everything is set now. Raises MulaError."""
         controls = self._steering.controls
         knobs = controls.knobs.turned(**command.overrides)
         seed = int(knobs.number("seed"))
@@ -167,8 +167,15 @@ class Jobs(Handler[JobCommand, JobEvent]):
         )
         return Job(request, dict(knobs))
 
+    # --- inside -------------------------------------------------------------------------------
+
+    @property
+    def _running(self) -> str:
+        """Id of the running job, or an empty string."""
+        return self._queue.running.id if self._queue.running is not None else ""
+
     def _frame(self, frame: Frame) -> None:
-        if not self._scheduler.is_running(frame.job):
+        if frame.job != self._running:
             return
         self._publish(
             FrameReport(
@@ -199,8 +206,8 @@ class Jobs(Handler[JobCommand, JobEvent]):
         return StatusReport(
             engine=self._detail,
             state=self._state,
-            running=self._scheduler.running,
-            queued=self._scheduler.queued,
+            running=self._running,
+            queued=len(self._queue.waiting),
             clips=self._clips,
             underruns=self._speaker.underruns,
         )

@@ -61,11 +61,7 @@ class Recorder:
     def engine_changed(self, state: EngineState, detail: str, info: EngineInfo | None) -> None:
         """Abandon what an engine that went away had begun, and pass the news on."""
         if state is not EngineState.READY:
-            with self._lock:
-                lost, self._recordings = self._recordings, {}
-                self._broken.clear()
-            for recording in lost.values():
-                recording.abandon(detail)
+            self.abandon_all(detail)
         self._post(EngineNews(state, detail, info))
 
     def frame(self, frame: Frame) -> None:
@@ -93,9 +89,10 @@ class Recorder:
         self._post(ended)
 
     def abandon_all(self, reason: str) -> None:
-        """Leave nothing half-written; once the reader thread has ended."""
+        """Leave nothing half-written; also for others, once the reader thread has ended."""
         with self._lock:
             left, self._recordings = self._recordings, {}
+            self._broken.clear()
         for recording in left.values():
             recording.abandon(reason)
 

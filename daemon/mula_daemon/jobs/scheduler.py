@@ -32,20 +32,6 @@ class Scheduler:
         self._records: dict[str, Record] = {}
         self._engine: EngineInfo | None = None
 
-    @property
-    def running(self) -> str:
-        """Id of the running job, or an empty string."""
-        return self._jobs.running.id if self._jobs.running is not None else ""
-
-    @property
-    def queued(self) -> int:
-        """How many jobs wait."""
-        return len(self._jobs.waiting)
-
-    def is_running(self, job_id: str) -> bool:
-        """Whether ``job_id`` is the job that runs now."""
-        return self._jobs.running is not None and self._jobs.running.id == job_id
-
     def add(self, job: Job, record: Record, origin: Origin = DAEMON) -> None:
         """Queue a job, and run it if nothing else does. Raises Busy and BadInput.
 

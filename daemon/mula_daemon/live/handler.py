@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from dataclasses import replace
 from time import perf_counter_ns
 from typing import Final, Never, assert_never, get_args
 
@@ -16,12 +16,11 @@ from mula_bridge.control.messages import (
     LiveChanged,
     LiveCommand,
     Origin,
-    Prompt,
     Report,
 )
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.audio import Speaker
-from mula_daemon.engine import ClipRequest, EngineHost, EngineInfo
+from mula_daemon.engine import EngineHost, EngineInfo
 from mula_daemon.jobs import Job, Jobs
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.played import MOST_BARS, Stretch
@@ -34,7 +33,6 @@ HEAD_START_NS: Final = 150_000_000
 """For the engine to read its prompts, before the first frame's knobs are read."""
 SPARE_NS: Final = 15_000_000
 """For the engine to make a frame: the lead is at least this more than what sound is kept ahead."""
-_SEEDS: Final = 2**31
 _ENDS: Final = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 
 
@@ -167,24 +165,19 @@ class LivePlay(Handler[LiveCommand, Never]):
             self._begin(origin)
 
     def _begin(self, origin: Origin) -> None:
-        controls, knobs = self._controls, self._controls.knobs
-        seed = int(knobs.number("seed"))
         self._count += 1
-        request = ClipRequest(
-            job=f"live{self._count}",
-            tags=controls.tags[Prompt.A],
-            tags_b=controls.tags[Prompt.B],
-            lyrics=controls.lyrics,
-            seeds=(seed if seed >= 0 else secrets.randbelow(_SEEDS),),
-            bpm=knobs.number("bpm"),
+        job = self._jobs.asked(Generate(f"live{self._count}"))
+        job.request = replace(
+            job.request,
+            seeds=job.request.seeds[:1],
             bars=1,
-            key=str(knobs["key"]),
-            follows=controls.texts,
+            pace=0.0,
+            follows=self._controls.texts,
             endless=True,
         )
-        self._job = request.job
+        self._job = job.id
         try:
-            self._jobs.queue(Job(request, dict(knobs)), origin, self.record)
+            self._jobs.queue(job, origin, self.record)
         except Unavailable:
             self._job = ""
             raise
