@@ -6,6 +6,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
+__all__ = [
+    "DAEMON",
+    "Origin",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

@@ -20,6 +20,34 @@ from mula_bridge.control.messages.states import (
     Status,
 )
 
+__all__ = [
+    "AudioDevice",
+    "AudioReport",
+    "AuditionSettings",
+    "AuditionState",
+    "Beat",
+    "ClipJudged",
+    "ClipReady",
+    "ClockChanged",
+    "DeckChanged",
+    "EngineChanged",
+    "Failed",
+    "FrameReport",
+    "Heard",
+    "JobChanged",
+    "KnobChanged",
+    "KnobLearnt",
+    "LiveChanged",
+    "LyricsChanged",
+    "Notice",
+    "PresetSaved",
+    "PresetsChanged",
+    "Progress",
+    "Report",
+    "StatusReport",
+    "TagsChanged",
+]
+
 # --- knobs and texts ------------------------------------------------------------------------------
 
 

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+__all__ = [
+    "AUTO",
+    "Clock",
+    "DeviceState",
+    "EngineState",
+    "JobState",
+    "Playing",
+    "Prompt",
+    "Status",
+]
+
 
 class Prompt(StrEnum):
     """Which of the two prompts a text belongs to."""
