@@ -18,7 +18,7 @@ from mula_bridge.control.messages import (
     Origin,
     Report,
 )
-from mula_bridge.errors import BadInput, Unavailable
+from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.audio import Speaker
 from mula_daemon.engine import EngineHost, EngineInfo
 from mula_daemon.jobs import Job, Jobs
@@ -178,7 +178,7 @@ class LivePlay(Handler[LiveCommand, Never]):
         self._job = job.id
         try:
             self._jobs.queue(job, origin, self.record)
-        except Unavailable:
+        except MulaError:
             self._job = ""
             raise
 

@@ -174,6 +174,15 @@ def test_capture_without_live_play_is_refused(rig: Rig) -> None:
     assert "1 to 32 bars" in rig.ear.wait(Failed, lambda failed: "32" in failed.text).text
 
 
+def test_live_play_that_found_no_place_in_the_queue_is_not_on(rig: Rig) -> None:
+    for number in range(16):  # without an engine they wait
+        rig.mailbox.put(Generate(f"job{number}"))
+    rig.mailbox.put(Live(True), ALICE)
+    assert rig.ear.wait(Failed).code == "busy"
+    rig.mailbox.put(Live(False), ALICE)
+    assert rig.ear.wait(LiveChanged) == LiveChanged(False)
+
+
 def test_generate_waits_for_the_end_of_live_play(rig: Rig) -> None:
     rig.begin()
     rig.mailbox.put(Generate("later"), ALICE)
