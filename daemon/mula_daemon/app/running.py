@@ -191,9 +191,8 @@ def running(
         conductor.offer_link(link, in_auto=config.link)
         conductor.choose(config.clock_source)
         begin(speaker.feeder, reader)
-        publisher.listen(live)
-        publisher.listen(trace)
-        for listener in listeners:
+        first: tuple[Listener, ...] = (live, trace, *listeners)
+        for listener in first:
             publisher.listen(listener)
         handlers: list[Handler[Any, Any]] = [
             steering,

@@ -52,19 +52,15 @@ class Interface(Service):
         self._buffer = buffer
         self._outlet: Outlet = Nowhere(ahead=buffer)
         self._settled = threading.Event()
-        self._state = InterfaceState(problem="looking for an audio output")
+        self.state = InterfaceState(problem="looking for an audio output")
+        """What there is now."""
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
     def wait(self, timeout: float) -> InterfaceState:
         """The first verdict, or the state after ``timeout`` seconds."""
         self._settled.wait(timeout)
-        return self._state
-
-    @property
-    def state(self) -> InterfaceState:
-        """What there is now."""
-        return self._state
+        return self.state
 
     @property
     def pid(self) -> int | None:
@@ -123,7 +119,7 @@ class Interface(Service):
                 self._turn(told)
         process.join(1.0)
         if not self.stopping.is_set() and (told is None or told.output is not None):
-            name = self._state.output.name if self._state.output else ""
+            name = self.state.output.name if self.state.output else ""
             self._turn(InterfaceState(problem=f"the audio output {name} ended its process".strip()))
         if process.is_alive():
             process.kill()
@@ -134,7 +130,7 @@ class Interface(Service):
             self._outlet = Nowhere(self._outlet.rate, ahead=self._buffer)
 
     def _turn(self, state: InterfaceState) -> None:
-        self._state = state
+        self.state = state
         self._settled.set()
         try:
             self._changed(state)

@@ -47,7 +47,8 @@ class ClipVoice:
         self._join = join
         self._margin = round(margin * tape.rate)
         self._placed: tuple[int, int] | None = None
-        self._retired = threading.Event()
+        self.retired = threading.Event()
+        """Set when the speaker has done with it."""
         self._ramp: Samples = np.linspace(
             1.0, 0.0, min(tape.total, round(_FADE_SECONDS * tape.rate)), dtype=np.float32
         )
@@ -58,7 +59,7 @@ class ClipVoice:
     @property
     def ended(self) -> bool:
         """Whether it came to its end, was taken off, or its take was given up."""
-        if self._retired.is_set():
+        if self.retired.is_set():
             return True
         return self.taken >= (self._tape.filled if self._tape.closed else self._tape.total)
 
@@ -66,11 +67,6 @@ class ClipVoice:
     def began(self) -> bool:
         """Whether any of it was read."""
         return self._placed is not None
-
-    @property
-    def retired(self) -> bool:
-        """Whether the speaker has done with it."""
-        return self._retired.is_set()
 
     def place(self, now_ns: int) -> Place:
         """Where it is heard at ``now_ns``, as far as is known; beat 0 before it begins."""
@@ -90,11 +86,7 @@ class ClipVoice:
 
     def retire(self) -> None:
         """As every voice."""
-        self._retired.set()
-
-    def wait_retired(self, seconds: float) -> bool:
-        """Wait up to so long for the speaker to have done with it; whether it has."""
-        return self._retired.wait(seconds)
+        self.retired.set()
 
     # --- the feeder's thread ------------------------------------------------------------------
 

@@ -243,13 +243,10 @@ class Deck:
 
     def advance(self) -> Card | None:
         """Put on the clip after the one that was judged; None when there is no other."""
-        here = self.current
-        order = self.order
-        if here in order:
-            place = order.index(here)
-            beside = order[place + 1] if place + 1 < len(order) else None
-        else:
-            beside = self._beside(here) if here is not None else None
+        here, order = self.current, self.order
+        if here is None or order[-1:] == [here]:
+            return None
+        beside = self._beside(here)
         return self.put_on(beside) if beside is not None else None
 
     def _judged(self, clip: str | None) -> Card:

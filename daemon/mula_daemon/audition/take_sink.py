@@ -99,4 +99,4 @@ class TakeSink:
             voice = self._turntable.voice_of(take.id)
             if voice is None or tape.filled - voice.taken <= lead:
                 return
-            voice.wait_retired(_NAP_SECONDS)
+            voice.retired.wait(_NAP_SECONDS)

@@ -92,7 +92,7 @@ class Turntable:
         """Forget a take that was given up, and fade out what is heard of it."""
         with self._lock:
             self._tapes.pop(clip, None)
-            voice = self._voice if self._clip == clip else None
+        voice = self.voice_of(clip)
         if voice is not None:
             self._speaker.stop(voice)
 
@@ -105,7 +105,7 @@ class Turntable:
         """The voice that plays ``clip``, if it is on and not retired."""
         with self._lock:
             voice = self._voice if self._clip == clip else None
-        return voice if voice is not None and not voice.retired else None
+        return voice if voice is not None and not voice.retired.is_set() else None
 
     # --- playing ------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class Turntable:
         """Fade out, if it is a clip that plays."""
         with self._lock:
             voice, self._voice, self._wish = self._voice, None, None
-        if voice is not None and not voice.retired:
+        if voice is not None and not voice.retired.is_set():
             self._speaker.stop()  # also what it was to begin behind
 
     def set_loop(self, on: bool) -> None:

@@ -70,7 +70,8 @@ class LivePlay(Handler[LiveCommand, Never]):
         self._lead_ns = lead_ns
         self._count = 0
         self._job = ""
-        self._recording: LiveRecording | None = None
+        self.recording: LiveRecording | None = None
+        """What runs now; any thread may ask."""
         conductor.listen(self._retime)
 
     # --- Handler ------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ class LivePlay(Handler[LiveCommand, Never]):
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """See the live job end."""
         if isinstance(report, JobChanged) and report.id == self._job and report.state in _ENDS:
-            recording, self._job, self._recording = self._recording, "", None
+            recording, self._job, self.recording = self.recording, "", None
             failed = report.state is JobState.FAILED
             self._publish(LiveChanged(False, report.reason if failed else ""))
             if recording is not None and recording.too_slow:
@@ -120,7 +121,7 @@ class LivePlay(Handler[LiveCommand, Never]):
         line = self._conductor.bars
         if line is not None:
             at_ns = line.next(BEATS_PER_BAR, at_ns)
-        self._recording = LiveRecording(
+        self.recording = LiveRecording(
             job,
             engine,
             self._speaker,
@@ -130,11 +131,11 @@ class LivePlay(Handler[LiveCommand, Never]):
             line=lambda: self._conductor.bars,
         )
         self._publish(LiveChanged(True))
-        return self._recording
+        return self.recording
 
     def heard_ns(self, job: str, frame: int) -> int | None:
         """When a frame of live play is heard, if that is known. Any thread."""
-        recording = self._recording
+        recording = self.recording
         if recording is None or recording.job.id != job:
             return None
         return recording.heard_ns(frame)
@@ -142,19 +143,14 @@ class LivePlay(Handler[LiveCommand, Never]):
     def ahead_ns(self) -> int:
         """How long before it is heard a knob has to be turned, for what waits for a beat: the
         lead while live play runs, else 0. Any thread."""
-        recording = self._recording
+        recording = self.recording
         return 0 if recording is None else recording.lead_ns
-
-    @property
-    def recording(self) -> LiveRecording | None:
-        """What runs now."""
-        return self._recording
 
     # --- inside -------------------------------------------------------------------------------
 
     def _retime(self) -> None:
         """The session's beat has changed: let the frames to come follow it. Any thread."""
-        recording = self._recording
+        recording = self.recording
         if recording is not None:
             recording.retime()
 
@@ -192,7 +188,7 @@ class LivePlay(Handler[LiveCommand, Never]):
         return recording.played.newest(bars, bar, bpm, heard)
 
     def _capture(self, bars: int | None) -> None:
-        recording = self._recording
+        recording = self.recording
         if recording is None:
             raise Unavailable("live play is off, so there is nothing to capture: /mula/live 1")
         count = int(self._controls.knobs.number("bars")) if bars is None else bars

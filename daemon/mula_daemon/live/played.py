@@ -108,19 +108,15 @@ class Played:
 
         Raises Unavailable before the first bar has been heard.
         """
-        with self._lock:
-            frames = list(self._frames)
-        known = [frame for frame in frames if frame.end <= heard]
+        frames, known = self._before(heard)
         if known:
             end = (known[-1].frame.index + 1) // self._per_bar * self._per_bar
             begin = max(0, end - count * self._per_bar)
             oldest = frames[0].frame.index
             begin = max(begin, -(-oldest // self._per_bar) * self._per_bar)
             if begin < end:
-                part = frames[begin - oldest : end - oldest]
-                after = frames[end - oldest : end - oldest + 1]
-                bars = len(part) // self._per_bar
-                return Stretch(part, after[0].samples if after else part[0].samples[:0], bars)
+                bars = (end - begin) // self._per_bar
+                return _stretch(frames, begin - oldest, end - oldest, bars)
         raise Unavailable(_TOO_EARLY)
 
     def newest(self, count: int, bar: float, bpm: float, heard: int) -> Stretch:
@@ -129,14 +125,23 @@ class Played:
 
         Raises Unavailable before so much has been heard.
         """
-        with self._lock:
-            frames = list(self._frames)
-        known = [frame for frame in frames if frame.end <= heard]
+        frames, known = self._before(heard)
         for bars in range(count, 0, -1):
             begin = known[-1].end - round(bars * bar) if known else -1
-            part = [frame for frame in known if frame.end > begin]
-            if part and part[0].first <= begin:
-                after = frames[len(known) : len(known) + 1]
-                rest = after[0].samples if after else part[0].samples[:0]
-                return Stretch(part, rest, bars, bpm)
+            first = sum(frame.end <= begin for frame in known)
+            if first < len(known) and known[first].first <= begin:
+                return _stretch(frames, first, len(known), bars, bpm)
         raise Unavailable(_TOO_EARLY)
+
+    def _before(self, heard: int) -> tuple[list[PlayedFrame], list[PlayedFrame]]:
+        """The frames that are here, and those that ended before sample ``heard``."""
+        with self._lock:
+            frames = list(self._frames)
+        return frames, [frame for frame in frames if frame.end <= heard]
+
+
+def _stretch(
+    frames: list[PlayedFrame], begin: int, end: int, bars: int, bpm: float | None = None
+) -> Stretch:
+    after = frames[end].samples if end < len(frames) else frames[begin].samples[:0]
+    return Stretch(frames[begin:end], after, bars, bpm)

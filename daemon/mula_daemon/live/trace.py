@@ -8,8 +8,6 @@ from collections.abc import Callable
 from itertools import count
 from time import perf_counter_ns
 
-from msgspec import Struct
-
 from mula_bridge.control import FRAME_KNOBS, Service
 from mula_bridge.control.messages import FrameReport, Heard, KnobChanged, Origin, Report
 
@@ -27,11 +25,6 @@ def heard_by(*sources: HeardAt) -> HeardAt:
     return heard_at
 
 
-class _Change(Struct, frozen=True):
-    value: float
-    received_ns: int
-
-
 class KnobTrace:
     """A Listener that follows each acknowledged change of a frame knob. Session thread.
 
@@ -42,32 +35,33 @@ class KnobTrace:
     def __init__(self, heard_at: HeardAt, heard: Callable[[Heard, int], None]) -> None:
         self._heard_at = heard_at
         self._heard = heard
-        self._waiting: dict[str, _Change] = {}
+        self._waiting: dict[str, tuple[float, int]] = {}
+        """Of each knob its value, and perf_counter_ns when it came."""
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """Take note of a change, and of the frames that follow."""
         match report:
             case KnobChanged(name, int() | float() as value) if name in FRAME_KNOBS and to is None:
                 received_ns = but.received_ns if but is not None else 0
-                self._waiting[name] = _Change(value, received_ns or perf_counter_ns())
+                self._waiting[name] = value, received_ns or perf_counter_ns()
             case FrameReport():
                 self._frame(report)
 
     def _frame(self, frame: FrameReport) -> None:
         sampled = [
             name
-            for name, change in self._waiting.items()
-            if frame.knobs[name] == change.value and frame.started_ns >= change.received_ns
+            for name, (value, received_ns) in self._waiting.items()
+            if frame.knobs[name] == value and frame.started_ns >= received_ns
         ]
         if not sampled:
             return
         at_ns = self._heard_at(frame.job, frame.index)
         for name in sampled:
-            change = self._waiting.pop(name)
+            value, received_ns = self._waiting.pop(name)
             if at_ns is not None:
-                whole = (at_ns - change.received_ns) / 1e6
-                waited = (frame.started_ns - change.received_ns) / 1e6
-                self._heard(Heard(name, change.value, whole, waited, frame.index), at_ns)
+                whole = (at_ns - received_ns) / 1e6
+                waited = (frame.started_ns - received_ns) / 1e6
+                self._heard(Heard(name, value, whole, waited, frame.index), at_ns)
 
 
 class Punctual(Service):

@@ -141,6 +141,6 @@ def test_it_joins_at_the_begin_what_is_not_yet_written_that_far() -> None:
 
 def test_a_retired_voice_has_ended_and_wakes_who_waits_for_that() -> None:
     voice = ClipVoice(Tape.of(noise(100), RATE), BPM, loop=True)
-    assert not voice.ended and not voice.wait_retired(0.0)
+    assert not voice.ended and not voice.retired.wait(0.0)
     voice.retire()
-    assert voice.ended and voice.retired and voice.wait_retired(5.0)
+    assert voice.ended and voice.retired.is_set()
