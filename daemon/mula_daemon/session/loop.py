@@ -109,7 +109,7 @@ class Session(Service):
         for handler in hearers:
             self._guard(handler.hear, event)
         if not hearers:
-            if isinstance(event, get_args(Report)):
+            if isinstance(event, Report):
                 self._publish(event)
             else:
                 log.error("nobody hears of %s", event)

@@ -48,10 +48,15 @@ __all__ = [
     "TagsChanged",
 ]
 
+
+class Report(Struct, frozen=True):
+    """What listeners are told. Every kind of it is a class of its own."""
+
+
 # --- knobs and texts ------------------------------------------------------------------------------
 
 
-class KnobChanged(Struct, frozen=True):
+class KnobChanged(Report, frozen=True):
     """A knob's effective value, in real units and as travel 0..1."""
 
     name: str
@@ -59,32 +64,32 @@ class KnobChanged(Struct, frozen=True):
     norm: float
 
 
-class TagsChanged(Struct, frozen=True):
+class TagsChanged(Report, frozen=True):
     """The tags of a prompt."""
 
     tags: tuple[str, ...]
     prompt: Prompt = Prompt.A
 
 
-class LyricsChanged(Struct, frozen=True):
+class LyricsChanged(Report, frozen=True):
     """The lyrics of the next clip."""
 
     text: str
 
 
-class PresetSaved(Struct, frozen=True):
+class PresetSaved(Report, frozen=True):
     """A preset was kept under this name."""
 
     name: str
 
 
-class PresetsChanged(Struct, frozen=True):
+class PresetsChanged(Report, frozen=True):
     """The presets there are, by name; they are numbered from 1 in this order."""
 
     names: tuple[str, ...]
 
 
-class KnobLearnt(Struct, frozen=True):
+class KnobLearnt(Report, frozen=True):
     """A MIDI control moves this knob from now on; ``source`` says which, in words."""
 
     name: str
@@ -94,7 +99,7 @@ class KnobLearnt(Struct, frozen=True):
 # --- jobs, clips and the engine -------------------------------------------------------------------
 
 
-class JobChanged(Struct, frozen=True):
+class JobChanged(Report, frozen=True):
     """A job moved to another state; ``reason`` says why it failed or was cancelled."""
 
     id: str
@@ -102,14 +107,14 @@ class JobChanged(Struct, frozen=True):
     reason: str = ""
 
 
-class Progress(Struct, frozen=True):
+class Progress(Report, frozen=True):
     """How much of a running job's frames are done, 0..1."""
 
     id: str
     fraction: float
 
 
-class FrameReport(Struct, frozen=True):
+class FrameReport(Report, frozen=True):
     """One sampled frame: the frame knobs it was sampled with and when that began.
 
     ``revision`` is the knob revision in force (the session counts one up per
@@ -124,7 +129,7 @@ class FrameReport(Struct, frozen=True):
     started_ns: int
 
 
-class ClipReady(Struct, frozen=True):
+class ClipReady(Report, frozen=True):
     """A clip is complete in the folder. ``seconds`` is its length."""
 
     id: str
@@ -136,7 +141,7 @@ class ClipReady(Struct, frozen=True):
     seconds: float
 
 
-class EngineChanged(Struct, frozen=True):
+class EngineChanged(Report, frozen=True):
     """The engine process changed state; ``detail`` says which engine, or why it failed."""
 
     state: EngineState
@@ -146,14 +151,14 @@ class EngineChanged(Struct, frozen=True):
 # --- sound, time and live play --------------------------------------------------------------------
 
 
-class AudioReport(Struct, frozen=True):
+class AudioReport(Report, frozen=True):
     """The audio interface: peak level of the last block (dBFS) and underruns so far."""
 
     peak_dbfs: float
     underruns: int
 
 
-class AudioDevice(Struct, frozen=True):
+class AudioDevice(Report, frozen=True):
     """The interface came or went. ``rate`` in Hz and ``latency_ms`` are 0 unless it is open;
     ``detail`` says why it is not."""
 
@@ -164,7 +169,7 @@ class AudioDevice(Struct, frozen=True):
     detail: str = ""
 
 
-class Beat(Struct, frozen=True):
+class Beat(Report, frozen=True):
     """A beat has begun. ``bar`` and ``beat`` count from 1, as musicians do; ``late_ms`` is how
     long ago that was when this was said."""
 
@@ -175,7 +180,7 @@ class Beat(Struct, frozen=True):
     late_ms: float = 0.0
 
 
-class ClockChanged(Struct, frozen=True):
+class ClockChanged(Report, frozen=True):
     """Whom we are asked to follow (a Clock or ``auto``), who leads, and what it says.
 
     ``name`` is the leader's own: the MIDI port, or how many Link peers there are.
@@ -188,14 +193,14 @@ class ClockChanged(Struct, frozen=True):
     playing: bool
 
 
-class LiveChanged(Struct, frozen=True):
+class LiveChanged(Report, frozen=True):
     """Live play began or ended; ``reason`` says why it ended by itself."""
 
     on: bool
     reason: str = ""
 
 
-class Heard(Struct, frozen=True):
+class Heard(Report, frozen=True):
     """A knob's value is in what is heard now.
 
     ``milliseconds`` run from its arrival to its first sample at the interface, ``waited`` of them
@@ -212,7 +217,7 @@ class Heard(Struct, frozen=True):
 # --- the audition deck ----------------------------------------------------------------------------
 
 
-class AuditionState(Struct, frozen=True):
+class AuditionState(Report, frozen=True):
     """What is heard: ``beat`` of ``beats`` in clip ``clip``.
 
     ``in_tempo``: its loop is as long as the session's bars. Where it is not, it plays as it
@@ -227,7 +232,7 @@ class AuditionState(Struct, frozen=True):
     in_tempo: bool
 
 
-class DeckChanged(Struct, frozen=True):
+class DeckChanged(Report, frozen=True):
     """The clip on the deck, the ``number``-th of ``count`` (from 1; 0 of 0 when there is none)."""
 
     clip: str
@@ -243,7 +248,7 @@ class DeckChanged(Struct, frozen=True):
     writing: bool = False
 
 
-class AuditionSettings(Struct, frozen=True):
+class AuditionSettings(Report, frozen=True):
     """How the deck plays; ``quantise`` in beats (quarters), 0 for at once."""
 
     loop: bool = False
@@ -253,7 +258,7 @@ class AuditionSettings(Struct, frozen=True):
     gain_db: float = 0.0
 
 
-class ClipJudged(Struct, frozen=True):
+class ClipJudged(Report, frozen=True):
     """A clip has another status or is (not) a favourite; ``path`` is where it is now."""
 
     id: str
@@ -265,7 +270,7 @@ class ClipJudged(Struct, frozen=True):
 # --- what went well, and what did not -------------------------------------------------------------
 
 
-class StatusReport(Struct, frozen=True):
+class StatusReport(Report, frozen=True):
     """A summary for people and programs that just arrived."""
 
     engine: str
@@ -276,7 +281,7 @@ class StatusReport(Struct, frozen=True):
     underruns: int
 
 
-class Notice(Struct, frozen=True):
+class Notice(Report, frozen=True):
     """A sentence about a job: ``code`` for programs, ``text`` for people."""
 
     job: str
@@ -284,37 +289,9 @@ class Notice(Struct, frozen=True):
     text: str
 
 
-class Failed(Struct, frozen=True):
+class Failed(Report, frozen=True):
     """Something sent to us, or a device, went wrong. ``address`` is where it came in."""
 
     address: str
     code: str
     text: str
-
-
-Report = (
-    KnobChanged
-    | TagsChanged
-    | LyricsChanged
-    | PresetSaved
-    | PresetsChanged
-    | KnobLearnt
-    | JobChanged
-    | Progress
-    | FrameReport
-    | ClipReady
-    | EngineChanged
-    | AudioReport
-    | AudioDevice
-    | Beat
-    | ClockChanged
-    | LiveChanged
-    | Heard
-    | AuditionState
-    | DeckChanged
-    | AuditionSettings
-    | ClipJudged
-    | StatusReport
-    | Notice
-    | Failed
-)
