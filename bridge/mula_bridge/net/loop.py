@@ -8,15 +8,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from mula_bridge.control import Publish
 from mula_bridge.control.messages import Origin, Report
 
 MAX_WAITING: Final = 4096
 """Reports that wait for the thread; beyond that the oldest are forgotten."""
 
 log = logging.getLogger(__name__)
+
+
+class TakeReport(Protocol):
+    """Handles a report as `Listener.report` does, but on the loop's thread."""
+
+    def __call__(self, report: Report, *, to: Origin | None, but: Origin | None) -> None: ...
 
 
 class LoopThread:
@@ -26,7 +31,7 @@ class LoopThread:
     how many seconds there is more to do, None where nothing waits.
     """
 
-    def __init__(self, name: str, take: Publish, due: Callable[[], float | None]) -> None:
+    def __init__(self, name: str, take: TakeReport, due: Callable[[], float | None]) -> None:
         self._name = name
         self._take = take
         self._due = due

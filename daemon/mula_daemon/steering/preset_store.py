@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from mula_bridge.control import Preset, knob
 from mula_bridge.errors import BadInput, Unavailable
