@@ -19,8 +19,7 @@ from typing import BinaryIO
 
 import pytest
 
-from mula_daemon.bench.jack_dummy import JackDummy, default_server, jackd
-from mula_daemon.bench.jack_name import jack_name
+from mula_daemon.bench.jack_dummy import JackDummy, default_server, jack_name, jackd
 
 _TOOLS = ("jackd", "jack_lsp", "jack_connect", "jack_disconnect")
 _START_SECONDS = 15.0

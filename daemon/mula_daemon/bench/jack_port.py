@@ -1,20 +1,31 @@
-"""What is heard at the JACK port that the daemon plays to."""
+"""What is heard at the JACK port that the daemon plays to.
+
+Run as a program it is a JACK client that writes down what it hears, and when. Arguments: PATH.
+``PATH`` gets float32 stereo; ``PATH.times`` pairs of int64: the number of the first frame of a
+buffer, and perf_counter_ns when it was handed over. Says "listening" once it does, and stops when
+its standard input ends.
+"""
 
 from __future__ import annotations
 
+import os
+import struct
 import subprocess
 import sys
-import time
+import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from time import monotonic, perf_counter_ns, sleep
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mula_bridge.errors import MulaError, Unavailable
-from mula_daemon.audio import Samples
+from mula_bridge.net import hurry
+from mula_daemon.audio import Samples, acquire
 from mula_daemon.bench.jack_dummy import RATE
 
 _WINDOW: Final = 64
@@ -50,7 +61,7 @@ class Ear:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "heard.f32"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mula_daemon.bench.ear", str(self._path)],
+            [sys.executable, "-m", "mula_daemon.bench.jack_port", str(self._path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -135,8 +146,53 @@ def _recorders() -> int:
 
 
 def _wait_for(holds: Callable[[], bool], otherwise: str) -> None:
-    end = time.monotonic() + _PATIENCE_S
+    end = monotonic() + _PATIENCE_S
     while not holds():
-        if time.monotonic() > end:
+        if monotonic() > end:
             raise Unavailable(otherwise)
-        time.sleep(0.1)
+        sleep(0.1)
+
+
+def main() -> None:
+    """Listen until standard input ends."""
+    path = Path(sys.argv[1])
+    sounddevice = acquire("jack")
+    heard: deque[tuple[int, int, bytes]] = deque()
+    count = 0
+
+    def callback(samples: Any, frames: int, _times: object, _status: object) -> None:
+        nonlocal count
+        heard.append((count, perf_counter_ns(), samples.tobytes()))
+        count += frames
+
+    ended = threading.Event()
+
+    def watch() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    apis = [api["name"] for api in sounddevice.query_hostapis()]
+    device = next(
+        device["index"]
+        for device in sounddevice.query_devices()
+        if "jack" in apis[device["hostapi"]].lower() and device["max_input_channels"] >= 2
+    )
+    hurry()
+    stream = sounddevice.InputStream(device=device, channels=2, dtype="float32", callback=callback)
+    stream.start()
+    print("listening", flush=True)
+    with path.open("wb") as sound, path.with_name(path.name + ".times").open("wb") as times:
+        while True:
+            while heard:
+                first, now_ns, data = heard.popleft()
+                sound.write(data)
+                times.write(struct.pack("<qq", first, now_ns))
+            if ended.is_set():
+                break
+            sleep(0.05)
+    os._exit(0)  # PortAudio's own end may hang
+
+
+if __name__ == "__main__":
+    main()

@@ -9,27 +9,29 @@ a click. ``--plot FILE.png`` draws them.
 from __future__ import annotations
 
 import argparse
-import sys
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mula_bridge.control import Curve
 from mula_bridge.errors import Unavailable
 from mula_bridge.mapping import BASE, find_mapping, load_mapping
-from mula_daemon.bench import knobs_figure, plot_extra, tag_steering
+from mula_daemon.bench import plots
 from mula_daemon.bench.clip_sampler import PHRASE, ClipSampler, SamplerJob, SamplerSetting
 from mula_daemon.bench.figures import print_json
 from mula_daemon.bench.genre_classifier import GenreClassifier, train_classifier
 from mula_daemon.bench.loops import measure_loops
-from mula_daemon.bench.phrase_form import bar_similarity, grammar_clips
 from mula_daemon.engine.lm import Codes
 from mula_daemon.engine.mini import tags, tokens
+from mula_daemon.engine.mini.train import compose, instruments_in
 
 CFGS: Final = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 QUICK_CFGS: Final = (0.0, 1.0, 1.5, 3.0, 4.0)
@@ -38,6 +40,9 @@ TEMPERATURES: Final = (0.5, 0.7, 0.9, 1.1, 1.3)
 TOP_KS: Final = (2, 5, 10, 20, 50)
 POP: Final = "pop"
 EVERY_CODE: Final = 250
+SETTING: Final = SamplerSetting(3.0)
+_PIECES: Final = 30
+Matrix = NDArray[np.float64]
 Say = Callable[[str], None]
 
 
@@ -65,7 +70,7 @@ class Findings:
     """Notes and hits that begin in a bar at cfg 3, by energy tag."""
     different_clips_of_20_seeds: int = 0
     bar_similarity: dict[str, list[list[float]]] = field(default_factory=dict)
-    """[8, 8] by "grammar" and "mini" at cfg 3: see `phrase_form.bar_similarity`."""
+    """[8, 8] by "grammar" and "mini" at cfg 3: see `bar_similarity`."""
     loops_rendered: int = 0
     bar_exact: float = 0.0
     loop_click: float = 0.0
@@ -180,6 +185,86 @@ def distinct(codes: Codes) -> int:
     return sum(len(np.unique(codes[..., codebook])) for codebook in range(codes.shape[-1]))
 
 
+def bar_similarity(codes: Codes) -> Matrix:
+    """[bars, bars] of clips [N, S, 8]: of the codes that are no rest in either of two bars, the
+    share that is the same in both; the mean over clips. 1 on the diagonal.
+    """
+    clips, frames = codes.shape[:2]
+    bars = codes.reshape(clips, frames // tokens.STEPS_PER_BAR, -1)  # [N, L, 16 * 8]
+    one, other = bars[:, :, None], bars[:, None]
+    sounding = (one != tokens.REST) | (other != tokens.REST)
+    same = ((one == other) & sounding).sum(-1) / np.maximum(sounding.sum(-1), 1)
+    out: Matrix = same.mean(0)
+    return out
+
+
+def grammar_clips(pieces: int) -> Codes:
+    """Codes int64 [16 * pieces, 128, 8]: ``pieces`` pieces of every genre's grammar."""
+    return np.stack(
+        [
+            compose(genre, random.Random(f"form/{number}")).codes.astype(np.int64)
+            for genre in tags.GENRES
+            for number in range(pieces)
+        ]
+    )
+
+
+def homes() -> dict[str, str]:
+    """By instrument tag, the genre whose grammar plays it in about every third piece: there a
+    tag makes the difference."""
+    found = {}
+    for tag in tags.INSTRUMENTS:
+        shares = {
+            genre: np.mean([tag in piece for piece in _grammar(genre)]) for genre in tags.GENRES
+        }
+        played = {genre: share for genre, share in shares.items() if share}
+        found[tag] = min(played, key=lambda genre: abs(played[genre] - 1 / 3))
+    return found
+
+
+@cache
+def _grammar(genre: str) -> list[tuple[str, ...]]:
+    """The tags of some pieces."""
+    return [compose(genre, random.Random(f"steering/{n}")).tags for n in range(_PIECES)]
+
+
+def share_with(clips: Codes, instrument: str) -> float:
+    """In how many of the ``clips`` [N, S, 8] it sounds, 0..1."""
+    return float(np.mean([instrument in instruments_in(codes) for codes in clips]))
+
+
+def instruments(sampler: ClipSampler, clips: int) -> dict[str, tuple[float, float]]:
+    """The share of clips an instrument sounds in, by instrument: asked for beside its
+    home, and the home alone."""
+    home = homes()
+    jobs = [SamplerJob((genre, tag), tuple(range(clips)), SETTING) for tag, genre in home.items()]
+    asked = sampler.play(jobs)
+    alone = sampler.clips(tags.GENRES, clips, SETTING)
+    return {
+        tag: (share_with(codes, tag), share_with(alone[genre], tag))
+        for (tag, genre), codes in zip(home.items(), asked, strict=True)
+    }
+
+
+def onsets(clips: Codes) -> float:
+    """Beginnings of notes and hits in a bar, of clips [N, S, 8]."""
+    sounding = clips[..., : tokens.TEXTURE]
+    begun = (sounding != tokens.REST) & ~(
+        (sounding == tokens.HOLD) & (np.arange(tokens.TEXTURE) >= tokens.BASS)
+    )
+    bars = len(clips) * clips.shape[1] // tokens.STEPS_PER_BAR
+    return float(begun.sum() / bars)
+
+
+def energies(sampler: ClipSampler, genres: Sequence[str], clips: int) -> dict[str, float]:
+    """`onsets` by energy tag, beside each of ``genres``; the mean over them."""
+    found = {}
+    for energy in tags.ENERGIES:
+        jobs = [SamplerJob((genre, energy), tuple(range(clips)), SETTING) for genre in genres]
+        found[energy] = float(np.mean([onsets(codes) for codes in sampler.play(jobs)]))
+    return found
+
+
 def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> Findings:
     """Everything that codes alone can tell, with ``clips`` clips per genre and setting."""
     ear = train_classifier()
@@ -218,10 +303,10 @@ def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> Findings
         str(value): over_genres(distinct, SamplerSetting(1.5, 1.0, value)) for value in TOP_KS
     }
     say(f"distinct codes by top-k: {found.codes_by_top_k}")
-    played = tag_steering.instruments(sampler, max(8, clips // 2))
+    played = instruments(sampler, max(8, clips // 2))
     found.instruments_asked = {tag: asked for tag, (asked, _) in played.items()}
     found.instruments_alone = {tag: alone for tag, (_, alone) in played.items()}
-    found.onsets_by_energy = tag_steering.energies(sampler, some, clips)
+    found.onsets_by_energy = energies(sampler, some, clips)
     say(
         f"instruments: {mean(found.instruments_asked):.3f} when asked for, "
         f"{mean(found.instruments_alone):.3f} when not; onsets a bar: {found.onsets_by_energy}"
@@ -250,7 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the figures")
     options = parser.parse_args(argv)
     if options.plot:
-        plot_extra.require()
+        plots.require()
     clips = min(options.clips, 8) if options.quick else options.clips
     began = time.monotonic()
 
@@ -261,11 +346,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with ClipSampler(options.weights, options.workers) as sampler:
         found = measure(sampler, clips, options.quick, say)
     if options.plot:
-        knobs_figure.draw(asdict(found), options.plot)
+        plots.draw(asdict(found), options.plot)
         say(f"drawn in {options.plot}")
     print_json(asdict(found))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

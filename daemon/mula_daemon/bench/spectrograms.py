@@ -14,7 +14,7 @@ from typing import Final
 
 import torch
 
-from mula_daemon.bench import plot_extra
+from mula_daemon.bench import plots
 from mula_daemon.bench.clip_sampler import SamplerJob, SamplerSetting, play
 from mula_daemon.bench.genre_classifier import train_classifier
 from mula_daemon.bench.loops import looped
@@ -27,7 +27,7 @@ WINDOW: Final = 2048
 
 def draw(asked: str, seed: int, bpm: float, key: str, path: Path) -> None:
     """Writes the PNG of the canonical tag ``asked``. Raises Unavailable without matplotlib."""
-    plot_extra.require()
+    plots.require()
     from matplotlib.figure import Figure
 
     ear = train_classifier()

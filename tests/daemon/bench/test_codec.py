@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mula_daemon.bench.codec import main
-from mula_daemon.bench.log_mel import log_mel_distance_db
+from mula_daemon.bench.codec import log_mel_distance_db, main
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
 

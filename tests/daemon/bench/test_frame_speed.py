@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from mula_daemon.bench.eager_step import EagerStep
-from mula_daemon.bench.frame_speed import PROMPT
-from mula_daemon.bench.random_model import SIZES, random_model
+from mula_daemon.bench.frame_speed import PROMPT, SIZES, random_model
 from mula_daemon.cli import main
 from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.player import Player

@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from mula_daemon.bench.jack_dummy import jackd
-from mula_daemon.bench.jack_name import jack_name
+from mula_daemon.bench.jack_dummy import jack_name, jackd
 from support.jack_server import jack_server, why_no_jack
 from support.midi_box import eventually
 

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.bench import knobs, knobs_figure
+from mula_daemon.bench import knobs, plots
 from mula_daemon.bench.clip_sampler import PHRASE, SamplerJob, SamplerSetting
 from mula_daemon.bench.knobs import (
     KnobTurn,
     adherence,
+    bar_similarity,
     distinct,
     entropy,
+    grammar_clips,
     mean,
     mid_clip,
     shipped_curve,
     strength_setting,
 )
 from mula_daemon.bench.loops import click, measure_loops
-from mula_daemon.bench.phrase_form import bar_similarity, grammar_clips
 from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.mini import tags
 
@@ -136,5 +137,5 @@ def test_drawing_without_matplotlib_names_the_remedy(monkeypatch: pytest.MonkeyP
 
 def test_the_figure_is_a_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    knobs_figure.draw(FIGURES, tmp_path / "knobs.png")
+    plots.draw(FIGURES, tmp_path / "knobs.png")
     assert (tmp_path / "knobs.png").read_bytes().startswith(b"\x89PNG")

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from mula_daemon.bench.tag_steering import homes, onsets, share_with
+from mula_daemon.bench.knobs import homes, onsets, share_with
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.train.material import compose
 

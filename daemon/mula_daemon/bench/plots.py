@@ -1,4 +1,4 @@
-"""Draws what `bench.knobs` found. Needs the extra ``plot`` (matplotlib)."""
+"""Draws what was found. Needs the extra ``plot``: matplotlib, imported only where it is used."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mula_bridge.errors import Unavailable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+def require() -> None:
+    """Raises Unavailable, with the remedy, where matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as missing:
+        raise Unavailable("drawing needs matplotlib: pip install 'mulabridge[plot]'") from missing
 
 
 def draw(found: Mapping[str, Any], path: Path) -> None:
