@@ -5,21 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from msgspec.structs import asdict
 
-from mula_bridge.control import KNOBS, KnobValue
+from mula_bridge.control import KNOBS
 from mula_bridge.control.messages import (
-    ClipReady,
-    EngineChanged,
-    EngineState,
-    Failed,
+    Command,
     Generate,
-    JobChanged,
-    JobState,
     Origin,
     Progress,
     Prompt,
@@ -28,19 +22,13 @@ from mula_bridge.control.messages import (
     SetLyrics,
     SetTags,
 )
-from mula_bridge.errors import MulaError
-from mula_daemon.app import App, running
+from mula_daemon.app import running
 from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
+from mula_daemon.jobs import JobWatch
 
 CLI = Origin("cli")
 NOT_HERE = ("gain_db",)
 """Knobs without a meaning when nothing is played."""
-
-
-class JobFailed(MulaError):
-    """The job ended without its clips."""
-
-    code = "job_failed"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,7 +43,11 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--lyrics", default="", help="for models that sing")
     for name, row in KNOBS.items():
         if name not in NOT_HERE:
-            span = "one of C, Amin, F#min, ..." if row.choices else _span(row.minimum, row.maximum)
+            span = (
+                "one of C, Amin, F#min, ..."
+                if row.choices
+                else f"{row.minimum:g} to {row.maximum:g}"
+            )
             made.add_argument(
                 f"--{name.replace('_', '-')}",
                 type=str if row.choices else (int if row.integer else float),
@@ -64,89 +56,35 @@ def main(argv: Sequence[str]) -> int:
             )
     parsed = made.parse_args(argv)
     config = replace(config_of(parsed).alone(), audio=None)
-    knobs = {
-        name: getattr(parsed, name) for name in KNOBS if getattr(parsed, name, None) is not None
-    }
-    waiter = Waiter()
-    with running(config, [waiter], osc=False) as app:
-        for clip in make(app, waiter, parsed, knobs):
+    job = ShownJob()
+    with running(config, [job], osc=False) as app:
+        job.until_ready()
+        for command in commands(parsed):
+            app.emit(command, CLI)
+        for clip in job.until_done():
             print(json.dumps(asdict(clip)), flush=True)
     return 0
 
 
-def make(
-    app: App, waiter: Waiter, parsed: argparse.Namespace, knobs: Mapping[str, KnobValue]
-) -> list[ClipReady]:
-    """Set everything once the engine is ready, run one job, and return its clips.
-
-    Raises JobFailed with the engine's or the session's own words.
-    """
-    waiter.until_ready()
-    app.emit(SetTags((parsed.tags,)), CLI)
-    app.emit(SetTags((parsed.tags_b,), Prompt.B), CLI)
-    app.emit(SetLyrics(parsed.lyrics), CLI)
+def commands(parsed: argparse.Namespace) -> Iterator[Command]:
+    """Everything that is set, and then the job."""
+    yield SetTags((parsed.tags,))
+    yield SetTags((parsed.tags_b,), Prompt.B)
+    yield SetLyrics(parsed.lyrics)
     # The macro first, so that a knob it moves can still be set by itself.
-    for name in sorted(knobs, key=lambda name: name != "genre_strength"):
-        app.emit(SetKnob(name, knobs[name]), CLI)
-    app.emit(Generate("job"), CLI)
-    return waiter.until_done()
+    for name in sorted(KNOBS, key=lambda name: name != "genre_strength"):
+        value = getattr(parsed, name, None)
+        if value is not None:
+            yield SetKnob(name, value)
+    yield Generate("job")
 
 
-class Waiter:
-    """A Listener that follows one job and shows its progress on a terminal."""
-
-    def __init__(self) -> None:
-        self._ready = threading.Event()
-        self._done = threading.Event()
-        self._problem = ""
-        self.clips: list[ClipReady] = []
+class ShownJob(JobWatch):
+    """A JobWatch that shows progress on a terminal."""
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """Take one report; session thread."""
-        match report:
-            case EngineChanged(EngineState.READY):
-                self._ready.set()
-            case EngineChanged(EngineState.FAILED, detail):
-                self._fail(detail)
-            case Failed(_, _, text):
-                self._fail(text)
-            case Progress(_, fraction):
-                _progress(fraction)
-            case ClipReady():
-                self.clips.append(report)
-            case JobChanged(_, JobState.FAILED | JobState.CANCELLED, reason):
-                self._fail(reason or "cancelled")
-            case JobChanged(_, JobState.DONE):
-                self._done.set()
-            case _:
-                pass
-
-    def until_ready(self) -> None:
-        """Wait for the engine. Raises JobFailed."""
-        self._ready.wait()
-        self._check()
-
-    def until_done(self) -> list[ClipReady]:
-        """Wait for the job's end and return its clips. Raises JobFailed."""
-        self._done.wait()
-        self._check()
-        return self.clips
-
-    def _fail(self, reason: str) -> None:
-        self._problem = self._problem or reason
-        self._ready.set()
-        self._done.set()
-
-    def _check(self) -> None:
-        if self._problem:
-            raise JobFailed(self._problem)
-
-
-def _progress(fraction: float) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if fraction >= 1 else ""
-        print(f"\r{fraction:4.0%}", end=end, file=sys.stderr, flush=True)
-
-
-def _span(low: float, high: float) -> str:
-    return f"{low:g} to {high:g}"
+        super().report(report, to=to, but=but)
+        if isinstance(report, Progress) and sys.stderr.isatty():
+            end = "\n" if report.fraction >= 1 else ""
+            print(f"\r{report.fraction:4.0%}", end=end, file=sys.stderr, flush=True)

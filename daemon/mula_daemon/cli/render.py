@@ -11,7 +11,7 @@ import numpy as np
 
 from mula_bridge.control.messages import Origin, Render
 from mula_daemon.app import running
-from mula_daemon.cli.generate import Waiter
+from mula_daemon.cli.generate import ShownJob
 from mula_daemon.cli.options import ENGINE_OPTIONS, config_of, parser
 
 CLI = Origin("cli")
@@ -27,12 +27,12 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("clip", metavar="ID", help="the clip's id; mula clips lists them")
     parsed = made.parse_args(argv)
     config = replace(config_of(parsed).alone(), audio=None)
-    waiter = Waiter()
-    with running(config, [waiter], osc=False) as app:
+    job = ShownJob()
+    with running(config, [job], osc=False) as app:
         original = app.library.find(parsed.clip)
-        waiter.until_ready()
+        job.until_ready()
         app.emit(Render(parsed.clip), CLI)
-        (clip,) = waiter.until_done()
+        (clip,) = job.until_done()
         again = app.library.find(clip.id)
         same = bool(np.array_equal(original.codes(), again.codes()))
     if original.recipe.engine.kit != again.recipe.engine.kit:

@@ -6,6 +6,7 @@ from mula_daemon.jobs.handler import Jobs
 from mula_daemon.jobs.queue import MAX_SEED, Job
 from mula_daemon.jobs.recorder import EngineNews, Recorder
 from mula_daemon.jobs.recording import KnobTimeline, Recording, frame_values
+from mula_daemon.jobs.watch import JobFailed, JobWatch
 
 __all__ = [
     "MAX_SEED",
@@ -13,6 +14,8 @@ __all__ = [
     "EngineNews",
     "FrameTrace",
     "Job",
+    "JobFailed",
+    "JobWatch",
     "Jobs",
     "KnobTimeline",
     "Recorder",
