@@ -6,7 +6,6 @@ import json
 import random
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -15,6 +14,7 @@ import pytest
 
 from mula_bridge.api.client import OscClient
 from mula_bridge.osc.wire import encode
+from mula_daemon.bench.child import child
 from mula_daemon.bench.figures import percentile
 from mula_daemon.clips.library import Library
 from support.daemon_process import daemon_process
@@ -120,6 +120,4 @@ def dropped_by_the_kernel(port: int) -> int:
 
 def pings_in_a_process(port: int, seconds: float) -> subprocess.Popen[str]:
     """A client in a process of its own: sharing the flood's interpreter would delay its clock."""
-    client = "mula_daemon.bench.osc_ping_client"
-    command = [sys.executable, "-m", client, "127.0.0.1", str(port), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return child("osc_client", "ping", "127.0.0.1", str(port), str(seconds), "0.5", "0")

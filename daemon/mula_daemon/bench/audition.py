@@ -9,43 +9,18 @@ own clock and buffers, not a capture at the port. Between rounds the deck is sil
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Callable, Sequence
-from time import monotonic, perf_counter_ns, sleep
+from collections.abc import Sequence
+from time import perf_counter_ns
 from typing import Final
 
 from mula_bridge.api import OscClient
-from mula_bridge.control.messages import (
-    EngineChanged,
-    EngineState,
-    JobChanged,
-    JobState,
-    Origin,
-    Report,
-)
-from mula_daemon.app import App, running
+from mula_bridge.control.messages import JobState
 from mula_daemon.audition import ClipVoice
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.bench.jack_dummy import jack_dummy
-from mula_daemon.settings import load_config
+from mula_daemon.bench.live_player import LivePlayer, live_player
+from mula_daemon.bench.waiting import wait_for
 
 GOAL_MS: Final = 400.0
-_PATIENCE_S: Final = 60.0
-
-
-class JobWatch:
-    """A Listener that counts the jobs that ended, and knows when the engine is warm."""
-
-    def __init__(self) -> None:
-        self.ready = False
-        self.done = 0
-
-    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
-        """Take one report; session thread."""
-        if isinstance(report, EngineChanged) and report.state is EngineState.READY:
-            self.ready = True
-        if isinstance(report, JobChanged) and report.state is JobState.DONE:
-            self.done += 1
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,25 +29,19 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--rounds", type=int, default=40)
     made.add_argument("--period", type=int, default=256, help="samples in a cycle of JACK")
     parsed = made.parse_args(argv)
-    jobs = JobWatch()
     times: list[float] = []
-    with jack_dummy(parsed.period) as jack, tempfile.TemporaryDirectory() as folder:
-        config = load_config({"engine": "mini", "folder": folder, "audio": "jack"}).alone()
-        with running(config, [jobs]) as app:
-            assert app.osc_address is not None
-            until(lambda: jobs.ready)
-            with OscClient(*app.osc_address) as client:
-                client.send("/mula/tags", "techno")
-                client.send("/mula/knob/bars", 1)
-                for number in range(parsed.rounds + 1):
-                    milliseconds = first_sound_ms(app, client)
-                    until(lambda: jobs.done > number)  # noqa: B023 - it is called right here
-                    client.send("/mula/audition/stop")
-                    until(lambda: app.speaker.voice is None)
-                    if number:  # the first one also imports what is imported late
-                        times.append(milliseconds)
-            underruns = app.speaker.stats().underruns
-        lost = jack.lost_ms()
+    with live_player("mini", parsed.period, {}) as player:
+        address = player.app.osc_address
+        assert address is not None
+        with OscClient(*address) as client:
+            client.send("/mula/tags", "techno")
+            client.send("/mula/knob/bars", 1)
+            for number in range(parsed.rounds + 1):
+                milliseconds = first_sound_ms(player, client)
+                if number:  # the first one also imports what is imported late
+                    times.append(milliseconds)
+        underruns = player.app.speaker.stats().underruns
+        lost = player.server.lost_ms()
     print_json(
         {
             "bench": "audition",
@@ -88,29 +57,24 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def first_sound_ms(app: App, client: OscClient) -> float:
-    """Send a generate, and the time until its first sample is heard."""
-    before = app.speaker.voice
+def first_sound_ms(player: LivePlayer, client: OscClient) -> float:
+    """Send a generate, and the time until its first sample is heard. Leaves the deck silent."""
+    speaker, done = player.app.speaker, player.notes.count(JobState.DONE)
+    before = speaker.voice
+    heard_ns: list[int] = []
     sent_ns = perf_counter_ns()
     client.send("/mula/generate")
-    heard_ns: list[int] = []
 
     def heard() -> bool:
-        voice = app.speaker.voice
+        voice = speaker.voice
         if voice is before or not isinstance(voice, ClipVoice) or not voice.taken:
             return False
-        at_ns = voice.heard_ns(0)
-        if at_ns is not None:
+        if (at_ns := voice.heard_ns(0)) is not None:
             heard_ns.append(at_ns)
         return at_ns is not None
 
-    until(heard)
+    wait_for(heard, "the take was not heard", every_s=0.002)
+    wait_for(lambda: player.notes.count(JobState.DONE) > done, "the job did not end")
+    client.send("/mula/audition/stop")
+    wait_for(lambda: speaker.voice is None, "the take did not stop")
     return (heard_ns[0] - sent_ns) / 1e6
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for it, polling."""
-    end = monotonic() + _PATIENCE_S
-    while not true():
-        assert monotonic() < end, "it never came"
-        sleep(0.002)

@@ -24,7 +24,7 @@ from mula_bridge.errors import MulaError
 from mula_daemon.bench.faults import find_near, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_port import PortCapture
-from mula_daemon.bench.live_player import LivePlayer, add_settings, by_bench, live_player
+from mula_daemon.bench.live_player import LivePlayer, add_settings, live_player
 from mula_daemon.tempo import Timeline
 
 TEMPI: Final = (120.0, 126.0, 174.0, 90.0, 123.4)
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     settings = {"audio_buffer": parsed.buffer, "live_lead": parsed.lead}
     with live_player(parsed.engine, parsed.period, settings) as player:
         ear = player.listen()
-        player.app.emit(StartTransport(), by_bench())
+        player.emit(StartTransport())
         sleep(_SETTLE_S)
         player.begin()
         lines = _change_tempo(player, parsed.seconds, parsed.every)
@@ -106,7 +106,7 @@ def _change_tempo(player: LivePlayer, seconds: float, every: float) -> list[Time
         player.collect()
         if end - monotonic() > every / 2:
             number += 1
-            player.app.emit(SetKnob("bpm", TEMPI[number % len(TEMPI)]), by_bench())
+            player.emit(SetKnob("bpm", TEMPI[number % len(TEMPI)]))
             sleep(_SETTLE_S)
             lines.append(player.app.conductor.timeline)
     return lines

@@ -12,12 +12,10 @@ import os
 import struct
 import subprocess
 import sys
-import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, perf_counter_ns, sleep
+from time import perf_counter_ns, sleep
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +24,9 @@ from numpy.typing import NDArray
 from mula_bridge.errors import MulaError, Unavailable
 from mula_bridge.net import hurry
 from mula_daemon.audio import Samples, acquire
+from mula_daemon.bench.child import child, input_ended
 from mula_daemon.bench.jack_dummy import RATE
+from mula_daemon.bench.waiting import wait_for
 
 _WINDOW: Final = 64
 _PATIENCE_S: Final = 15.0
@@ -60,14 +60,9 @@ class Ear:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "heard.f32"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mula_daemon.bench.jack_port", str(self._path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self._process = child("jack_port", str(self._path))
         assert self._process.stdout is not None
-        if self._process.stdout.readline().strip() != b"listening":
+        if self._process.stdout.readline() != "listening\n":
             raise Unavailable("no JACK client could be made to listen with")
 
     def connect(self) -> None:
@@ -78,8 +73,7 @@ class Ear:
 
     def stop(self) -> PortCapture:
         """What it heard."""
-        with self._process:  # closes its input, at which it ends
-            pass
+        self._process.communicate()
         times = np.fromfile(self._path.with_name(self._path.name + ".times"), np.int64)
         sound = np.memmap(self._path, np.float32, "r")
         return PortCapture(sound.reshape(-1, 2), times.reshape(-1, 2))
@@ -99,7 +93,7 @@ class PortTape:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        _wait_for(lambda: _recorders() > before, "jack_rec did not start")
+        wait_for(lambda: _recorders() > before, "jack_rec did not start", seconds=_PATIENCE_S)
 
     def stop(self) -> Samples:
         """All of it, float32 [n, 2], once its seconds are over. Raises MulaError when it had to
@@ -137,20 +131,13 @@ def _port(ending: str) -> str:
         found[:] = [port for port in _ports() if port.endswith(ending)]
         return bool(found)
 
-    _wait_for(look, f"no JACK port ends in {ending}: nothing plays, or nothing listens")
+    missing = f"no JACK port ends in {ending}: nothing plays, or nothing listens"
+    wait_for(look, missing, seconds=_PATIENCE_S)
     return found[0]
 
 
 def _recorders() -> int:
     return sum("jackrec" in port for port in _ports())
-
-
-def _wait_for(holds: Callable[[], bool], otherwise: str) -> None:
-    end = monotonic() + _PATIENCE_S
-    while not holds():
-        if monotonic() > end:
-            raise Unavailable(otherwise)
-        sleep(0.1)
 
 
 def main() -> None:
@@ -165,13 +152,7 @@ def main() -> None:
         heard.append((count, perf_counter_ns(), samples.tobytes()))
         count += frames
 
-    ended = threading.Event()
-
-    def watch() -> None:
-        sys.stdin.read()
-        ended.set()
-
-    threading.Thread(target=watch, daemon=True).start()
+    ended = input_ended()
     apis = [api["name"] for api in sounddevice.query_hostapis()]
     device = next(
         device["index"]

@@ -10,11 +10,7 @@ began after it was sent, so 1 means the next frame.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
-import threading
 from bisect import bisect
 from collections.abc import Sequence
 from itertools import pairwise
@@ -22,8 +18,6 @@ from time import sleep
 from typing import Any
 
 from mula_bridge.control.messages import (
-    EngineChanged,
-    EngineState,
     Generate,
     JobChanged,
     JobState,
@@ -35,11 +29,14 @@ from mula_bridge.control.messages import (
 from mula_daemon.app import App, running
 from mula_daemon.bench import latency_audio
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.jobs import FrameTrace
+from mula_daemon.bench.osc_client import pinged
+from mula_daemon.jobs import FrameTrace, JobWatch
 from mula_daemon.settings import load_config
 
 BENCH = Origin("bench")
 BARS = 64
+KNOB_EVERY = 10
+UNDER_WAY = (JobState.QUEUED, JobState.RUNNING)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,8 +65,9 @@ def main(argv: Sequence[str]) -> int:
         options = {"engine": parsed.engine, "folder": folder, "audio": "off"}
         config = load_config(options).alone()
         with running(config, [trace, busy]) as app:
-            busy.until_ready(app)
-            client = run_client(app, parsed.seconds)
+            assert app.osc_address is not None
+            busy.start(app)
+            client = pinged(app.osc_address, parsed.seconds, patience_s=1.0, moves=KNOB_EVERY)
             sleep(0.2)
         print_json({"bench": "latency", "engine": parsed.engine, **figures(client, trace)})
     return 0
@@ -123,44 +121,24 @@ def periods(trace: FrameTrace) -> list[float]:
     ]
 
 
-def run_client(app: App, seconds: float) -> dict[str, Any]:
-    """Run latency_client in its own process against ``app``; its notes."""
-    assert app.osc_address is not None
-    host, port = app.osc_address
-    done = subprocess.run(
-        [sys.executable, "-m", "mula_daemon.bench.latency_client", host, str(port), str(seconds)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    notes: dict[str, Any] = json.loads(done.stdout)
-    return notes
-
-
-class KeepBusy:
-    """A Listener that queues the next job as soon as one is done."""
+class KeepBusy(JobWatch):
+    """A JobWatch that queues the next job as soon as one has ended."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._app: App | None = None
-        self._ready = threading.Event()
-        self._running = threading.Event()
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
-        """Watch the engine and the jobs; session thread."""
-        if isinstance(report, EngineChanged) and report.state is EngineState.READY:
-            self._ready.set()
-        if isinstance(report, JobChanged):
-            if report.state is JobState.RUNNING:
-                self._running.set()
-            elif report.state is not JobState.QUEUED and self._app is not None:
-                self._app.emit(Generate(), BENCH)
+        """Take one report; session thread."""
+        super().report(report, to=to, but=but)
+        ended = isinstance(report, JobChanged) and report.state not in UNDER_WAY
+        if ended and self._app is not None:
+            self._app.emit(Generate(), BENCH)
 
-    def until_ready(self, app: App) -> None:
+    def start(self, app: App) -> None:
         """Wait for a warm engine, then keep it generating."""
-        self._ready.wait()
+        self.until_ready()
         self._app = app
-        app.emit(SetTags(("techno",)), BENCH)
-        app.emit(SetKnob("bars", BARS), BENCH)
-        app.emit(Generate(), BENCH)
-        app.emit(Generate(), BENCH)
-        self._running.wait()
+        for command in (SetTags(("techno",)), SetKnob("bars", BARS), Generate(), Generate()):
+            app.emit(command, BENCH)
+        self.wait(lambda: self.count(JobState.RUNNING))

@@ -30,6 +30,7 @@ from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_dummy import RATE
 from mula_daemon.bench.jack_port import PortCapture
 from mula_daemon.bench.live_player import LivePlayer, live_player
+from mula_daemon.jobs import FrameTrace
 
 _SHORTEST_S, _LONGEST_S = 0.25, 0.55
 _SETTLE_S: Final = 3.0
@@ -49,7 +50,8 @@ class MeasuredMoves:
 
 def run(engine: str, changes: int, settings: dict[str, str], period: int, figure: str) -> int:
     """Measure and print one JSON line; 1 when a change was not found."""
-    with live_player(engine, period, settings, keep_frames=True) as player:
+    trace = FrameTrace()
+    with live_player(engine, period, settings, trace) as player:
         ear = player.listen()
         player.begin()
         sleep(_SETTLE_S)
@@ -60,7 +62,7 @@ def run(engine: str, changes: int, settings: dict[str, str], period: int, figure
         recording = player.app.live.recording
         lead_ms = recording.lead_ns / 1e6 if recording is not None else math.nan
         underruns = player.app.speaker.stats().underruns
-        measured = _measured(player, ear.stop(), sent)
+        measured = _measured(player, trace, ear.stop(), sent)
     whole = [one.whole for one in measured]
     pitched = [one.by_pitch for one in measured if one.by_pitch is not None]
     result: dict[str, Any] = {
@@ -106,14 +108,17 @@ def _send(player: LivePlayer, changes: int) -> list[tuple[float, int]]:
 
 
 def _measured(
-    player: LivePlayer, capture: PortCapture, sent: Sequence[tuple[float, int]]
+    player: LivePlayer,
+    trace: FrameTrace,
+    capture: PortCapture,
+    sent: Sequence[tuple[float, int]],
 ) -> list[MeasuredMoves]:
     played = player.played()
     offset = place(capture.sound, played)
     found = []
     before = 1.5
     for value, sent_ns in sent:
-        frame = next((f for f in player.notes.frames if abs(f.knobs["cfg"] - value) < 1e-6), None)
+        frame = next((f for f in trace.frames() if abs(f.knobs["cfg"] - value) < 1e-6), None)
         if frame is None or frame.index >= len(player.made):
             continue
         first, started_ns, made_ns = player.made[frame.index]

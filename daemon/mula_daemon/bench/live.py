@@ -19,11 +19,8 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import subprocess
-import sys
 from bisect import bisect_right
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 from typing import Final
@@ -32,10 +29,11 @@ import numpy as np
 
 from mula_bridge.control.messages import Cancel, Generate, JobState, Live, SetKnob, Stop
 from mula_bridge.control.messages import Capture as CaptureBars
+from mula_daemon.bench.child import child
 from mula_daemon.bench.faults import Fault, common, faults, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_port import PortCapture, PortTape
-from mula_daemon.bench.live_player import LivePlayer, add_settings, by_bench, live_player
+from mula_daemon.bench.live_player import LivePlayer, add_settings, live_player
 from mula_daemon.bench.stalls import stalls
 
 SWEEPS: Final = 20
@@ -75,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
         recording = player.app.live.recording
         # Then it fades out, which is heard as something else.
         until, lead_ns = (0, 0) if recording is None else (recording.heard(), recording.lead_ns)
-        player.app.emit(Live(False), by_bench())
+        player.emit(Live(False))
         ended = [reason for reason in player.notes.ended if reason]
         played = player.played()[:until]
         sounds = [tape.stop() for tape in tapes]
@@ -133,13 +131,12 @@ def _begun_ns(player: LivePlayer, fault: Fault) -> int:
 def _generate(player: LivePlayer, number: int) -> int:
     """Ask for a clip, wait for its end and for silence; perf_counter_ns when it was asked for."""
     job = f"first{number}"
-    player.app.emit(SetKnob("bars", 1), by_bench())
+    player.emit(SetKnob("bars", 1))
     asked_ns = perf_counter_ns()
-    player.app.emit(Generate(job), by_bench())
-    player.notes.wait(job, JobState.DONE, 30)
-    player.app.emit(Stop(), by_bench())
-    with suppress(Exception):
-        player.app.emit(Cancel(job), by_bench())
+    player.emit(Generate(job))
+    if not player.notes.wait(lambda: player.notes.states.get(job) is JobState.DONE, 30):
+        player.emit(Cancel(job))
+    player.emit(Stop())
     sleep(0.5)
     return asked_ns
 
@@ -165,43 +162,28 @@ def _load(
     assert address is not None
     interface = app.interface.pid if app.interface is not None else None
     pids = {"daemon": os.getpid(), "engine": app.engine.pid, "audio": interface}
-    with ExitStack() as stack:
-        client = "mula_daemon.bench.load_client"
-        arguments = (address[0], str(address[1]), str(messages))
-        load = stack.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", client, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-        )
-        assert load.stdin is not None
-        assert load.stdout is not None
-        began = moved = captured = monotonic()
-        settled: dict[str, float] = {}
-        moves = 0
-        while (now := monotonic()) - began < seconds:
-            if not settled and now - began > min(_SETTLED_S, seconds / 2):
-                settled = {name: _memory_mb(pid, "VmRSS") for name, pid in pids.items()}
-            if now - captured > _CAPTURE_S:
-                captured = now
-                app.emit(CaptureBars(2), by_bench())
-            # Two bars there and back, one knob after the other.
-            name, low, high = (("cfg", 1.0, 4.0), ("top_k", 20, 80), ("morph", 0.0, 1.0))[moves % 3]
-            travel = 0.5 + 0.5 * math.sin((now - began) * math.pi / 4)
-            app.emit(SetKnob(name, low + (high - low) * travel), by_bench())
-            moves += 1
-            if moves % SWEEPS == 0:
-                player.collect()
-            moved += 1 / SWEEPS
-            sleep(max(0.0, moved - monotonic()))
-        grown = {
-            name: round(_memory_mb(pid, "VmRSS") - settled[name], 1) for name, pid in pids.items()
-        }
-        peaks = {name: round(_memory_mb(pid, "VmHWM"), 1) for name, pid in pids.items()}
-        load.stdin.close()
-        sent = int(load.stdout.read())
-    return sent + moves, grown, peaks
+    load = child("osc_client", "load", address[0], str(address[1]), str(messages))
+    began = moved = captured = monotonic()
+    settled: dict[str, float] = {}
+    moves = 0
+    while (now := monotonic()) - began < seconds:
+        if not settled and now - began > min(_SETTLED_S, seconds / 2):
+            settled = {name: _memory_mb(pid, "VmRSS") for name, pid in pids.items()}
+        if now - captured > _CAPTURE_S:
+            captured = now
+            player.emit(CaptureBars(2))
+        # Two bars there and back, one knob after the other.
+        name, low, high = (("cfg", 1.0, 4.0), ("top_k", 20, 80), ("morph", 0.0, 1.0))[moves % 3]
+        travel = 0.5 + 0.5 * math.sin((now - began) * math.pi / 4)
+        player.emit(SetKnob(name, low + (high - low) * travel))
+        moves += 1
+        if moves % SWEEPS == 0:
+            player.collect()
+        moved += 1 / SWEEPS
+        sleep(max(0.0, moved - monotonic()))
+    grown = {name: round(_memory_mb(pid, "VmRSS") - settled[name], 1) for name, pid in pids.items()}
+    peaks = {name: round(_memory_mb(pid, "VmHWM"), 1) for name, pid in pids.items()}
+    return int(load.communicate()[0]) + moves, grown, peaks
 
 
 def _memory_mb(pid: int | None, what: str) -> float:

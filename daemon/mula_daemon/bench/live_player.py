@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import threading
 from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,12 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from mula_bridge.control import Listener
 from mula_bridge.control.messages import (
-    EngineChanged,
-    EngineState,
-    FrameReport,
+    Command,
     Heard,
-    JobChanged,
     JobState,
     Live,
     LiveChanged,
@@ -30,6 +27,7 @@ from mula_daemon.app import App, running
 from mula_daemon.audio import Samples
 from mula_daemon.bench.jack_dummy import JackDummy, jack_dummy
 from mula_daemon.bench.jack_port import Ear
+from mula_daemon.jobs import JobWatch
 from mula_daemon.live import PlayedFrame
 from mula_daemon.settings import load_config
 
@@ -43,43 +41,21 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lead", default="125", help="--live-lead, ms")
 
 
-def by_bench() -> Origin:
-    """The origin of a command of now."""
-    return Origin("bench")
+class Notes(JobWatch):
+    """A JobWatch that keeps what a benchmark of live play needs."""
 
-
-class Notes:
-    """A Listener that keeps what a benchmark of live play needs."""
-
-    def __init__(self, *, keep_frames: bool) -> None:
-        self._keep_frames = keep_frames
+    def __init__(self) -> None:
+        super().__init__()
         self.heard_ms = array("d")
-        self.frames: list[FrameReport] = []
         self.ended: list[str] = []
-        self.jobs = threading.Condition()
-        self.states: dict[str, JobState] = {}
-        self.ready = threading.Event()
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
-        """Session thread."""
-        match report:
-            case Heard():
-                self.heard_ms.append(report.milliseconds)
-            case FrameReport() if self._keep_frames:
-                self.frames.append(report)
-            case LiveChanged(False, reason):
-                self.ended.append(reason)
-            case JobChanged(job, state):
-                with self.jobs:
-                    self.states[job] = state
-                    self.jobs.notify_all()
-            case EngineChanged(EngineState.READY):
-                self.ready.set()
-
-    def wait(self, job: str, state: JobState, timeout: float) -> bool:
-        """Whether ``job`` got into ``state`` in time."""
-        with self.jobs:
-            return self.jobs.wait_for(lambda: self.states.get(job) is state, timeout)
+        """Take one report; session thread."""
+        super().report(report, to=to, but=but)
+        if isinstance(report, Heard):
+            self.heard_ms.append(report.milliseconds)
+        elif isinstance(report, LiveChanged) and not report.on:
+            self.ended.append(report.reason)
 
 
 class LivePlayer:
@@ -98,17 +74,21 @@ class LivePlayer:
         self._file = self._path.open("wb")
         self._next = 0
 
+    def emit(self, command: Command) -> None:
+        """Have the daemon obey, as if it came in now."""
+        self.app.emit(command, Origin("bench"))
+
     def listen(self) -> Ear:
         """An ear at the daemon's port, from now on."""
         ear = Ear(self.folder)
         ear.connect()
         return ear
 
-    def begin(self, tags: tuple[str, ...] = ("techno",)) -> None:
+    def begin(self) -> None:
         """Play live."""
-        self.app.emit(SetTags(tags), by_bench())
-        self.app.emit(Live(True), by_bench())
-        self.notes.wait("live1", JobState.RUNNING, 10)
+        self.emit(SetTags(("techno",)))
+        self.emit(Live(True))
+        self.notes.wait(lambda: self.notes.count(JobState.RUNNING), 10)
 
     def collect(self) -> None:
         """Write down what was made since the last call; at least once in half a minute."""
@@ -131,18 +111,16 @@ def live_player(
     engine: str,
     period: int,
     settings: Mapping[str, str],
-    *,
-    keep_frames: bool = False,
+    *listeners: Listener,
     waits: bool = False,
 ) -> Iterator[LivePlayer]:
     """A warm daemon with these ``settings`` on a dummy JACK server; see ``jack_dummy``."""
-    notes = Notes(keep_frames=keep_frames)
+    notes = Notes()
     with jack_dummy(period, waits=waits) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         options = {"engine": engine, "folder": str(folder / "clips"), "audio": "jack"}
-        with running(load_config({**options, **settings}).alone(), [notes]) as app:
-            if not notes.ready.wait(_WARM_S):
-                raise TimeoutError("the engine did not become ready")
+        with running(load_config({**options, **settings}).alone(), [notes, *listeners]) as app:
+            notes.until_ready(_WARM_S)
             player = LivePlayer(app, notes, folder, server)
             yield player
             player._file.close()

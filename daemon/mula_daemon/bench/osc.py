@@ -14,12 +14,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import random
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -35,6 +32,7 @@ from mula_bridge.net import RECEIVE_BUFFER
 from mula_bridge.osc import Message, encode
 from mula_bridge.servers import OscServer
 from mula_daemon.bench.figures import print_json, spread
+from mula_daemon.bench.osc_client import pinged
 
 BURST = 40_000
 RATE = 20_000
@@ -150,8 +148,8 @@ def main(argv: Sequence[str]) -> int:
             "burst": burst,
             "paced": {"messages_per_second": RATE, **paced},
             "ping_while_flooded": {
-                "knobs": pinged(parsed.seconds, garbage=False),
-                "garbage": pinged(parsed.seconds, garbage=True),
+                "knobs": flooded(parsed.seconds, garbage=False),
+                "garbage": flooded(parsed.seconds, garbage=True),
             },
             "times_our_cpu": {"burst": ratios(burst), "paced": ratios(paced)},
         }
@@ -182,23 +180,16 @@ def measure(contender: Contender, count: int, rate: int) -> dict[str, Any]:
     }
 
 
-def pinged(seconds: float, *, garbage: bool) -> dict[str, Any]:
+def flooded(seconds: float, *, garbage: bool) -> dict[str, Any]:
     """Round trips of pings while another process floods unpaced, and acknowledgements go out."""
     spawn = multiprocessing.get_context("spawn")
     with mulabridge(acknowledging=True) as (session, port):
         sender = spawn.Process(target=flood, args=(port, seconds + 2, garbage))
         sender.start()
         sleep(1.0)
-        client = [sys.executable, "-m", "mula_daemon.bench.osc_ping_client"]
-        done = subprocess.run(
-            [*client, "127.0.0.1", str(port), str(seconds)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        notes = pinged(("127.0.0.1", port), seconds)
         sender.join()
         _until_quiet(session)
-    notes = json.loads(done.stdout)
     times = notes["round_trips_ms"]
     return {
         "messages_per_second": round(session.came() / (seconds + 2)),

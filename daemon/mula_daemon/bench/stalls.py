@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter_ns, sleep
 from typing import Final
+
+from mula_daemon.bench.child import child
 
 WORTH_MS: Final = 4.0
 """A lateness that is told."""
@@ -52,18 +53,15 @@ def stalls() -> Iterator[Stalls]:
     """Watch during the body, in a process of its own; without real-time priority other programs
     count as stalls, too."""
     found = Stalls()
-    command = [sys.executable, "-m", "mula_daemon.bench.stalls"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as watch:
-        assert watch.stdin is not None
-        assert watch.stdout is not None
-        watch.stdout.readline()
-        stolen_ms = _stolen_ms()
-        try:
-            yield found
-        finally:
-            found.stolen_ms = round(_stolen_ms() - stolen_ms, 1)
-            watch.stdin.close()
-            found.seen += [(at_ns, ms) for at_ns, ms in json.loads(watch.stdout.read())]
+    watch = child("stalls")
+    assert watch.stdout is not None
+    watch.stdout.readline()
+    stolen_ms = _stolen_ms()
+    try:
+        yield found
+    finally:
+        found.stolen_ms = round(_stolen_ms() - stolen_ms, 1)
+        found.seen += [(at_ns, ms) for at_ns, ms in json.loads(watch.communicate()[0])]
 
 
 def _stolen_ms() -> float:
@@ -75,7 +73,7 @@ def _stolen_ms() -> float:
     return 0.0
 
 
-def main(_argv: Sequence[str] = ()) -> int:
+def main() -> None:
     """Watch until standard input ends."""
     ended = threading.Event()
     seen: list[tuple[int, float]] = []
@@ -90,7 +88,6 @@ def main(_argv: Sequence[str] = ()) -> int:
     for watcher in watchers:
         watcher.join()
     print(json.dumps(sorted(seen)), flush=True)
-    return 0
 
 
 def _processors() -> list[int | None]:
@@ -117,4 +114,4 @@ def _watch(processor: int | None, seen: list[tuple[int, float]], ended: threadin
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -27,6 +27,7 @@ from mula_bridge.control import BEATS_PER_BAR
 from mula_bridge.errors import Unavailable
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_dummy import RATE, JackDummy, jack_dummy
+from mula_daemon.bench.waiting import wait_for
 
 TEMPI: Final = (120.0, 133.7, 90.0, 174.0, 101.5, 140.0)
 CLOCK_TEMPI: Final = (90.0, 120.0, 174.0)
@@ -35,8 +36,6 @@ SETTLE_BEATS: Final = 6
 
 GONE_S: Final = 2.5
 """Ports are looked at now and then; one that is back between would not be seen to have gone."""
-
-_READY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +135,8 @@ def against_link(seconds: float) -> dict[str, object]:
         foreign = ForeignLink(TEMPI[0])
         stack.callback(foreign.close)
         daemons = [stack.enter_context(daemon("--clock", "link")) for _ in range(2)]
-        _wait(lambda: foreign.peers >= 2, "the daemons did not find the Link session")
-        _wait(lambda: all(one.leader == "link" for one in daemons), "Link does not lead")
+        wait_for(lambda: foreign.peers >= 2, "the daemons did not find the Link session")
+        wait_for(lambda: all(one.leader == "link" for one in daemons), "Link does not lead")
         for one in daemons:
             one.against(foreign)
         changes = 0
@@ -165,13 +164,13 @@ def against_midi_clock(seconds: float, period: int) -> dict[str, object]:
         ]
         for bpm in CLOCK_TEMPI:
             with jack_midi_clock(server, bpm) as transport:
-                _wait(lambda: all(one.leader == "midi" for one in daemons), "no clock was heard")
+                wait_for(lambda: all(one.leader == "midi" for one in daemons), "no clock was heard")
                 sleep(SETTLE_BEATS * 60 / bpm)
                 for one in daemons:
                     one.against(transport)
                 sleep(seconds / len(CLOCK_TEMPI))
                 bars = [one.against(None) for one in daemons]
-            _wait(lambda: all(one.leader == "internal" for one in daemons), "it did not stop")
+            wait_for(lambda: all(one.leader == "internal" for one in daemons), "it did not stop")
             if bpm != CLOCK_TEMPI[-1]:
                 sleep(GONE_S)
             wrong = [abs(bar.bpm - bpm) for of_one in bars for bar in of_one]
@@ -217,14 +216,6 @@ def _address(process: subprocess.Popen[str]) -> tuple[str, int]:
         if found := re.search(r"^ready .*osc=(\S+):(\d+)", line):
             return found[1], int(found[2])
     raise Unavailable(f"the daemon did not start: {' '.join(said[-3:])}")
-
-
-def _wait(test: Callable[[], bool], otherwise: str) -> None:
-    end = monotonic() + _READY_S
-    while not test():
-        if monotonic() > end:
-            raise Unavailable(otherwise)
-        sleep(0.05)
 
 
 def _figures(bars: Sequence[Sequence[Bar]]) -> dict[str, object]:
