@@ -28,7 +28,7 @@ from mula_daemon.bench import plots
 from mula_daemon.bench.clip_sampler import PHRASE, ClipSampler, SamplerJob, SamplerSetting
 from mula_daemon.bench.figures import print_json
 from mula_daemon.bench.genre_classifier import GenreClassifier, train_classifier
-from mula_daemon.bench.loops import measure_loops
+from mula_daemon.bench.sound import measure_loops
 from mula_daemon.engine.lm import Codes
 from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.train import compose, instruments_in
@@ -74,7 +74,7 @@ class Findings:
     loops_rendered: int = 0
     bar_exact: float = 0.0
     loop_click: float = 0.0
-    """The worst, see `loops.Loops`."""
+    """The worst, see `Loops`."""
 
 
 def adherence(

@@ -17,20 +17,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from mula_bridge.control import KEYS
+from mula_bridge.control import BEATS_PER_BAR, KEYS
 from mula_daemon.audio import Samples, loudness_lufs, to_dbfs
 from mula_daemon.bench.figures import print_json
 from mula_daemon.engine import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
-from mula_daemon.engine.mini import tags
+from mula_daemon.engine.lm import Codes
+from mula_daemon.engine.mini import tags, tokens
 from mula_daemon.engine.mini.model import MiniEngine
 from mula_daemon.engine.mini.notes import DRUM_CHANNEL, SCALES, parse_key, score
-from mula_daemon.engine.mini.synth import Bus
+from mula_daemon.engine.mini.synth import SAMPLE_RATE, Bus, ClipRenderer, Synthesiser
 
 SLOWEST, FASTEST = 60, 200
 """BPM; every other tempo that is drawn is whole, the rest have decimals."""
 OVERSAMPLING: Final = 4
 """As ITU-R BS.1770-4, annex 2, asks for at 48 kHz."""
 _LSB: Final = 2.0**-23
+_TEMPOS: Final = (60.0, 83.7, 97.3, 120.0, 128.0, 141.4, 174.0, 200.0)
+_KEYS: Final = ("Cmaj", "Amin", "F#min", "Ebmaj")
 
 
 @dataclass
@@ -206,3 +209,43 @@ def summary(clips: Sequence[MeasuredClip]) -> dict[str, Any]:
         "lufs_by_genre": {name: round(float(np.mean(of)), 1) for name, of in by_genre.items()},
         "dbtp_max": round(max(clip.dbtp for clip in clips), 2),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Loops:
+    """``bar_exact``: the share of clips as long as their bars, to the sample. ``worst_click``:
+    the greatest step across a loop's seam, as a part of the 99.9th percentile of the steps
+    between samples of the same clip; up to 1 it is a step like any other.
+    """
+
+    clips: int
+    bar_exact: float
+    worst_click: float
+
+
+def looped(codes: Codes, bpm: float, key: str, seed: int) -> Samples:
+    """Codes [S, 8] as the sound of a clip file, float32 [n, 2]: its tail rings in its head."""
+    renderer = ClipRenderer(Synthesiser(bpm, key, seed, SAMPLE_RATE), len(codes))
+    sound = np.concatenate([renderer.render(row).mix for row in codes.tolist()])
+    for patch in renderer.seam():
+        sound[patch.at : patch.at + len(patch.mix)] = patch.mix
+    return sound
+
+
+def click(sound: Samples) -> float:
+    """The step from the last sample to the first against the clip's own steps; see `Loops`."""
+    steps = np.abs(np.diff(sound, axis=0)).max(axis=1)
+    seam = np.abs(sound[0] - sound[-1]).max()
+    return float(seam / max(np.percentile(steps, 99.9), 1e-9))
+
+
+def measure_loops(clips: Sequence[Codes]) -> Loops:
+    """Renders each of ``clips`` [S, 8] at another tempo, key and seed."""
+    exact, clicks = [], []
+    for number, codes in enumerate(clips):
+        bpm = _TEMPOS[number % len(_TEMPOS)]
+        sound = looped(codes, bpm, _KEYS[number % len(_KEYS)], number)
+        bars = len(codes) / tokens.STEPS_PER_BAR
+        exact.append(len(sound) == round(bars * BEATS_PER_BAR * 60 / bpm * SAMPLE_RATE))
+        clicks.append(click(sound))
+    return Loops(len(clips), float(np.mean(exact)), max(clicks))

@@ -24,7 +24,7 @@ from mula_daemon.bench.knobs import (
     shipped_curve,
     strength_setting,
 )
-from mula_daemon.bench.loops import click, measure_loops
+from mula_daemon.bench.sound import click, measure_loops
 from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.mini import tags
 
