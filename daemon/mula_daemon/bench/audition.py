@@ -43,16 +43,14 @@ def main(argv: Sequence[str]) -> int:
         underruns = player.app.speaker.stats().underruns
         lost = player.server.lost_ms()
     print_json(
-        {
-            "bench": "audition",
-            "engine": "mini",
-            "rounds": len(times),
-            "first_sound_ms": spread(times, 50, 95, 99),
-            "goal_p95_ms": GOAL_MS,
-            "underruns": underruns,
-            "jack_stood_still_ms": round(lost, 1),
-            "limit": "60 ms of margin, the interface's buffer, and the engine's first frames",
-        }
+        bench="audition",
+        engine="mini",
+        rounds=len(times),
+        first_sound_ms=spread(times, 50, 95, 99),
+        goal_p95_ms=GOAL_MS,
+        underruns=underruns,
+        jack_stood_still_ms=round(lost, 1),
+        limit="60 ms of margin, the interface's buffer, and the engine's first frames",
     )
     return 0
 

@@ -67,24 +67,22 @@ def main(argv: Sequence[str]) -> int:
     settled = [abs(bar.off_ms - usual) for bar in found if bar.since >= SETTLED_BARS]
     others = [abs(bar.off_ms - usual) for bar in found if bar.since < SETTLED_BARS]
     print_json(
-        {
-            "bench": "bars",
-            "engine": parsed.engine,
-            "bars": bars,
-            "found": len(found),
-            "tempo_changes": len(lines) - 1,
-            "median_ms": round(usual, 3),
-            "settled_bars": len(settled),
-            "settled_off_ms": spread(settled, 50, 95, 100) if settled else None,
-            "bars_after_a_change": len(others),
-            "off_after_a_change_ms": spread(others, 50, 95, 100) if others else None,
-            "bent_bars": bent,
-            "underruns": underruns,
-            "jack_lost_ms": round(jack_lost_ms, 1),
-            "late_for_jack": late_for_jack,
-            "settings": {**settings, "period": parsed.period},
-            "limit": "a new tempo is heard a lead after it holds",
-        }
+        bench="bars",
+        engine=parsed.engine,
+        bars=bars,
+        found=len(found),
+        tempo_changes=len(lines) - 1,
+        median_ms=round(usual, 3),
+        settled_bars=len(settled),
+        settled_off_ms=spread(settled, 50, 95, 100) if settled else None,
+        bars_after_a_change=len(others),
+        off_after_a_change_ms=spread(others, 50, 95, 100) if others else None,
+        bent_bars=bent,
+        underruns=underruns,
+        jack_lost_ms=round(jack_lost_ms, 1),
+        late_for_jack=late_for_jack,
+        settings={**settings, "period": parsed.period},
+        limit="a new tempo is heard a lead after it holds",
     )
     return int(len(found) < bars)
 

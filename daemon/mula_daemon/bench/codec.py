@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from time import perf_counter
@@ -63,27 +64,20 @@ def main(argv: Sequence[str]) -> int:
     dtype = getattr(torch, parsed.dtype)
     codec = HeartCodec.load(parsed.checkpoint.expanduser() / CODEC, parsed.device, dtype)
     codes, what = _codes(parsed, codec)
-    grid = [
-        StreamSettings(parsed.first, context, hop, steps, guidance)
-        for context, hop, steps, guidance in product(
-            parsed.context, parsed.hop, parsed.steps, parsed.guidance
-        )
-    ]
-    figures = measure(codec, codes, grid)
+    grid = product(parsed.context, parsed.hop, parsed.steps, parsed.guidance)
+    figures = measure(codec, codes, [StreamSettings(parsed.first, *row) for row in grid])
     for row in figures["grid"]:
         print(
             f"context {row['context']:>3}  hop {row['hop']:>3}  steps {row['steps']:>2}  "
             f"guidance {row['guidance']:<5g} {row['log_mel_db']:6.2f} dB  RTF {row['rtf']:.3f}"
         )
     print_json(
-        {
-            "bench": "codec",
-            "checkpoint": parsed.checkpoint.name,
-            "device": parsed.device,
-            "dtype": parsed.dtype,
-            "codes": what,
-            **figures,
-        }
+        bench="codec",
+        checkpoint=parsed.checkpoint.name,
+        device=parsed.device,
+        dtype=parsed.dtype,
+        codes=what,
+        **figures,
     )
     return 0
 
@@ -101,12 +95,8 @@ def measure(codec: HeartCodec, codes: np.ndarray, grid: Sequence[StreamSettings]
     for settings in grid:
         sound, seconds = _timed(lambda settings=settings: stream(codec, codes, settings), warm)
         rows.append(
-            {
-                "first": settings.first,
-                "context": settings.context,
-                "hop": settings.hop,
-                "steps": settings.steps,
-                "guidance": settings.guidance,
+            asdict(settings)
+            | {
                 "log_mel_db": round(log_mel_distance_db(full, sound, codec.sample_rate), 3),
                 "rtf": round(seconds / audio_s, 4),
             }

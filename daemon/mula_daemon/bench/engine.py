@@ -60,16 +60,14 @@ def main(argv: Sequence[str]) -> int:
     )
     figures = measure(engine, clip)
     print_json(
-        {
-            "bench": "engine",
-            "engine": engine.info.name,
-            "device": engine.info.device,
-            "takes": parsed.takes,
-            "bpm": parsed.bpm,
-            "warm_up_s": round(warm_up_s, 3),
-            **figures,
-            **limit(engine, figures["sampling_ms"]["p50"]),
-        }
+        bench="engine",
+        engine=engine.info.name,
+        device=engine.info.device,
+        takes=parsed.takes,
+        bpm=parsed.bpm,
+        warm_up_s=round(warm_up_s, 3),
+        **figures,
+        **limit(engine, figures["sampling_ms"]["p50"]),
     )
     return 0
 
@@ -87,16 +85,15 @@ def random_weights(parsed: argparse.Namespace) -> int:
     usual = "bfloat16,int8,int4" if device.type == "cuda" else "float32,bfloat16,int8"
     names = (parsed.precision or usual).split(",")
     precisions = [precision_of(name.strip(), device) for name in names]
-    print_json(
-        frame_speed.run(
-            parsed.size,
-            precisions,
-            frames=parsed.frames,
-            takes=parsed.takes,
-            eager=not parsed.no_eager,
-            device=device,
-        )
+    run = frame_speed.run(
+        parsed.size,
+        precisions,
+        frames=parsed.frames,
+        takes=parsed.takes,
+        eager=not parsed.no_eager,
+        device=device,
     )
+    print_json(**run)
     return 0
 
 

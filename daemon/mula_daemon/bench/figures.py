@@ -18,6 +18,6 @@ def spread(values: Sequence[float], *percents: float) -> dict[str, float]:
     return {f"p{percent:g}": round(percentile(values, percent), 4) for percent in percents}
 
 
-def print_json(figures: dict[str, object]) -> None:
+def print_json(**figures: object) -> None:
     """The last line of a benchmark."""
     print(json.dumps(figures), flush=True)

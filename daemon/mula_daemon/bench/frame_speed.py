@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -92,13 +93,11 @@ def run(
     against: list[tuple[Tensor, Tensor]] = []  # codes and logits of the first precision's frames
     finest = precisions[0].storage(device)
     makers: list[Callable[[], Contender]] = [
-        lambda precision=precision: _ours(  # type: ignore[misc]
-            config, precision, finest, frames, takes, device, against
-        )
+        partial(_ours, config, precision, finest, frames, takes, device, against)
         for precision in precisions
     ]
     if eager and takes == 1:
-        makers.append(lambda: _eager(config, device))
+        makers.append(partial(_eager, config, device))
     groups = [makers] if device.type == "cpu" else [[maker] for maker in makers]
     done: list[Contender] = []
     for group in groups:
@@ -250,7 +249,7 @@ def _figures(size: str, done: list[Contender], takes: int, device: torch.device)
         "engine": "heartmula",
         "weights": "random",
         "size": size,
-        "device": _name(device),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "takes": takes,
         "frames": len(done[0].times),
@@ -279,10 +278,6 @@ def read_bandwidth(device: torch.device) -> float:
         block.sum().item()
         quickest = min(quickest, perf_counter() - start)
     return block.nbytes / quickest
-
-
-def _name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _say(line: str) -> None:

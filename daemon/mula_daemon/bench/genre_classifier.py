@@ -27,20 +27,15 @@ def _voices() -> Tensor:
     """[C, V] -> index of the voice that a code sounds, counted over all codebooks; 0 if none."""
     table = torch.zeros(tokens.TEXTURE + 1, tokens.AUDIO_VOCAB, dtype=torch.int64)
     first = 1
-    for codebook in range(tokens.TEXTURE):
-        names: tuple[str, ...]
-        if codebook < len(tokens.DRUM_VOICES):
-            names = tokens.DRUM_VOICES[codebook]
-        else:
-            names = tokens.PITCHED_VOICES[codebook]
+    sound: tokens.DrumHit | tokens.Chord | tokens.Note | None
+    for codebook, names in enumerate((*tokens.DRUM_VOICES, *tokens.PITCHED_VOICES.values())):
         for code in range(tokens.codes_in(codebook)):
-            sound = (
-                tokens.read_drum(codebook, code)
-                if codebook < len(tokens.DRUM_VOICES)
-                else tokens.read_chord(code)
-                if codebook == tokens.CHORDS
-                else tokens.read_note(codebook, code)
-            )
+            if codebook < len(tokens.DRUM_VOICES):
+                sound = tokens.read_drum(codebook, code)
+            elif codebook == tokens.CHORDS:
+                sound = tokens.read_chord(code)
+            else:
+                sound = tokens.read_note(codebook, code)
             if sound is not None:
                 table[codebook, code] = first + sound.voice
         first += len(names)

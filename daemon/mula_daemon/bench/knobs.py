@@ -42,7 +42,6 @@ POP: Final = "pop"
 EVERY_CODE: Final = 250
 SETTING: Final = SamplerSetting(3.0)
 _PIECES: Final = 30
-Matrix = NDArray[np.float64]
 Say = Callable[[str], None]
 
 
@@ -185,7 +184,7 @@ def distinct(codes: Codes) -> int:
     return sum(len(np.unique(codes[..., codebook])) for codebook in range(codes.shape[-1]))
 
 
-def bar_similarity(codes: Codes) -> Matrix:
+def bar_similarity(codes: Codes) -> NDArray[np.float64]:
     """[bars, bars] of clips [N, S, 8]: of the codes that are no rest in either of two bars, the
     share that is the same in both; the mean over clips. 1 on the diagonal.
     """
@@ -194,7 +193,7 @@ def bar_similarity(codes: Codes) -> Matrix:
     one, other = bars[:, :, None], bars[:, None]
     sounding = (one != tokens.REST) | (other != tokens.REST)
     same = ((one == other) & sounding).sum(-1) / np.maximum(sounding.sum(-1), 1)
-    out: Matrix = same.mean(0)
+    out: NDArray[np.float64] = same.mean(0)
     return out
 
 
@@ -348,5 +347,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.plot:
         plots.draw(asdict(found), options.plot)
         say(f"drawn in {options.plot}")
-    print_json(asdict(found))
+    print_json(**asdict(found))
     return 0

@@ -56,10 +56,7 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--figure", default="", metavar="PNG", help="with --audio: a histogram")
     parsed = made.parse_args(argv)
     if parsed.audio:
-        settings = {"audio_buffer": parsed.buffer, "live_lead": parsed.lead}
-        return latency_audio.run(
-            parsed.engine, parsed.changes, settings, parsed.period, parsed.figure
-        )
+        return latency_audio.run(parsed)
     trace, busy = FrameTrace(), KeepBusy()
     with tempfile.TemporaryDirectory() as folder:
         options = {"engine": parsed.engine, "folder": folder, "audio": "off"}
@@ -69,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
             busy.start(app)
             client = pinged(app.osc_address, parsed.seconds, patience_s=1.0, moves=KNOB_EVERY)
             sleep(0.2)
-        print_json({"bench": "latency", "engine": parsed.engine, **figures(client, trace)})
+        print_json(bench="latency", engine=parsed.engine, **figures(client, trace))
     return 0
 
 

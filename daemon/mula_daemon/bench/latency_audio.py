@@ -13,6 +13,7 @@ what is kept ahead (``--buffer`` and the server's period), and what is left over
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
 import socket
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns, sleep
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -48,14 +49,15 @@ class MeasuredMoves:
     by_pitch: float | None
 
 
-def run(engine: str, changes: int, settings: dict[str, str], period: int, figure: str) -> int:
+def run(parsed: argparse.Namespace) -> int:
     """Measure and print one JSON line; 1 when a change was not found."""
     trace = FrameTrace()
-    with live_player(engine, period, settings, trace) as player:
+    settings = {"audio_buffer": parsed.buffer, "live_lead": parsed.lead}
+    with live_player(parsed.engine, parsed.period, settings, trace) as player:
         ear = player.listen()
         player.begin()
         sleep(_SETTLE_S)
-        sent = _send(player, changes)
+        sent = _send(player, parsed.changes)
         sleep(1.0)
         player.collect()
         ahead_ms = player.app.speaker.ahead_ns / 1e6
@@ -65,27 +67,26 @@ def run(engine: str, changes: int, settings: dict[str, str], period: int, figure
         measured = _measured(player, trace, ear.stop(), sent)
     whole = [one.whole for one in measured]
     pitched = [one.by_pitch for one in measured if one.by_pitch is not None]
-    result: dict[str, Any] = {
-        "bench": "latency --audio",
-        "engine": engine,
-        "changes": len(sent),
-        "found": len(measured),
-        "underruns": underruns,
-        "knob_to_ear_ms": spread(whole, 50, 95, 99),
-        "by_pitch_ms": spread(pitched, 50, 95, 99) if pitched else None,
-        "where": {
+    if parsed.figure:
+        _draw(whole, Path(parsed.figure), f"{parsed.engine}: knob to ear, {len(whole)} changes")
+    print_json(
+        bench="latency --audio",
+        engine=parsed.engine,
+        changes=len(sent),
+        found=len(measured),
+        underruns=underruns,
+        knob_to_ear_ms=spread(whole, 50, 95, 99),
+        by_pitch_ms=spread(pitched, 50, 95, 99) if pitched else None,
+        where={
             "waiting_for_the_next_frame_ms": spread([one.waited for one in measured], 50, 95),
             "from_its_begin_to_the_port_ms": spread([m.whole - m.waited for m in measured], 50, 95),
             "of_that_making_it_ms": spread([one.making for one in measured], 50, 95),
             "of_that_kept_ahead_ms": round(ahead_ms, 1),
             "lead_ms": lead_ms,
         },
-        "settings": {**settings, "period": period},
-        "limit": "a frame is a sixteenth, 125 ms at 120 BPM: a change waits for half of one",
-    }
-    if figure:
-        _draw(whole, Path(figure), f"{engine}: knob to ear, {len(whole)} changes")
-    print_json(result)
+        settings={**settings, "period": parsed.period},
+        limit="a frame is a sixteenth, 125 ms at 120 BPM: a change waits for half of one",
+    )
     return int(len(measured) < len(sent))
 
 

@@ -83,40 +83,37 @@ def main(argv: Sequence[str]) -> int:
         heard = player.notes.heard_ms
         kinds = [fault.kind for fault in amiss]
         print_json(
-            {
-                "bench": "live",
-                "engine": parsed.engine,
-                "minutes": parsed.minutes,
-                "frames": len(player.made),
-                "underruns_counted": underruns,
-                "gaps_heard": kinds.count("gap"),
-                "repeats_heard": kinds.count("repeat"),
-                "missing_heard": kinds.count("missing"),
-                "other_differences_heard": kinds.count("other"),
-                "first_faults": [
-                    (f.at, f.length, f.kind, ms)
-                    for f, ms in zip(amiss[:5], stalled[:5], strict=True)
-                ],
-                "faults_while_the_machine_stood_still": sum(ms > 0 for ms in stalled),
-                "machine_stood_still": stood_still.figures,
-                "one_recorders_own": len(one) + len(other) - len(amiss) - len(common(other, one)),
-                "samples_compared": int(min(len(played), *map(len, sounds))),
-                "jack_waits": waits,
-                "jack_lost_ms": player.server.lost_ms(),
-                "late_for_jack": player.server.late(),
-                "messages_sent": sent,
-                "knobs_heard": len(heard),
-                "knob_to_ear_ms": spread(heard, 50, 95, 99) if heard else None,
-                "frame_ms": spread([(b - a) / 1e6 for _, a, b in player.made], 50, 95, 99),
-                "memory_growth_mb": memory,
-                "memory_peak_mb": peaks | {"all": round(sum(peaks.values()), 1)},
-                "first_sound_ms": first_sounds,
-                "lead_ms": parsed.lead,
-                "buffer_ms": parsed.buffer,
-                "period": parsed.period,
-                "ended_by_itself": ended,
-                "limit": "the processor time that other programs leave",
-            }
+            bench="live",
+            engine=parsed.engine,
+            minutes=parsed.minutes,
+            frames=len(player.made),
+            underruns_counted=underruns,
+            gaps_heard=kinds.count("gap"),
+            repeats_heard=kinds.count("repeat"),
+            missing_heard=kinds.count("missing"),
+            other_differences_heard=kinds.count("other"),
+            first_faults=[
+                (f.at, f.length, f.kind, ms) for f, ms in zip(amiss[:5], stalled[:5], strict=True)
+            ],
+            faults_while_the_machine_stood_still=sum(ms > 0 for ms in stalled),
+            machine_stood_still=stood_still.figures,
+            one_recorders_own=len(one) + len(other) - len(amiss) - len(common(other, one)),
+            samples_compared=int(min(len(played), *map(len, sounds))),
+            jack_waits=waits,
+            jack_lost_ms=player.server.lost_ms(),
+            late_for_jack=player.server.late(),
+            messages_sent=sent,
+            knobs_heard=len(heard),
+            knob_to_ear_ms=spread(heard, 50, 95, 99) if heard else None,
+            frame_ms=spread([(b - a) / 1e6 for _, a, b in player.made], 50, 95, 99),
+            memory_growth_mb=memory,
+            memory_peak_mb=peaks | {"all": round(sum(peaks.values()), 1)},
+            first_sound_ms=first_sounds,
+            lead_ms=parsed.lead,
+            buffer_ms=parsed.buffer,
+            period=parsed.period,
+            ended_by_itself=ended,
+            limit="the processor time that other programs leave",
         )
     return int(bool(underruns or amiss or ended))
 

@@ -142,17 +142,15 @@ def main(argv: Sequence[str]) -> int:
     count = round(RATE * parsed.seconds)
     paced = {name: measure(run, count, RATE) for name, run in CONTENDERS.items()}
     print_json(
-        {
-            "bench": "osc",
-            "handling": handling(),
-            "burst": burst,
-            "paced": {"messages_per_second": RATE, **paced},
-            "ping_while_flooded": {
-                "knobs": flooded(parsed.seconds, garbage=False),
-                "garbage": flooded(parsed.seconds, garbage=True),
-            },
-            "times_our_cpu": {"burst": ratios(burst), "paced": ratios(paced)},
-        }
+        bench="osc",
+        handling=handling(),
+        burst=burst,
+        paced={"messages_per_second": RATE, **paced},
+        ping_while_flooded={
+            "knobs": flooded(parsed.seconds, garbage=False),
+            "garbage": flooded(parsed.seconds, garbage=True),
+        },
+        times_our_cpu={"burst": ratios(burst), "paced": ratios(paced)},
     )
     return 0
 

@@ -9,7 +9,7 @@ The last line is JSON; the exit status is 1 if any case differs.
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mula_daemon.bench.figures import print_json
 from mula_daemon.engine.heartmula.codec import HeartCodec, Noise
 from mula_daemon.engine.heartmula.model import (
     CheckpointError,
@@ -84,36 +85,28 @@ def main(argv: Sequence[str]) -> int:
     """Compare, print one line per case and one JSON line."""
     made = argparse.ArgumentParser(prog="mula bench parity", description=__doc__)
     made.add_argument("--reference", required=True, type=Path, metavar="DIR")
-    reference = made.parse_args(argv).reference
+    parsed = made.parse_args(argv)
     try:
-        results, codec_results = compare(reference), compare_codec(reference)
+        figures = run(parsed.reference, print)
     except (CheckpointError, OSError) as error:
         print(f"cannot read the reference: {error}", file=sys.stderr)
         return 1
-    every: list[CaseResult | CodecResult] = [*results, *codec_results]
-    for result in every:
-        print(f"{result.name}: {'same' if result.passed else 'DIFFERENT'} ({result})")
-    figures = summary(results, codec_results)
-    print(json.dumps(figures))
+    print_json(**figures)
     return 0 if figures["passed"] else 1
 
 
-def run(reference: Path) -> dict[str, Any]:
-    """The figures of the JSON line for the folder ``reference``.
+def run(reference: Path, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """The figures of the JSON line for the folder ``reference``; ``say`` gets a line per case.
 
     ``cases`` and ``frames_identical`` count cases, ``max_logit_diff`` is absolute, ``passed`` is
     the verdict; with codec cases there are also ``codec_cases``, their count, and
     ``codec_rel_l2``, the largest. Raises `CheckpointError` or ``OSError`` when the folder is
     incomplete.
     """
-    return summary(compare(reference), compare_codec(reference))
-
-
-def summary(
-    results: Sequence[CaseResult], codec_results: Sequence[CodecResult] = ()
-) -> dict[str, Any]:
-    """Of all cases together."""
+    results, codec_results = compare(reference), compare_codec(reference)
     every: list[CaseResult | CodecResult] = [*results, *codec_results]
+    for result in every:
+        say(f"{result.name}: {'same' if result.passed else 'DIFFERENT'} ({result})")
     figures = {
         "cases": len(results),
         "frames_identical": sum(result.frames_identical for result in results),

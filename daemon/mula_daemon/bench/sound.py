@@ -93,15 +93,13 @@ def main(argv: Sequence[str]) -> int:
         print(f"{len(clips)}/{parsed.clips} {request.tags[0]}", flush=True)
     figures = summary(clips)
     print_json(
-        {
-            "bench": "sound",
-            "bars": parsed.bars,
-            "cfg": parsed.cfg,
-            **figures,
-            "stems_error": float(f"{stems_error:.1e}"),
-            "takes": parsed.takes,
-            "processor_s_per_audio_s": round(computing / audio, 4),
-        }
+        bench="sound",
+        bars=parsed.bars,
+        cfg=parsed.cfg,
+        **figures,
+        stems_error=float(f"{stems_error:.1e}"),
+        takes=parsed.takes,
+        processor_s_per_audio_s=round(computing / audio, 4),
     )
     right = figures["exact"] == figures["in_key"] == figures["seamless"] == len(clips)
     return 0 if right else 1

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from mula_bridge.api import OscClient
 from mula_bridge.control import BEATS_PER_BAR
@@ -36,6 +36,9 @@ SETTLE_BEATS: Final = 6
 
 GONE_S: Final = 2.5
 """Ports are looked at now and then; one that is back between would not be seen to have gone."""
+
+BarLine = Callable[[], int]
+"""Somebody else's idea of where the bars are: perf_counter_ns of the line nearest to now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,14 @@ class Daemon:
     def __init__(self, address: tuple[str, int]) -> None:
         self.bars: list[Bar] = []
         self._client = OscClient(*address)
-        self._reference: Reference | None = None
+        self._reference: BarLine | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._client.send("/mula/subscribe", "/mula/beat", "/mula/clock")
         self.leader = ""
         self._thread.start()
 
-    def against(self, reference: Reference | None) -> list[Bar]:
+    def against(self, reference: BarLine | None) -> list[Bar]:
         """Compare the bars from now on; those noted so far."""
         bars, self.bars = self.bars, []
         self._reference = reference
@@ -96,7 +99,7 @@ class Daemon:
         elif address == "/mula/beat" and args[1] == 1 and self._reference is not None:
             bpm, late_ms = float(str(args[2])), float(str(args[4]))
             line_ns = at_ns - round(late_ms * 1e6)
-            self.bars.append(Bar(line_ns, at_ns, self._reference.bar_ns(), bpm))
+            self.bars.append(Bar(line_ns, at_ns, self._reference(), bpm))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -118,13 +121,11 @@ def main(argv: Sequence[str]) -> int:
             except Unavailable as error:
                 found[name] = {"skipped": str(error)}
     print_json(
-        {
-            "bench": "time",
-            "seconds": parsed.seconds,
-            **found,
-            "limit": "the system's timers and scheduling; for MIDI clock also the period in which "
-            "its ticks arrive",
-        }
+        bench="time",
+        seconds=parsed.seconds,
+        **found,
+        limit="the system's timers and scheduling; for MIDI clock also the period in which "
+        "its ticks arrive",
     )
     return 0
 
@@ -138,7 +139,7 @@ def against_link(seconds: float) -> dict[str, object]:
         wait_for(lambda: foreign.peers >= 2, "the daemons did not find the Link session")
         wait_for(lambda: all(one.leader == "link" for one in daemons), "Link does not lead")
         for one in daemons:
-            one.against(foreign)
+            one.against(foreign.bar_ns)
         changes = 0
         end = monotonic() + seconds
         while monotonic() < end:
@@ -167,7 +168,7 @@ def against_midi_clock(seconds: float, period: int) -> dict[str, object]:
                 wait_for(lambda: all(one.leader == "midi" for one in daemons), "no clock was heard")
                 sleep(SETTLE_BEATS * 60 / bpm)
                 for one in daemons:
-                    one.against(transport)
+                    one.against(transport.bar_ns)
                 sleep(seconds / len(CLOCK_TEMPI))
                 bars = [one.against(None) for one in daemons]
             wait_for(lambda: all(one.leader == "internal" for one in daemons), "it did not stop")
@@ -233,13 +234,6 @@ def _figures(bars: Sequence[Sequence[Bar]]) -> dict[str, object]:
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
     return spread(values, 50, 99, 100) if values else {}
-
-
-class Reference(Protocol):
-    """Somebody else's idea of where the bars are."""
-
-    def bar_ns(self) -> int:
-        """The ``perf_counter_ns`` of the bar line that is nearest to now."""
 
 
 class ForeignLink:
