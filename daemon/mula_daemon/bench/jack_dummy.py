@@ -42,7 +42,7 @@ def jack_name() -> Iterator[str]:
     for number in range(_NAMES):
         name = f"mula-{user}-{number}"
         with (Path(tempfile.gettempdir()) / f"{name}.lock").open("w") as lock:
-            if not _locked(lock) or _answers(name):  # left by a program that was killed
+            if not _locked(lock) or not _quietly("jack_lsp", "-s", name):  # a killed program's
                 continue
             _remove_segments(name)
             try:
@@ -64,10 +64,9 @@ def _locked(file: IO[str]) -> bool:
     return False
 
 
-def _answers(name: str) -> bool:
-    return not subprocess.run(
-        ("jack_lsp", "-s", name), capture_output=True, timeout=10, check=False
-    ).returncode
+def _quietly(*command: str) -> int:
+    """Its exit status."""
+    return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode
 
 
 def _remove_segments(name: str) -> None:
@@ -104,12 +103,7 @@ def jackd(name: str, *options: str) -> list[str]:
     clock.
     """
     until = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
-    allowed = (
-        shutil.which("chrt") is not None
-        and not subprocess.run(
-            ("chrt", "-f", "10", "true"), capture_output=True, check=False
-        ).returncode
-    )
+    allowed = shutil.which("chrt") and not _quietly("chrt", "-f", "10", "true")
     place = ("--realtime", "-P", "10") if allowed else ("--no-realtime",)
     return [*until, "jackd", "-n", name, *place, "--no-mlock", *options]
 
@@ -134,7 +128,7 @@ def jack_dummy(period: int, *, waits: bool = False) -> Iterator[JackDummy]:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             end = monotonic() + _START_S
-            while subprocess.run("jack_lsp", capture_output=True, check=False).returncode:
+            while _quietly("jack_lsp"):
                 if process.poll() is not None or monotonic() > end:
                     raise Unavailable("jackd did not start:\n" + _said(log))
                 sleep(0.1)

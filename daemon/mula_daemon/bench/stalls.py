@@ -92,10 +92,7 @@ def main() -> None:
 
 def _processors() -> list[int | None]:
     """Those that may be used; None where a thread cannot choose its own."""
-    numbers: list[int | None] = [None]
-    if sys.platform == "linux":
-        numbers = [*sorted(os.sched_getaffinity(0))]
-    return numbers
+    return [*sorted(os.sched_getaffinity(0))] if sys.platform == "linux" else [None]
 
 
 def _watch(processor: int | None, seen: list[tuple[int, float]], ended: threading.Event) -> None:

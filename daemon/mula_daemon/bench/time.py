@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from time import monotonic, perf_counter_ns, sleep
 from typing import Any, Final
 
@@ -62,11 +62,11 @@ class Daemon:
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.bars: list[Bar] = []
-        self._client = OscClient(*address)
+        self.client = OscClient(*address)
         self._reference: BarLine | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._client.send("/mula/subscribe", "/mula/beat", "/mula/clock")
+        self.client.send("/mula/subscribe", "/mula/beat", "/mula/clock")
         self.leader = ""
         self._thread.start()
 
@@ -76,21 +76,17 @@ class Daemon:
         self._reference = reference
         return bars
 
-    def send(self, address: str, *args: float | str) -> None:
-        """Send it a message."""
-        self._client.send(address, *args)
-
     def close(self) -> None:
         """Listen no more."""
         self._stopping = True
         self._thread.join()
 
     def _listen(self) -> None:
-        with self._client:
+        with self.client:
             while not self._stopping:
                 # Any message renews the subscription.
-                self._client.send("/mula/clock/source")
-                for address, args in self._client.replies(0.5):
+                self.client.send("/mula/clock/source")
+                for address, args in self.client.replies(0.5):
                     self._hear(perf_counter_ns(), address, args)
 
     def _hear(self, at_ns: int, address: str, args: Sequence[object]) -> None:
@@ -149,7 +145,7 @@ def against_link(seconds: float) -> dict[str, object]:
             if changes % 2:
                 foreign.set_bpm(bpm)
             else:
-                daemons[0].send("/mula/bpm", bpm)
+                daemons[0].client.send("/mula/bpm", bpm)
         bars = [one.against(None) for one in daemons]
     return {"tempo_changes": changes, "peer": "LinkPython", **_figures(bars)}
 
@@ -187,29 +183,17 @@ def daemon(*options: str, env: dict[str, str] | None = None) -> Iterator[Daemon]
         command = [sys.executable, "-c", "from mula_daemon.cli import main; main()", "run"]
         command += ["--no-panel", "--engine", "tone", "--audio", "off", "--http", "off"]
         command += ["--osc", "127.0.0.1:0", "--folder", str(Path(folder) / "clips")]
-        if "--midi" not in options:
-            command += ["--midi", "off"]
-        process = subprocess.Popen(
-            [*command, *options],
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            found = Daemon(_address(process))
+        command += ["--midi", "off", *options]  # of two the last one counts
+        with Popen(command, env=env, stdout=PIPE, stderr=STDOUT, text=True) as process:
             try:
-                yield found
+                with closing(Daemon(_address(process))) as found:
+                    yield found
             finally:
-                found.close()
-        finally:
-            process.terminate()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+                process.terminate()
+                process.wait()
 
 
-def _address(process: subprocess.Popen[str]) -> tuple[str, int]:
+def _address(process: Popen[str]) -> tuple[str, int]:
     said = []
     assert process.stdout is not None
     for line in process.stdout:
@@ -311,23 +295,18 @@ def jack_midi_clock(server: JackDummy, bpm: float) -> Iterator[JackTransport]:
         ) from error
     client = jack.Client("mula-bench", no_start_server=True)
     command = ["jack_midi_clock", "-B", "-b", str(bpm), "-d", "0"]
-    try:
-        with client:
+    with closing(client), client:
+        client.transport_stop()
+        client.transport_frame = 0
+        try:
+            clock = Popen(command, env=server.env, stdout=DEVNULL, stderr=DEVNULL)
+        except OSError as error:
+            raise Unavailable(f"jack_midi_clock: {error.strerror}") from error
+        try:
+            sleep(2.5)  # the daemons look for new ports now and then
+            client.transport_start()
+            yield JackTransport(client, bpm)
             client.transport_stop()
-            client.transport_frame = 0
-            try:
-                clock = subprocess.Popen(
-                    command, env=server.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-            except OSError as error:
-                raise Unavailable(f"jack_midi_clock: {error.strerror}") from error
-            try:
-                sleep(2.5)  # the daemons look for new ports now and then
-                client.transport_start()
-                yield JackTransport(client, bpm)
-                client.transport_stop()
-            finally:
-                clock.terminate()
-                clock.wait()
-    finally:
-        client.close()
+        finally:
+            clock.terminate()
+            clock.wait()

@@ -7,10 +7,10 @@ model generates; then the clip on disk is checked against what was asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, perf_counter, perf_counter_ns
+from time import perf_counter, perf_counter_ns
 from typing import Any, Final
 
 from mula_bridge.api import OscClient
@@ -45,15 +45,16 @@ def main(argv: Sequence[str]) -> int:
         assert app.osc_address is not None
         with OscClient(*app.osc_address) as client:
             result = play(client, trace)
-    checked = check(result)
-    print(json.dumps(checked))
+    print(json.dumps(check(result)))
     return 0
 
 
 def play(client: OscClient, trace: FrameTrace) -> dict[str, Any]:
     """Set, trigger, sweep; returns what the daemon said of the clip, and the traces."""
     client.send("/mula/subscribe", client.port)
-    _until(client, "/mula/engine", "ready")
+    for address, arguments in heard(client, "ready from the engine"):
+        if address == "/mula/engine" and arguments[0] == "ready":
+            break
     say(f"the model is warm; asking for {BARS} bars of {', '.join(TAGS)} at {BPM:g} BPM")
     client.send("/mula/tags", *TAGS)
     for name, value in (("bars", BARS), ("bpm", BPM), ("seed", SEED), ("cfg", 1.5)):
@@ -62,29 +63,31 @@ def play(client: OscClient, trace: FrameTrace) -> dict[str, Any]:
     sweep = list(SWEEP)
     begun = perf_counter()
     client.send("/mula/generate")
-    clip: Sequence[Any] = ()
-    end = monotonic() + PATIENCE_S
-    while not clip:
-        for address, arguments in client.replies(0.05):
-            if address == "/mula/progress" and sweep and arguments[1] >= sweep[0][0]:
-                value = sweep.pop(0)[1]
-                sent.append((value, perf_counter_ns()))
-                client.send("/mula/knob/cfg", value)
-                say(f"{arguments[1]:4.0%}  cfg -> {value:g}")
-            elif address == "/mula/clip":
-                clip = arguments
-                break
-            elif address == "/mula/error" or (address == "/mula/job" and arguments[1] == "failed"):
-                raise DemoFailed(" ".join(map(str, arguments)))
-        if monotonic() > end:
-            raise DemoFailed(f"no clip within {PATIENCE_S:g} s")
+    for address, arguments in heard(client, "clip"):
+        if address == "/mula/progress" and sweep and arguments[1] >= sweep[0][0]:
+            value = sweep.pop(0)[1]
+            sent.append((value, perf_counter_ns()))
+            client.send("/mula/knob/cfg", value)
+            say(f"{arguments[1]:4.0%}  cfg -> {value:g}")
+        elif address == "/mula/clip":
+            break
+        elif address == "/mula/error" or (address == "/mula/job" and arguments[1] == "failed"):
+            raise DemoFailed(" ".join(map(str, arguments)))
     wall = perf_counter() - begun
     return {
-        "path": clip[1],
-        "seconds": clip[5] if len(clip) > 5 else 0.0,
+        "path": arguments[1],
         "wall": wall,
         "applied": {value: trace.applied("cfg", value, at) for value, at in sent},
     }
+
+
+def heard(client: OscClient, wanted: str) -> Iterator[tuple[str, Sequence[Any]]]:
+    """What the daemon says. Raises DemoFailed when the engine fails, or patience ends."""
+    for address, arguments in client.replies(PATIENCE_S):
+        if address == "/mula/engine" and arguments[0] == "failed":
+            raise DemoFailed(str(arguments[1]))
+        yield address, arguments
+    raise DemoFailed(f"no {wanted} within {PATIENCE_S:g} s")
 
 
 def check(result: dict[str, Any]) -> dict[str, Any]:
@@ -100,8 +103,9 @@ def check(result: dict[str, Any]) -> dict[str, Any]:
     if not 0.01 < peak < 1.0:
         raise DemoFailed(f"{path}: peak {peak:.3f} is silence or clipping")
     applied: dict[float, Applied | None] = result["applied"]
-    lost = [value for value, trace in applied.items() if trace is None]
-    if lost or len(applied) != len(SWEEP):
+    found = {value: one for value, one in applied.items() if one is not None}
+    if len(found) != len(SWEEP):
+        lost = [value for value in applied if value not in found]
         raise DemoFailed(f"of cfg {[value for _, value in SWEEP]}, {lost} never reached a frame")
     seconds = len(samples) / rate
     return {
@@ -110,13 +114,9 @@ def check(result: dict[str, Any]) -> dict[str, Any]:
         "samples": len(samples),
         "peak": round(peak, 4),
         "rtf": round(result["wall"] / seconds, 4),
-        "frames_to_apply": {
-            f"cfg {value:g}": trace.frames for value, trace in applied.items() if trace
-        },
+        "frames_to_apply": {f"cfg {value:g}": one.frames for value, one in found.items()},
         "milliseconds_to_apply": {
-            f"cfg {value:g}": round(trace.milliseconds, 2)
-            for value, trace in applied.items()
-            if trace
+            f"cfg {value:g}": round(one.milliseconds, 2) for value, one in found.items()
         },
     }
 
@@ -124,14 +124,3 @@ def check(result: dict[str, Any]) -> dict[str, Any]:
 def say(text: str) -> None:
     """A line of progress for a person."""
     print(text, flush=True)
-
-
-def _until(client: OscClient, address: str, first: str) -> None:
-    end = monotonic() + PATIENCE_S
-    while monotonic() < end:
-        for got, arguments in client.replies(0.1):
-            if got == address and arguments[0] == first:
-                return
-            if got == address and arguments[0] == "failed":
-                raise DemoFailed(str(arguments[1]))
-    raise DemoFailed(f"no {first} from the engine within {PATIENCE_S:g} s")
