@@ -59,20 +59,18 @@ def first_sound_ms(player: LivePlayer, client: OscClient) -> float:
     """Send a generate, and the time until its first sample is heard. Leaves the deck silent."""
     speaker, done = player.app.speaker, player.notes.count(JobState.DONE)
     before = speaker.voice
-    heard_ns: list[int] = []
     sent_ns = perf_counter_ns()
     client.send("/mula/generate")
 
-    def heard() -> bool:
+    def heard_ns() -> int | None:
         voice = speaker.voice
         if voice is before or not isinstance(voice, ClipVoice) or not voice.taken:
-            return False
-        if (at_ns := voice.heard_ns(0)) is not None:
-            heard_ns.append(at_ns)
-        return at_ns is not None
+            return None
+        return voice.heard_ns(0)
 
-    wait_for(heard, "the take was not heard", every_s=0.002)
+    first_ns = wait_for(heard_ns, "the take was not heard", every_s=0.002)
+    assert first_ns is not None
     wait_for(lambda: player.notes.count(JobState.DONE) > done, "the job did not end")
     client.send("/mula/audition/stop")
     wait_for(lambda: speaker.voice is None, "the take did not stop")
-    return (heard_ns[0] - sent_ns) / 1e6
+    return (first_ns - sent_ns) / 1e6

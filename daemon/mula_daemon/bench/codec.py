@@ -11,7 +11,7 @@ their sound is noise, so their distances say little. The last line is JSON.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -148,13 +148,8 @@ def stream(codec: HeartCodec, codes: np.ndarray, settings: StreamSettings) -> Sa
     """A streaming decode from beginning to end, frame by frame."""
     noise = GeneratorNoise(torch.Generator().manual_seed(0))
     decoder = StreamingDecoder(codec, noise, settings)
-
-    def pieces() -> Iterator[torch.Tensor]:
-        for frame in codes.T:
-            yield decoder.push(frame[:, None])
-        yield decoder.finish()
-
-    samples: Samples = torch.cat([piece.cpu() for piece in pieces()]).numpy()
+    pieces = [decoder.push(frame[:, None]) for frame in codes.T]
+    samples: Samples = torch.cat([piece.cpu() for piece in (*pieces, decoder.finish())]).numpy()
     return samples
 
 

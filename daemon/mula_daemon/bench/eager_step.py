@@ -57,11 +57,6 @@ class CachedStack:
             for _ in range(flavour.layers)
         ]
 
-    def reset(self) -> None:
-        """Forget every position."""
-        for cache in self.caches:
-            cache.reset()
-
     def __call__(self, x: Tensor, positions: Tensor) -> Tensor:
         """[R, S, D] at ``positions`` [S] -> [R, S, D]."""
         mask = self.mask[positions][None, None]  # [1, 1, S, slots]
@@ -117,7 +112,8 @@ class EagerStep:
         """Codes [C] from the hidden state [2, D]."""
         model = self.model
         codes = [_sample(model.codebook0_head(hidden), cfg, temperature, top_k)]
-        self.decoder.reset()
+        for cache in self.decoder.caches:
+            cache.reset()
         known = self._embed(0, codes[0])
         x = torch.stack([hidden, known.expand(2, -1)], dim=1)  # [2, 2, D]
         positions = torch.arange(2, device=hidden.device)

@@ -56,17 +56,15 @@ class PortCapture:
 
 
 class Ear:
-    """Listens in a process of its own, from ``connect`` to ``stop``."""
+    """Listens at the daemon's port in a process of its own, until ``stop``."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises Unavailable when there is nothing to hear, or no JACK client to be had."""
         self._path = folder / "heard.f32"
         self._process = child("jack_port", str(self._path))
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "listening\n":
             raise Unavailable("no JACK client could be made to listen with")
-
-    def connect(self) -> None:
-        """Plug the daemon's output into it. Raises Unavailable when there is none."""
         for side in ("0", "1"):
             player, ear = _port(f":out_{side}"), _port(f":in_{side}")
             subprocess.run(["jack_connect", player, ear], check=True, capture_output=True)
@@ -124,16 +122,12 @@ def _ports() -> list[str]:
 
 def _port(ending: str) -> str:
     """The port of that ending, once there is one. Raises Unavailable."""
-    found: list[str] = []
-
-    def look() -> bool:
-        # A busy server may refuse to answer now and then.
-        found[:] = [port for port in _ports() if port.endswith(ending)]
-        return bool(found)
-
-    missing = f"no JACK port ends in {ending}: nothing plays, or nothing listens"
-    wait_for(look, missing, seconds=_PATIENCE_S)
-    return found[0]
+    # A busy server may refuse to answer now and then.
+    return wait_for(
+        lambda: [port for port in _ports() if port.endswith(ending)],
+        f"no JACK port ends in {ending}: nothing plays, or nothing listens",
+        seconds=_PATIENCE_S,
+    )[0]
 
 
 def _recorders() -> int:

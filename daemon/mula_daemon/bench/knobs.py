@@ -12,10 +12,10 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -43,37 +43,6 @@ EVERY_CODE: Final = 250
 SETTING: Final = SamplerSetting(3.0)
 _PIECES: Final = 30
 Say = Callable[[str], None]
-
-
-@dataclass
-class Findings:
-    """What the benchmark prints. Shares are of two-bar windows, 0..1, but for ``mid_clip``
-    (of clips); entropies are bits per code; keys are what the knob was set to.
-    """
-
-    clips: int
-    classifier_accuracy: float
-    adherence: dict[str, float] = field(default_factory=dict)
-    per_genre_at_3: dict[str, float] = field(default_factory=dict)
-    genre_strength: dict[str, float] = field(default_factory=dict)
-    mid_clip: float = 0.0
-    mid_clip_drifted: int = 0
-    mid_clip_release: float = 0.0
-    entropy_by_temperature: dict[str, float] = field(default_factory=dict)
-    codes_by_top_k: dict[str, float] = field(default_factory=dict)
-    instruments_asked: dict[str, float] = field(default_factory=dict)
-    """Share of clips an instrument sounds in at cfg 3, beside a genre that plays it at times."""
-    instruments_alone: dict[str, float] = field(default_factory=dict)
-    """The same without the instrument's tag."""
-    onsets_by_energy: dict[str, float] = field(default_factory=dict)
-    """Notes and hits that begin in a bar at cfg 3, by energy tag."""
-    different_clips_of_20_seeds: int = 0
-    bar_similarity: dict[str, list[list[float]]] = field(default_factory=dict)
-    """[8, 8] by "grammar" and "mini" at cfg 3: see `bar_similarity`."""
-    loops_rendered: int = 0
-    bar_exact: float = 0.0
-    loop_click: float = 0.0
-    """The worst, see `Loops`."""
 
 
 def adherence(
@@ -264,64 +233,83 @@ def energies(sampler: ClipSampler, genres: Sequence[str], clips: int) -> dict[st
     return found
 
 
-def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> Findings:
-    """Everything that codes alone can tell, with ``clips`` clips per genre and setting."""
+def measure(sampler: ClipSampler, clips: int, quick: bool, say: Say) -> dict[str, Any]:
+    """Everything that codes tell, with ``clips`` clips per genre and setting, as it is printed.
+
+    Shares are of two-bar windows, 0..1, but for ``mid_clip`` and the instruments (of clips);
+    entropies are bits per code, onsets per bar; keys are what the knob was set to. Instruments are
+    those of a genre that plays them at times, with their tag and without. ``bar_similarity`` is
+    [8, 8] by "grammar" and "mini" at cfg 3, ``loop_click`` the worst: see `Loops`.
+    """
     ear = train_classifier()
-    found = Findings(clips, ear.accuracy)
     say(f"classifier: {ear.accuracy:.3f} of unseen two-bar windows right")
+    heard: dict[str, float] = {}
     for cfg in QUICK_CFGS if quick else CFGS:
         by_genre = adherence(sampler, ear, clips, SamplerSetting(cfg))
-        found.adherence[str(cfg)] = mean(by_genre)
-        if cfg == 3.0:
-            found.per_genre_at_3 = by_genre
+        heard[str(cfg)] = mean(by_genre)
         lowest = min(by_genre, key=lambda genre: by_genre[genre])
         say(f"cfg {cfg}: adherence {mean(by_genre):.3f}, lowest {by_genre[lowest]:.3f} ({lowest})")
     up, down = mid_clip(sampler, ear, clips)
-    found.mid_clip, found.mid_clip_drifted, found.mid_clip_release = up.share, up.clips, down.share
     say(
         f"cfg 1 to 3 at bar 4 brings {up.share:.3f} of {up.clips} clips back; "
         f"3 to 0 lets {down.share:.3f} of {down.clips} go"
     )
     curve = shipped_curve()
+    strengths: dict[str, float] = {}
     for strength in STRENGTHS:
-        by_genre = adherence(sampler, ear, clips, strength_setting(curve, strength))
-        found.genre_strength[str(strength)] = mean(by_genre)
-        say(f"genre strength {strength}: adherence {mean(by_genre):.3f}")
+        at = strength_setting(curve, strength)
+        strengths[str(strength)] = mean(adherence(sampler, ear, clips, at))
+        say(f"genre strength {strength}: adherence {strengths[str(strength)]:.3f}")
 
     some = tags.GENRES[::4]  # four very different ones tell as much as sixteen
 
     def over_genres(figure: Callable[[Codes], float], setting: SamplerSetting) -> float:
         return float(np.mean([*map(figure, sampler.clips(some, clips, setting).values())]))
 
-    found.entropy_by_temperature = {
+    entropies = {
         str(value): over_genres(entropy, SamplerSetting(1.5, value, EVERY_CODE))
         for value in TEMPERATURES
     }
-    say(f"entropy in bits by temperature: {found.entropy_by_temperature}")
-    found.codes_by_top_k = {
+    say(f"entropy in bits by temperature: {entropies}")
+    codes_used = {
         str(value): over_genres(distinct, SamplerSetting(1.5, 1.0, value)) for value in TOP_KS
     }
-    say(f"distinct codes by top-k: {found.codes_by_top_k}")
+    say(f"distinct codes by top-k: {codes_used}")
     played = instruments(sampler, max(8, clips // 2))
-    found.instruments_asked = {tag: asked for tag, (asked, _) in played.items()}
-    found.instruments_alone = {tag: alone for tag, (_, alone) in played.items()}
-    found.onsets_by_energy = energies(sampler, some, clips)
+    asked = {tag: share for tag, (share, _) in played.items()}
+    alone = {tag: share for tag, (_, share) in played.items()}
+    by_energy = energies(sampler, some, clips)
     say(
-        f"instruments: {mean(found.instruments_asked):.3f} when asked for, "
-        f"{mean(found.instruments_alone):.3f} when not; onsets a bar: {found.onsets_by_energy}"
+        f"instruments: {mean(asked):.3f} when asked for, {mean(alone):.3f} when not; "
+        f"onsets a bar: {by_energy}"
     )
-    twenty = sampler.clips(["techno"], 20, SamplerSetting(3.0))["techno"]
-    found.different_clips_of_20_seeds = len({clip.tobytes() for clip in twenty})
-    at_3 = [*sampler.clips(tags.GENRES, clips, SamplerSetting(3.0)).values()]
-    found.bar_similarity = {
-        "grammar": bar_similarity(grammar_clips(clips)).round(3).tolist(),
-        "mini": bar_similarity(np.concatenate(at_3)).round(3).tolist(),
-    }
+    twenty = sampler.clips(["techno"], 20, SETTING)["techno"]
+    at_3 = [*sampler.clips(tags.GENRES, clips, SETTING).values()]
+    forms = {"grammar": grammar_clips(clips), "mini": np.concatenate(at_3)}
     loops = measure_loops([clip for codes in at_3 for clip in codes[: 1 if quick else 3]])
-    found.loops_rendered, found.bar_exact = loops.clips, loops.bar_exact
-    found.loop_click = loops.worst_click
     say(f"{loops.bar_exact:.0%} of {loops.clips} are exact; worst seam {loops.worst_click:.3f}")
-    return found
+    return {
+        "clips": clips,
+        "classifier_accuracy": ear.accuracy,
+        "adherence": heard,
+        "per_genre_at_3": adherence(sampler, ear, clips, SETTING),
+        "genre_strength": strengths,
+        "mid_clip": up.share,
+        "mid_clip_drifted": up.clips,
+        "mid_clip_release": down.share,
+        "entropy_by_temperature": entropies,
+        "codes_by_top_k": codes_used,
+        "instruments_asked": asked,
+        "instruments_alone": alone,
+        "onsets_by_energy": by_energy,
+        "different_clips_of_20_seeds": len({clip.tobytes() for clip in twenty}),
+        "bar_similarity": {
+            who: bar_similarity(codes).round(3).tolist() for who, codes in forms.items()
+        },
+        "loops_rendered": loops.clips,
+        "bar_exact": loops.bar_exact,
+        "loop_click": loops.worst_click,
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -345,7 +333,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with ClipSampler(options.weights, options.workers) as sampler:
         found = measure(sampler, clips, options.quick, say)
     if options.plot:
-        plots.draw(asdict(found), options.plot)
+        plots.draw(found, options.plot)
         say(f"drawn in {options.plot}")
-    print_json(**asdict(found))
+    print_json(**found)
     return 0

@@ -80,9 +80,7 @@ class LivePlayer:
 
     def listen(self) -> Ear:
         """An ear at the daemon's port, from now on."""
-        ear = Ear(self.folder)
-        ear.connect()
-        return ear
+        return Ear(self.folder)
 
     def begin(self) -> None:
         """Play live."""
