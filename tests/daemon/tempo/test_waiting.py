@@ -9,7 +9,7 @@ from mula_bridge.control.messages.commands import Command, Generate, Quantised, 
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import Busy
 from mula_daemon.tempo.timeline import Timeline
-from mula_daemon.tempo.waiting import LIMIT, Waiting
+from mula_daemon.tempo.transport import LIMIT, Waiting
 
 ME = Origin("osc", ("127.0.0.1", 1))
 LINE = Timeline(bpm=120)
