@@ -9,7 +9,6 @@ from time import monotonic, perf_counter_ns, sleep
 
 from mula_bridge.control.messages.states import Playing
 from mula_bridge.control.service import Errands
-from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition.events import ClipUnplayable, TakeAudible, TakeGone, TakeOpened
 from mula_daemon.audition.turntable import Start, Turntable
@@ -24,7 +23,7 @@ def turning(
     """A turntable for the clips in ``folder``, and what could not be played."""
     library = Library(folder)
     library.prepare()
-    speaker = Speaker(Nowhere().itself)
+    speaker = Speaker()
     failures: list[tuple[str, str]] = []
     now = timeline or Timeline(at_ns=perf_counter_ns())
     reader = Errands("reader", drop=True)

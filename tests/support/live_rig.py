@@ -11,7 +11,6 @@ from mula_bridge.control.messages.reports import JobChanged
 from mula_bridge.control.messages.states import EngineState, JobState
 from mula_bridge.control.service import Errands
 from mula_daemon.app.takes import Takes
-from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition.events import DeckEvent
@@ -47,7 +46,7 @@ class Rig:
         self.library = Library(folder)
         self.library.prepare()
         self.mailbox, publisher = Mailbox(), Publisher()
-        self.speaker = Speaker(Nowhere().itself)
+        self.speaker = Speaker()
         self.conductor = Conductor()
         reader, self.writer = Errands("reader", drop=True), Errands("capture")
         self.turntable = Turntable(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from multiprocessing import Pipe
 from time import perf_counter_ns
 
-from mula_daemon.audio.outlet import Nowhere
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.engine.messages import Abort, Ended, Quit, Run, Turn
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, Frame, FrameKnobs
@@ -37,7 +36,7 @@ def play_live(
     ours, theirs = Pipe()
     worker = threading.Thread(target=_serve, args=(Orders(theirs), engine), daemon=True)
     worker.start()
-    speaker = Speaker(Nowhere().itself)
+    speaker = Speaker()
     speaker.feeder.start()
     ours.send(Turn(knobs))
     begin_ns = perf_counter_ns() + lead_ns + 100_000_000

@@ -28,7 +28,7 @@ from mula_daemon.app.learning import Learning
 from mula_daemon.app.network import Network, start_network
 from mula_daemon.app.sound import Sounding, insist, interface_of
 from mula_daemon.app.takes import Takes
-from mula_daemon.audio import Interface, Nowhere, Speaker
+from mula_daemon.audio import Interface, Speaker
 from mula_daemon.audition import Audition, Relatives, Turntable
 from mula_daemon.clips import Archivist, Library, preload
 from mula_daemon.engine import EngineProcess, EngineSpec, require_engine
@@ -100,7 +100,7 @@ def running(
     # What is heard, and when.
     link = LinkPeer(conductor := Conductor())
     interface = interface_of(config, mailbox.post)
-    speaker = Speaker(interface.outlet if interface is not None else Nowhere().itself)
+    speaker = Speaker(interface.outlet if interface is not None else None)
     reader, mover, writer = Errands("reader", drop=True), Errands("shelves"), Errands("capture")
     turntable = Turntable(speaker, library, reader, lambda: conductor.timeline, mailbox.post)
 

@@ -24,6 +24,7 @@ from mula_daemon.clips import (
 )
 from mula_daemon.engine import EngineInfo
 from mula_daemon.jobs import Job, Recording, remarks
+from mula_daemon.live import heard_by
 from mula_daemon.settings import BeatsMode, Layout
 
 
@@ -83,8 +84,7 @@ class Takes:
 
         Any thread.
         """
-        known = (sink.heard_ns(job, frame) for sink in self._heard)
-        return next((at_ns for at_ns in known if at_ns is not None), None)
+        return heard_by(*(sink.heard_ns for sink in self._heard))(job, frame)
 
     def place(self, job: str) -> PurePath:
         """The subfolder for the clips of a job that begins now. Any thread."""

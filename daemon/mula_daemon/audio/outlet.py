@@ -77,10 +77,6 @@ class Nowhere:
     def mute(self) -> None:
         """Nothing is heard anyway."""
 
-    def itself(self) -> Outlet:
-        """This outlet, for a speaker that never gets another one."""
-        return self
-
 
 class PlayClock:
     """Frame numbers to perf_counter_ns at ``rate`` Hz. One thread.

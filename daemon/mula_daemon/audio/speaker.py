@@ -13,7 +13,7 @@ from mula_bridge.control.messages import AudioReport
 from mula_bridge.net import hurry
 from mula_daemon.audio.levels import SILENCE_DBFS, to_dbfs
 from mula_daemon.audio.mixer import Mixer
-from mula_daemon.audio.outlet import Outlet
+from mula_daemon.audio.outlet import Nowhere, Outlet
 
 FEED_SECONDS: Final = 0.004
 """Between two looks at what is due; an outlet asks for frames earlier than this."""
@@ -22,14 +22,15 @@ _log = logging.getLogger(__name__)
 
 
 class Speaker(Mixer):
-    """A mixer that is heard: ``feeder`` renders it into the outlet that ``outlets`` names.
+    """A mixer that is heard: ``feeder`` renders it into the outlet that ``outlets`` names, or
+    (None) nowhere.
 
     The outlet may change at any time, to one of another rate too: the voice plays on.
     """
 
-    def __init__(self, outlets: Callable[[], Outlet]) -> None:
+    def __init__(self, outlets: Callable[[], Outlet] | None = None) -> None:
         self._outlets = outlets
-        self._outlet = outlets()
+        self._outlet: Outlet = Nowhere() if outlets is None else outlets()
         super().__init__(self._outlet.rate)
         self._former_underruns = 0
         self._panicking = False
@@ -74,7 +75,7 @@ class Speaker(Mixer):
             self.feeder.stopping.wait(FEED_SECONDS)
 
     def _feed(self) -> None:
-        outlet = self._outlets()
+        outlet = self._outlet if self._outlets is None else self._outlets()
         if outlet is not self._outlet:
             self._former_underruns += self._outlet.underruns
             self._outlet = outlet

@@ -1,4 +1,4 @@
-"""The commands about time, and what happens by itself when its moment comes.
+"""The commands about time, those that wait for the beat, and what happens by itself.
 
 A Handler of the session, and a thread of its own that counts the beats and lets go of
 what waited for one.
@@ -145,11 +145,10 @@ class Transport(Handler[TempoCommand, Never], Service):
                 self._conductor.start()
             case StopTransport():
                 self._conductor.stop()
-            case ChooseClock(str() as source):
-                self._conductor.choose(source)
-                self._publish(self._conductor.state, to=origin)
-            case ChooseClock():
-                self._publish(self._conductor.state, to=origin)
+            case ChooseClock(source):
+                if source is not None:
+                    self._conductor.choose(source)
+                self.dump(origin)
             case Quantised():
                 self._wait(command, origin)
             case _:
