@@ -9,16 +9,6 @@ from mula_bridge.api.readers import Request
 from mula_bridge.api.routing import Content
 
 __all__ = [
-    "DEFAULT_HOST",
-    "DEFAULT_PORT",
-    "VERSION",
-    "Content",
-    "Conversation",
-    "Dispatch",
-    "OscClient",
-    "Request",
-    "Row",
-    "addresses",
-    "concrete",
-    "parse_argument",
-]
+    "DEFAULT_HOST", "DEFAULT_PORT", "VERSION", "Content", "Conversation", "Dispatch", "OscClient",
+    "Request", "Row", "addresses", "concrete", "parse_argument",
+]  # fmt: skip

@@ -5,11 +5,4 @@ from mula_bridge.bindings.learn_overlay import write_learnt
 from mula_bridge.bindings.midi import MidiRouter, Outgoing
 from mula_bridge.bindings.osc import OscBindings
 
-__all__ = [
-    "Learner",
-    "Learnt",
-    "MidiRouter",
-    "OscBindings",
-    "Outgoing",
-    "write_learnt",
-]
+__all__ = ["Learner", "Learnt", "MidiRouter", "OscBindings", "Outgoing", "write_learnt"]

@@ -2,9 +2,4 @@
 
 from mula_bridge.files.replacing import HELD, patiently, replace_text, sync_folder
 
-__all__ = [
-    "HELD",
-    "patiently",
-    "replace_text",
-    "sync_folder",
-]
+__all__ = ["HELD", "patiently", "replace_text", "sync_folder"]

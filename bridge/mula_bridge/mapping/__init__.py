@@ -6,16 +6,6 @@ from mula_bridge.mapping.model import Binding, Control, KnobTarget, Light, Mappi
 from mula_bridge.mapping.watcher import MappingWatcher
 
 __all__ = [
-    "BASE",
-    "Binding",
-    "Control",
-    "KnobTarget",
-    "Light",
-    "Mapping",
-    "MappingWatcher",
-    "OscBinding",
-    "find_mapping",
-    "load_mapping",
-    "mapping_paths",
-    "parse_mapping",
-]
+    "BASE", "Binding", "Control", "KnobTarget", "Light", "Mapping", "MappingWatcher", "OscBinding",
+    "find_mapping", "load_mapping", "mapping_paths", "parse_mapping",
+]  # fmt: skip

@@ -9,17 +9,6 @@ from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
 __all__ = [
-    "CLOSE_S",
-    "Backend",
-    "ClockNews",
-    "Clocks",
-    "Connections",
-    "Decoder",
-    "Event",
-    "EventKind",
-    "Heard",
-    "Order",
-    "RtMidi",
-    "monitor",
-    "port_matches",
-]
+    "CLOSE_S", "Backend", "ClockNews", "Clocks", "Connections", "Decoder", "Event", "EventKind",
+    "Heard", "Order", "RtMidi", "monitor", "port_matches",
+]  # fmt: skip

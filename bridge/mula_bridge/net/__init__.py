@@ -8,17 +8,6 @@ from mula_bridge.net.rate_limit import RateLimit
 from mula_bridge.net.udp import RECEIVE_BUFFER, is_loopback, open_udp, receive_buffer, resolve
 
 __all__ = [
-    "LOOPBACK",
-    "RECEIVE_BUFFER",
-    "Advertiser",
-    "Guests",
-    "LoopThread",
-    "Peer",
-    "RateLimit",
-    "hurry",
-    "is_loopback",
-    "open_udp",
-    "receive_buffer",
-    "relax",
-    "resolve",
-]
+    "LOOPBACK", "RECEIVE_BUFFER", "Advertiser", "Guests", "LoopThread", "Peer", "RateLimit",
+    "hurry", "is_loopback", "open_udp", "receive_buffer", "relax", "resolve",
+]  # fmt: skip

@@ -19,27 +19,7 @@ from mula_bridge.osc.values import Value, write_text
 from mula_bridge.osc.wire import MAX_DEPTH, Message, encode
 
 __all__ = [
-    "AUTO",
-    "FRAMINGS",
-    "MAX_DEPTH",
-    "MAX_LENGTH",
-    "ArgKind",
-    "Args",
-    "Argument",
-    "FramingError",
-    "Message",
-    "Mismatch",
-    "Pattern",
-    "Value",
-    "detect",
-    "encode",
-    "fires",
-    "is_pattern",
-    "is_question",
-    "number",
-    "single",
-    "text",
-    "whole",
-    "wire",
-    "write_text",
-]
+    "AUTO", "FRAMINGS", "MAX_DEPTH", "MAX_LENGTH", "ArgKind", "Args", "Argument", "FramingError",
+    "Message", "Mismatch", "Pattern", "Value", "detect", "encode", "fires", "is_pattern",
+    "is_question", "number", "single", "text", "whole", "wire", "write_text",
+]  # fmt: skip

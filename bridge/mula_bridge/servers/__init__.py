@@ -6,10 +6,5 @@ from mula_bridge.servers.tcp import OscTcpServer
 from mula_bridge.servers.udp import OscServer
 
 __all__ = [
-    "MidiLearning",
-    "MidiSource",
-    "OscServer",
-    "OscTcpServer",
-    "default_learnt_file",
-    "list_ports",
-]
+    "MidiLearning", "MidiSource", "OscServer", "OscTcpServer", "default_learnt_file", "list_ports",
+]  # fmt: skip

@@ -2,6 +2,4 @@
 
 from mula_bridge.surfaces.touchosc import write_layout
 
-__all__ = [
-    "write_layout",
-]
+__all__ = ["write_layout"]

@@ -11,20 +11,7 @@ from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audio.voice import Voice
 
 __all__ = [
-    "SECOND_NS",
-    "Converter",
-    "Gain",
-    "Interface",
-    "InterfaceState",
-    "Samples",
-    "Speaker",
-    "Voice",
-    "acquire",
-    "check_block",
-    "choose",
-    "levels",
-    "list_outputs",
-    "loudness_lufs",
-    "to_dbfs",
+    "SECOND_NS", "Converter", "Gain", "Interface", "InterfaceState", "Samples", "Speaker", "Voice",
+    "acquire", "check_block", "choose", "levels", "list_outputs", "loudness_lufs", "to_dbfs",
     "to_gain",
-]
+]  # fmt: skip

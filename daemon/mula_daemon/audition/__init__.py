@@ -7,11 +7,4 @@ from mula_daemon.audition.relatives import Relatives
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.audition.turntable import Turntable
 
-__all__ = [
-    "Audition",
-    "ClipComplete",
-    "ClipVoice",
-    "Relatives",
-    "TakeSink",
-    "Turntable",
-]
+__all__ = ["Audition", "ClipComplete", "ClipVoice", "Relatives", "TakeSink", "Turntable"]

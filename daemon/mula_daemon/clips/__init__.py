@@ -12,25 +12,7 @@ from mula_daemon.clips.take import Abandoned, Change, Finished, Outcome, Sink, S
 from mula_daemon.clips.whereabouts import note_folder
 
 __all__ = [
-    "Abandoned",
-    "Archivist",
-    "Change",
-    "Clip",
-    "Finished",
-    "FittedSink",
-    "FolderSink",
-    "Library",
-    "Outcome",
-    "Parent",
-    "Recipe",
-    "Shelves",
-    "Sink",
-    "StemSink",
-    "Take",
-    "Warn",
-    "needs_fitting",
-    "note_folder",
-    "place_of",
-    "preload",
-    "replay_request",
-]
+    "Abandoned", "Archivist", "Change", "Clip", "Finished", "FittedSink", "FolderSink", "Library",
+    "Outcome", "Parent", "Recipe", "Shelves", "Sink", "StemSink", "Take", "Warn", "needs_fitting",
+    "note_folder", "place_of", "preload", "replay_request",
+]  # fmt: skip

@@ -17,24 +17,7 @@ from mula_daemon.engine.seam import (
 )
 
 __all__ = [
-    "ENGINES",
-    "NO_TEXTS",
-    "AudioBlock",
-    "ClipRequest",
-    "Ended",
-    "Engine",
-    "EngineHost",
-    "EngineInfo",
-    "EngineProcess",
-    "EngineSpec",
-    "Finding",
-    "Frame",
-    "FrameKnobs",
-    "Grade",
-    "Pace",
-    "Texts",
-    "build",
-    "findings",
-    "notes",
-    "require_engine",
-]
+    "ENGINES", "NO_TEXTS", "AudioBlock", "ClipRequest", "Ended", "Engine", "EngineHost",
+    "EngineInfo", "EngineProcess", "EngineSpec", "Finding", "Frame", "FrameKnobs", "Grade", "Pace",
+    "Texts", "build", "findings", "notes", "require_engine",
+]  # fmt: skip

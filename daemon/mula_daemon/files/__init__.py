@@ -12,15 +12,6 @@ from mula_daemon.files.typed_json import (
 )
 
 __all__ = [
-    "SUFFIX",
-    "Number",
-    "Part",
-    "Positive",
-    "Whole",
-    "locked",
-    "parse_json",
-    "read_json",
-    "sweep",
-    "typed",
-    "wrong",
-]
+    "SUFFIX", "Number", "Part", "Positive", "Whole", "locked", "parse_json", "read_json", "sweep",
+    "typed", "wrong",
+]  # fmt: skip

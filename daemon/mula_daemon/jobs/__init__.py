@@ -9,18 +9,6 @@ from mula_daemon.jobs.recording import KnobTimeline, Recording, frame_values
 from mula_daemon.jobs.watch import JobFailed, JobWatch
 
 __all__ = [
-    "MAX_SEED",
-    "Applied",
-    "EngineNews",
-    "FrameTrace",
-    "Job",
-    "JobFailed",
-    "JobWatch",
-    "Jobs",
-    "KnobTimeline",
-    "Recorder",
-    "Recording",
-    "Remake",
-    "frame_values",
-    "remarks",
-]
+    "MAX_SEED", "Applied", "EngineNews", "FrameTrace", "Job", "JobFailed", "JobWatch", "Jobs",
+    "KnobTimeline", "Recorder", "Recording", "Remake", "frame_values", "remarks",
+]  # fmt: skip

@@ -5,11 +5,4 @@ from mula_daemon.live.handler import LivePlay
 from mula_daemon.live.played import PlayedFrame
 from mula_daemon.live.trace import KnobTrace, Punctual, heard_by
 
-__all__ = [
-    "Capturer",
-    "KnobTrace",
-    "LivePlay",
-    "PlayedFrame",
-    "Punctual",
-    "heard_by",
-]
+__all__ = ["Capturer", "KnobTrace", "LivePlay", "PlayedFrame", "Punctual", "heard_by"]

@@ -2,6 +2,4 @@
 
 from mula_daemon.requests.folder import RequestFolder
 
-__all__ = [
-    "RequestFolder",
-]
+__all__ = ["RequestFolder"]

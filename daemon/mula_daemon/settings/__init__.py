@@ -10,17 +10,6 @@ from mula_daemon.settings.parsing import ON, midi_ports
 from mula_daemon.settings.setting import SettingRow
 
 __all__ = [
-    "ON",
-    "SETTINGS",
-    "BeatsMode",
-    "Config",
-    "Daw",
-    "Layout",
-    "Limits",
-    "OutputSettings",
-    "SettingRow",
-    "default_folder",
-    "live_user_library",
-    "load_config",
-    "midi_ports",
-]
+    "ON", "SETTINGS", "BeatsMode", "Config", "Daw", "Layout", "Limits", "OutputSettings",
+    "SettingRow", "default_folder", "live_user_library", "load_config", "midi_ports",
+]  # fmt: skip

@@ -5,10 +5,5 @@ from mula_daemon.steering.handler import Remapped, Steering
 from mula_daemon.steering.preset_store import PresetStore, default_preset_file
 
 __all__ = [
-    "Controls",
-    "PresetStore",
-    "Remapped",
-    "Steering",
-    "checked_lyrics",
-    "default_preset_file",
-]
+    "Controls", "PresetStore", "Remapped", "Steering", "checked_lyrics", "default_preset_file",
+]  # fmt: skip

@@ -6,11 +6,4 @@ from mula_daemon.tempo.midi_tempo import MidiTempo
 from mula_daemon.tempo.timeline import Timeline
 from mula_daemon.tempo.transport import Transport
 
-__all__ = [
-    "CLOCK",
-    "Conductor",
-    "LinkPeer",
-    "MidiTempo",
-    "Timeline",
-    "Transport",
-]
+__all__ = ["CLOCK", "Conductor", "LinkPeer", "MidiTempo", "Timeline", "Transport"]

@@ -5,16 +5,6 @@ from mula_daemon.weights.pull import GB, PullProgress, pull, read_record, write_
 from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, default_place, release
 
 __all__ = [
-    "CODEC",
-    "GB",
-    "MODEL",
-    "RELEASES",
-    "Hub",
-    "PullProgress",
-    "Release",
-    "default_place",
-    "pull",
-    "read_record",
-    "release",
-    "write_record",
-]
+    "CODEC", "GB", "MODEL", "RELEASES", "Hub", "PullProgress", "Release", "default_place", "pull",
+    "read_record", "release", "write_record",
+]  # fmt: skip

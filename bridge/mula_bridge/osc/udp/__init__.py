@@ -5,9 +5,4 @@ from mula_bridge.osc.udp.reading import Datagram
 from mula_bridge.osc.udp.receiver import Receiver
 from mula_bridge.osc.udp.schedule import Schedule
 
-__all__ = [
-    "Backlog",
-    "Datagram",
-    "Receiver",
-    "Schedule",
-]
+__all__ = ["Backlog", "Datagram", "Receiver", "Schedule"]

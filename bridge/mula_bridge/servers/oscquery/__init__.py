@@ -2,6 +2,4 @@
 
 from mula_bridge.servers.oscquery.server import OscQueryServer
 
-__all__ = [
-    "OscQueryServer",
-]
+__all__ = ["OscQueryServer"]

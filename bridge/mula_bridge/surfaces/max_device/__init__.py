@@ -5,7 +5,4 @@
 
 from mula_bridge.surfaces.max_device.files import IN_USER_LIBRARY, files
 
-__all__ = [
-    "IN_USER_LIBRARY",
-    "files",
-]
+__all__ = ["IN_USER_LIBRARY", "files"]

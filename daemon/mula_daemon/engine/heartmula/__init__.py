@@ -3,9 +3,4 @@
 from mula_daemon.engine.heartmula.health import findings
 from mula_daemon.engine.heartmula.tag_guide import CATEGORIES, GUIDE, advice
 
-__all__ = [
-    "CATEGORIES",
-    "GUIDE",
-    "advice",
-    "findings",
-]
+__all__ = ["CATEGORIES", "GUIDE", "advice", "findings"]

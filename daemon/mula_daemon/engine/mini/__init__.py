@@ -5,13 +5,6 @@ from mula_daemon.engine.mini.health import findings
 from mula_daemon.engine.mini.tags import ENERGIES, GENRES, INSTRUMENTS, MOODS, WORDS
 
 __all__ = [
-    "ENERGIES",
-    "GENRES",
-    "INSTRUMENTS",
-    "MOODS",
-    "WORDS",
-    "findings",
-    "tags",
-    "tokens",
+    "ENERGIES", "GENRES", "INSTRUMENTS", "MOODS", "WORDS", "findings", "tags", "tokens",
     "vocabulary",
-]
+]  # fmt: skip

@@ -11,14 +11,6 @@ from mula_daemon.engine.heartmula.codec.heart_codec import Codes, GeneratorNoise
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 
 __all__ = [
-    "CHANNELS",
-    "LATENTS_PER_FRAME",
-    "CodecConfig",
-    "Codes",
-    "Flow",
-    "GeneratorNoise",
-    "HeartCodec",
-    "Noise",
-    "WaveformDecoder",
-    "read_codec_config",
-]
+    "CHANNELS", "LATENTS_PER_FRAME", "CodecConfig", "Codes", "Flow", "GeneratorNoise", "HeartCodec",
+    "Noise", "WaveformDecoder", "read_codec_config",
+]  # fmt: skip

@@ -12,14 +12,6 @@ from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 
 __all__ = [
-    "DTYPES",
-    "CheckpointError",
-    "HeartMulaEngine",
-    "PromptEncoder",
-    "SpecialIds",
-    "StreamSettings",
-    "StreamingDecoder",
-    "convert",
-    "load_language_model",
-    "read_special_ids",
-]
+    "DTYPES", "CheckpointError", "HeartMulaEngine", "PromptEncoder", "SpecialIds", "StreamSettings",
+    "StreamingDecoder", "convert", "load_language_model", "read_special_ids",
+]  # fmt: skip

@@ -17,17 +17,6 @@ from mula_daemon.engine.mini.notes.score import score
 from mula_daemon.engine.mini.notes.voice_leading import VoiceLeading
 
 __all__ = [
-    "DRUM_CHANNEL",
-    "HIGHEST_CHORD",
-    "LOWEST_CHORD",
-    "LOWEST_POWER_CHORD",
-    "SCALES",
-    "Key",
-    "VoiceLeading",
-    "bass_note",
-    "hertz",
-    "lead_note",
-    "midi_file",
-    "parse_key",
-    "score",
-]
+    "DRUM_CHANNEL", "HIGHEST_CHORD", "LOWEST_CHORD", "LOWEST_POWER_CHORD", "SCALES", "Key",
+    "VoiceLeading", "bass_note", "hertz", "lead_note", "midi_file", "parse_key", "score",
+]  # fmt: skip

@@ -6,12 +6,4 @@ from mula_daemon.engine.mini.synth.clip_renderer import ClipRenderer, RenderedSo
 from mula_daemon.engine.mini.synth.kit import Kit
 from mula_daemon.engine.mini.synth.synthesiser import Synthesiser, warm_up
 
-__all__ = [
-    "SAMPLE_RATE",
-    "Bus",
-    "ClipRenderer",
-    "Kit",
-    "RenderedSound",
-    "Synthesiser",
-    "warm_up",
-]
+__all__ = ["SAMPLE_RATE", "Bus", "ClipRenderer", "Kit", "RenderedSound", "Synthesiser", "warm_up"]

@@ -2,7 +2,4 @@
 
 from mula_daemon.engine.mini.train.material import compose, instruments_in
 
-__all__ = [
-    "compose",
-    "instruments_in",
-]
+__all__ = ["compose", "instruments_in"]
