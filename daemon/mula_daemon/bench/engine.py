@@ -46,7 +46,10 @@ def main(argv: Sequence[str]) -> int:
     if parsed.random_weights:
         if parsed.engine != "heartmula":
             made.error("--random-weights is for --engine heartmula")
-        return random_weights(parsed)
+        from mula_daemon.bench import frame_speed
+
+        print_json(**frame_speed.run(parsed))
+        return 0
     engine = build(EngineSpec(parsed.engine, parsed.checkpoint, parsed.precision or "auto"))
     start = perf_counter()
     engine.warm_up()
@@ -69,31 +72,6 @@ def main(argv: Sequence[str]) -> int:
         **figures,
         **limit(engine, figures["sampling_ms"]["p50"]),
     )
-    return 0
-
-
-def random_weights(parsed: argparse.Namespace) -> int:
-    """The language model alone, on random weights."""
-    import torch
-
-    from mula_daemon.bench import frame_speed
-    from mula_daemon.engine.lm import precision_of
-
-    if parsed.threads:
-        torch.set_num_threads(parsed.threads)
-    device = torch.device(parsed.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    usual = "bfloat16,int8,int4" if device.type == "cuda" else "float32,bfloat16,int8"
-    names = (parsed.precision or usual).split(",")
-    precisions = [precision_of(name.strip(), device) for name in names]
-    run = frame_speed.run(
-        parsed.size,
-        precisions,
-        frames=parsed.frames,
-        takes=parsed.takes,
-        eager=not parsed.no_eager,
-        device=device,
-    )
-    print_json(**run)
     return 0
 
 

@@ -11,8 +11,9 @@ values of all positions, once per use. The floor is measured here and now.
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -34,6 +35,7 @@ from mula_daemon.engine.lm import (
     Precision,
     PromptTokens,
     StaticModel,
+    precision_of,
     recorder,
 )
 
@@ -79,30 +81,32 @@ class Contender:
                 self.times.append((perf_counter() - start) * 1e3)
 
 
-def run(
-    size: str,
-    precisions: Sequence[Precision],
-    *,
-    frames: int = 40,
-    takes: int = 1,
-    eager: bool = True,
-    device: torch.device,
-) -> dict[str, Any]:
-    """The figures of the JSON line. The eager implementation makes one take only."""
-    config = SIZES[size]
+def run(parsed: argparse.Namespace) -> dict[str, Any]:
+    """The figures of the JSON line, by the options of ``mula bench engine``.
+
+    The eager implementation makes one take only.
+    """
+    if parsed.threads:
+        torch.set_num_threads(parsed.threads)
+    device = torch.device(parsed.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    usual = "bfloat16,int8,int4" if device.type == "cuda" else "float32,bfloat16,int8"
+    names = (parsed.precision or usual).split(",")
+    precisions = [precision_of(name.strip(), device) for name in names]
+    frames, takes = parsed.frames, parsed.takes
+    config = SIZES[parsed.size]
     against: list[tuple[Tensor, Tensor]] = []  # codes and logits of the first precision's frames
     finest = precisions[0].storage(device)
     makers: list[Callable[[], Contender]] = [
         partial(_ours, config, precision, finest, frames, takes, device, against)
         for precision in precisions
     ]
-    if eager and takes == 1:
+    if takes == 1 and not parsed.no_eager:
         makers.append(partial(_eager, config, device))
     groups = [makers] if device.type == "cpu" else [[maker] for maker in makers]
     done: list[Contender] = []
     for group in groups:
         done += _race([make() for make in group], frames, device)
-    return _figures(size, done, takes, device)
+    return _figures(parsed.size, done, takes, device)
 
 
 def _ours(

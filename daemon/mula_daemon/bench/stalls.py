@@ -92,7 +92,9 @@ def main() -> None:
 
 def _processors() -> list[int | None]:
     """Those that may be used; None where a thread cannot choose its own."""
-    return [*sorted(os.sched_getaffinity(0))] if sys.platform == "linux" else [None]
+    if sys.platform == "linux":
+        return [*sorted(os.sched_getaffinity(0))]
+    return [None]
 
 
 def _watch(processor: int | None, seen: list[tuple[int, float]], ended: threading.Event) -> None:

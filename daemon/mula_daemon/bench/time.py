@@ -160,11 +160,11 @@ def against_midi_clock(seconds: float, period: int) -> dict[str, object]:
             for _ in range(2)
         ]
         for bpm in CLOCK_TEMPI:
-            with jack_midi_clock(server, bpm) as transport:
+            with jack_midi_clock(server, bpm) as bar_ns:
                 wait_for(lambda: all(one.leader == "midi" for one in daemons), "no clock was heard")
                 sleep(SETTLE_BEATS * 60 / bpm)
                 for one in daemons:
-                    one.against(transport.bar_ns)
+                    one.against(bar_ns)
                 sleep(seconds / len(CLOCK_TEMPI))
                 bars = [one.against(None) for one in daemons]
             wait_for(lambda: all(one.leader == "internal" for one in daemons), "it did not stop")
@@ -208,11 +208,9 @@ def _figures(bars: Sequence[Sequence[Bar]]) -> dict[str, object]:
     between = [min(abs(bar.line_ns - twin.line_ns) for twin in other) / 1e6 for bar in one if other]
     return {
         "bars": len(one) + len(other),
-        "off_ms": _spread([bar.off_ms for of_one in bars for bar in of_one]),
+        "off_ms": _spread([bar.off_ms for bar in (*one, *other)]),
         "between_daemons_ms": _spread(between),
-        "heard_ms": _spread(
-            [(bar.heard_ns - bar.reference_ns) / 1e6 for of_one in bars for bar in of_one]
-        ),
+        "heard_ms": _spread([(bar.heard_ns - bar.reference_ns) / 1e6 for bar in (*one, *other)]),
     }
 
 
@@ -265,27 +263,12 @@ class ForeignLink:
         self._link.enabled = False
 
 
-class JackTransport:
-    """JACK's transport, which jack_midi_clock ticks to, frame by frame."""
-
-    def __init__(self, client: Any, bpm: float) -> None:
-        self._client = client
-        self._bar_frames = RATE * 60 / bpm * BEATS_PER_BAR
-
-    def bar_ns(self) -> int:
-        """The nearest bar line, by JACK's own estimate of the frame that is now."""
-        before = perf_counter_ns()
-        frame = int(self._client.transport_frame)
-        now_ns = (before + perf_counter_ns()) // 2
-        line = round(frame / self._bar_frames) * self._bar_frames
-        return now_ns + round((line - frame) / RATE * 1e9)
-
-
 @contextmanager
-def jack_midi_clock(server: JackDummy, bpm: float) -> Iterator[JackTransport]:
+def jack_midi_clock(server: JackDummy, bpm: float) -> Iterator[BarLine]:
     """Run jack_midi_clock at a tempo, with the transport rolling from 0 once it is left to.
 
-    Raises Unavailable without it or without JACK-Client.
+    What is yielded goes by JACK's own estimate of the frame that is now. Raises Unavailable
+    without it or without JACK-Client.
     """
     try:
         import jack
@@ -294,6 +277,15 @@ def jack_midi_clock(server: JackDummy, bpm: float) -> Iterator[JackTransport]:
             f"JACK's transport cannot be read ({error}): pip install JACK-Client"
         ) from error
     client = jack.Client("mula-bench", no_start_server=True)
+    bar_frames = RATE * 60 / bpm * BEATS_PER_BAR
+
+    def bar_ns() -> int:
+        before = perf_counter_ns()
+        frame = int(client.transport_frame)
+        now_ns = (before + perf_counter_ns()) // 2
+        line = round(frame / bar_frames) * bar_frames
+        return now_ns + round((line - frame) / RATE * 1e9)
+
     command = ["jack_midi_clock", "-B", "-b", str(bpm), "-d", "0"]
     with closing(client), client:
         client.transport_stop()
@@ -305,7 +297,7 @@ def jack_midi_clock(server: JackDummy, bpm: float) -> Iterator[JackTransport]:
         try:
             sleep(2.5)  # the daemons look for new ports now and then
             client.transport_start()
-            yield JackTransport(client, bpm)
+            yield bar_ns
             client.transport_stop()
         finally:
             clock.terminate()

@@ -55,7 +55,8 @@ def play(client: OscClient, trace: FrameTrace) -> dict[str, Any]:
     for address, arguments in heard(client, "ready from the engine"):
         if address == "/mula/engine" and arguments[0] == "ready":
             break
-    say(f"the model is warm; asking for {BARS} bars of {', '.join(TAGS)} at {BPM:g} BPM")
+    asked = f"{BARS} bars of {', '.join(TAGS)} at {BPM:g} BPM"
+    print(f"the model is warm; asking for {asked}", flush=True)
     client.send("/mula/tags", *TAGS)
     for name, value in (("bars", BARS), ("bpm", BPM), ("seed", SEED), ("cfg", 1.5)):
         client.send(f"/mula/knob/{name}", value)
@@ -68,7 +69,7 @@ def play(client: OscClient, trace: FrameTrace) -> dict[str, Any]:
             value = sweep.pop(0)[1]
             sent.append((value, perf_counter_ns()))
             client.send("/mula/knob/cfg", value)
-            say(f"{arguments[1]:4.0%}  cfg -> {value:g}")
+            print(f"{arguments[1]:4.0%}  cfg -> {value:g}", flush=True)
         elif address == "/mula/clip":
             break
         elif address == "/mula/error" or (address == "/mula/job" and arguments[1] == "failed"):
@@ -119,8 +120,3 @@ def check(result: dict[str, Any]) -> dict[str, Any]:
             f"cfg {value:g}": round(one.milliseconds, 2) for value, one in found.items()
         },
     }
-
-
-def say(text: str) -> None:
-    """A line of progress for a person."""
-    print(text, flush=True)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mula_bridge.errors import BadInput, Unavailable
+
 
 def main(argv: Sequence[str]) -> int:
     """Write the devices, or check that those in a folder are up to date (exit status 1: not).
@@ -34,7 +36,9 @@ def main(argv: Sequence[str]) -> int:
     vocabulary = {"genre": GENRES, "mood": MOODS, "energy": ENERGIES, "instrument": INSTRUMENTS}
     wanted = _placed(parsed.folder, files(vocabulary))
     if parsed.check:
-        stale = [path for path, data in wanted.items() if _read(path) != data]
+        stale = [
+            path for path, data in wanted.items() if not path.is_file() or path.read_bytes() != data
+        ]
         for path in stale:
             print(f"{path} is stale; write it again without --check", file=sys.stderr)
         return 1 if stale else 0
@@ -46,7 +50,6 @@ def _placed(folder: Path | None, made: Mapping[str, bytes]) -> dict[Path, bytes]
     """Every file to write, by its place."""
     if folder is not None:
         return {folder / name: data for name, data in made.items()}
-    from mula_bridge.errors import BadInput
     from mula_bridge.surfaces.max_device import IN_USER_LIBRARY
     from mula_daemon.settings import live_user_library
 
@@ -57,8 +60,6 @@ def _placed(folder: Path | None, made: Mapping[str, bytes]) -> dict[Path, bytes]
 
 
 def _write(wanted: Mapping[Path, bytes]) -> None:
-    from mula_bridge.errors import Unavailable
-
     try:
         for path, data in wanted.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,3 @@ def _write(wanted: Mapping[Path, bytes]) -> None:
             print(f"wrote {path}")
     except OSError as error:
         raise Unavailable(f"{error.filename}: {error.strerror}; choose another place") from error
-
-
-def _read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None

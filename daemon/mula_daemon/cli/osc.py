@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mula_bridge.errors import Unavailable
+
 
 def main(argv: Sequence[str]) -> int:
     """Write the layout. Raises MulaError when the mapping or the file cannot be used."""
@@ -19,7 +21,6 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("file", type=Path, metavar="FILE", help="such as mula.tosc")
     parsed = made.parse_args(argv)
 
-    from mula_bridge.errors import Unavailable
     from mula_bridge.mapping import load_mapping, mapping_paths
     from mula_bridge.surfaces import write_layout
 
