@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ settings.register_profile("mula", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "mula"))
 
-_compiled = take_numba_cache()
+_numba_cache = cache(take_numba_cache)  # once a process
 
 _BY_THE_CLOCK = ("jack", "puredata", "ardour", "liblo", "clock")
 _FIRST = ("clock", "librosa")
@@ -40,6 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if group in _FIRST or item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.no_cover)
     items.sort(key=_place)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have what is compiled at hand; in no process but the one that needs it, so that a run
+    finds the folder of the one before."""
+    if item.get_closest_marker("librosa"):
+        _numba_cache()
 
 
 def _group(item: pytest.Item) -> str:

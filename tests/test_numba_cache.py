@@ -28,5 +28,9 @@ def test_each_process_has_its_own_and_a_later_run_the_same_again(
     assert (first, second, third) == ("0", "1", "0")
 
 
-def test_it_outlives_the_run_and_not_the_environment() -> None:
+def test_it_goes_with_the_environment_that_it_was_compiled_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "before")
+    os.close(take_numba_cache())
     assert Path(sys.prefix) in Path(os.environ["NUMBA_CACHE_DIR"]).parents
