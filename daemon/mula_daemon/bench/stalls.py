@@ -92,9 +92,10 @@ def main() -> None:
 
 def _processors() -> list[int | None]:
     """Those that may be used; None where a thread cannot choose its own."""
+    usable: list[int | None] = [None]
     if sys.platform == "linux":
-        return [*sorted(os.sched_getaffinity(0))]
-    return [None]
+        usable = [*sorted(os.sched_getaffinity(0))]
+    return usable
 
 
 def _watch(processor: int | None, seen: list[tuple[int, float]], ended: threading.Event) -> None:
