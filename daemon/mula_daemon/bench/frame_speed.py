@@ -128,13 +128,14 @@ def _ours(
     cache = config.backbone.layers * 2 * config.backbone.kv_heads * config.backbone.head_dim
     positions = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids) + frames // 2
     width = torch.finfo(model.dtype).bits // 8
-    made = Contender(
+    layers = (*model.backbone.layers, *model.decoder.layers)
+    kinds = {product.kind for layer in layers for product in layer}
+    return Contender(
         precision.value,
         lambda: loop.step(knobs),
         model.frame_nbytes + 2 * takes * cache * positions * width,
+        facts={"weights": sorted(kinds), **facts},
     )
-    made.facts = {"weights": sorted(_kinds(model)), **facts}
-    return made
 
 
 def random_model(
@@ -156,11 +157,6 @@ def random_model(
             else:
                 parameter.normal_(std=0.02, generator=generator)
     return model.requires_grad_(False)
-
-
-def _kinds(model: StaticModel) -> set[str]:
-    layers = (*model.backbone.layers, *model.decoder.layers)
-    return {product.kind for layer in layers for product in layer}
 
 
 def _compare(

@@ -20,7 +20,8 @@ import argparse
 import math
 import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, perf_counter_ns, sleep
 from typing import Final
@@ -165,7 +166,7 @@ def _load(
     moves = 0
     while (now := monotonic()) - began < seconds:
         if not settled and now - began > min(_SETTLED_S, seconds / 2):
-            settled = {name: _memory_mb(pid, "VmRSS") for name, pid in pids.items()}
+            settled = _memory_mb(pids, "VmRSS")
         if now - captured > _CAPTURE_S:
             captured = now
             player.emit(CaptureBars(2))
@@ -178,15 +179,15 @@ def _load(
             player.collect()
         moved += 1 / SWEEPS
         sleep(max(0.0, moved - monotonic()))
-    grown = {name: round(_memory_mb(pid, "VmRSS") - settled[name], 1) for name, pid in pids.items()}
-    peaks = {name: round(_memory_mb(pid, "VmHWM"), 1) for name, pid in pids.items()}
-    return int(load.communicate()[0]) + moves, grown, peaks
+    grown = {name: round(mb - settled[name], 1) for name, mb in _memory_mb(pids, "VmRSS").items()}
+    return int(load.communicate()[0]) + moves, grown, _memory_mb(pids, "VmHWM")
 
 
-def _memory_mb(pid: int | None, what: str) -> float:
-    """Resident memory of a process on Linux, now (VmRSS) or at most (VmHWM); 0 elsewhere."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return 0.0
-    return int(status.split(f"{what}:")[1].split()[0]) / 1024
+def _memory_mb(pids: Mapping[str, int | None], what: str) -> dict[str, float]:
+    """Resident memory of processes on Linux, now (VmRSS) or at most (VmHWM); 0 elsewhere."""
+    found = dict.fromkeys(pids, 0.0)
+    for name, pid in pids.items():
+        with suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+            found[name] = round(int(status.split(f"{what}:")[1].split()[0]) / 1024, 1)
+    return found

@@ -209,18 +209,6 @@ def summary(clips: Sequence[MeasuredClip]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Loops:
-    """``bar_exact``: the share of clips as long as their bars, to the sample. ``worst_click``:
-    the greatest step across a loop's seam, as a part of the 99.9th percentile of the steps
-    between samples of the same clip; up to 1 it is a step like any other.
-    """
-
-    clips: int
-    bar_exact: float
-    worst_click: float
-
-
 def looped(codes: Codes, bpm: float, key: str, seed: int) -> Samples:
     """Codes [S, 8] as the sound of a clip file, float32 [n, 2]: its tail rings in its head."""
     renderer = ClipRenderer(Synthesiser(bpm, key, seed, SAMPLE_RATE), len(codes))
@@ -231,14 +219,16 @@ def looped(codes: Codes, bpm: float, key: str, seed: int) -> Samples:
 
 
 def click(sound: Samples) -> float:
-    """The step from the last sample to the first against the clip's own steps; see `Loops`."""
+    """The step from the last sample to the first, as a part of the 99.9th percentile of the steps
+    between samples of the same clip; up to 1 it is a step like any other."""
     steps = np.abs(np.diff(sound, axis=0)).max(axis=1)
     seam = np.abs(sound[0] - sound[-1]).max()
     return float(seam / max(np.percentile(steps, 99.9), 1e-9))
 
 
-def measure_loops(clips: Sequence[Codes]) -> Loops:
-    """Renders each of ``clips`` [S, 8] at another tempo, key and seed."""
+def measure_loops(clips: Sequence[Codes]) -> tuple[float, float]:
+    """Renders each of ``clips`` [S, 8] at another tempo, key and seed: the share of those that are
+    as long as their bars, to the sample, and the greatest `click`."""
     exact, clicks = [], []
     for number, codes in enumerate(clips):
         bpm = _TEMPOS[number % len(_TEMPOS)]
@@ -246,4 +236,4 @@ def measure_loops(clips: Sequence[Codes]) -> Loops:
         bars = len(codes) / tokens.STEPS_PER_BAR
         exact.append(len(sound) == round(bars * BEATS_PER_BAR * 60 / bpm * SAMPLE_RATE))
         clicks.append(click(sound))
-    return Loops(len(clips), float(np.mean(exact)), max(clicks))
+    return float(np.mean(exact)), max(clicks)
