@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 from typing import IO
@@ -24,23 +26,38 @@ OSCSEND, OSCDUMP = shutil.which("oscsend"), shutil.which("oscdump")
 FRAMES_PER_BAR = 16
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[tuple[DaemonProcess, int]]:
-    port = free_udp_port()
+@dataclass
+class Studio:
+    """A daemon that these tests share."""
+
+    process: DaemonProcess
+    port: int
+    folder: Path
+    clips_before: int = 0
+
+    def next_job(self) -> str:
+        """What the daemon will call the next one."""
+        self.clips_before = len(Library(self.folder).clips())
+        known = re.findall(r"job (job\d+) ", "\n".join(self.process.lines))
+        return f"job{len(set(known)) + 1}"
+
+    def only_new_clip(self) -> Clip:
+        (clip,) = Library(self.folder).clips()[self.clips_before :]
+        return clip
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    port, folder = free_udp_port(), tmp_path_factory.mktemp("studio") / "clips"
     options = ("--osc", f"127.0.0.1:{port}", "--engine", "mini", "--audio", "off", "--midi", "off")
-    with daemon_process(tmp_path / "clips", *options) as process:
+    with daemon_process(folder, *options) as process:
         process.wait_for("ready engine=mini")
-        yield process, port
+        yield Studio(process, port, folder)
 
 
 def read_lines(stream: IO[str], into: list[str]) -> None:
     with suppress(ValueError):  # closed under us, by the end of the test
         into.extend(stream)
-
-
-def only_clip(folder: Path) -> Clip:
-    (clip,) = Library(folder / "clips").clips()
-    return clip
 
 
 def swept(clip: Clip) -> list[float]:
@@ -54,10 +71,8 @@ def swept(clip: Clip) -> list[float]:
 
 @pytest.mark.liblo
 @pytest.mark.skipif(OSCSEND is None or OSCDUMP is None, reason="liblo-tools is not installed")
-def test_oscsend_sweeps_a_knob_through_a_clip(
-    daemon: tuple[DaemonProcess, int], tmp_path: Path
-) -> None:
-    process, port = daemon
+def test_oscsend_sweeps_a_knob_through_a_clip(studio: Studio) -> None:
+    process, port, job = studio.process, studio.port, studio.next_job()
     listen = free_udp_port()
 
     def send(*words: str) -> None:
@@ -72,7 +87,7 @@ def test_oscsend_sweeps_a_knob_through_a_clip(
         send("/mula/knob/bars", "i", "2")
         send("/mula/knob/pace", "f", "2")
         send("/mula/generate")
-        process.wait_for("job job1 running")
+        process.wait_for(f"job {job} running")
         sleep(0.2)
         for step in range(5):
             send("/mula/knob/cfg", "f", str(2 + step / 2))
@@ -81,20 +96,18 @@ def test_oscsend_sweeps_a_knob_through_a_clip(
         sleep(0.2)
         dump.terminate()
         heard = dump.communicate(timeout=5)[0]
-    clip = only_clip(tmp_path)
+    clip = studio.only_new_clip()
     assert clip.recipe.tags == ("techno", "dark")
     assert swept(clip) == [2.0, 2.5, 3.0, 3.5, 4.0]
     assert heard.count("/mula/progress") == 2 * FRAMES_PER_BAR
     assert f'/mula/clip ssfiifs "{clip.recipe.id}"' in heard
-    assert '/mula/job ss "job1" "done"' in heard
+    assert f'/mula/job ss "{job}" "done"' in heard
 
 
 @pytest.mark.puredata
 @pytest.mark.skipif(PD is None, reason="puredata-core is not installed")
-def test_pure_data_sweeps_a_knob_through_a_clip(
-    daemon: tuple[DaemonProcess, int], tmp_path: Path
-) -> None:
-    process, port = daemon
+def test_pure_data_sweeps_a_knob_through_a_clip(studio: Studio, tmp_path: Path) -> None:
+    process, port, job = studio.process, studio.port, studio.next_job()
     heard: list[str] = []
     with running_patch(performance(port, free_udp_port()), tmp_path) as pd:
         assert pd.stderr is not None
@@ -103,13 +116,13 @@ def test_pure_data_sweeps_a_knob_through_a_clip(
         process.wait_for("clip techno_120bpm")
         sleep(0.3)
     reader.join(5)
-    values = swept(only_clip(tmp_path))
+    values = swept(studio.only_new_clip())
     assert len(values) >= 8
     assert all(later > earlier for earlier, later in itertools.pairwise(values))
     text = "".join(heard)
-    assert text.count("mula progress job1") == 2 * FRAMES_PER_BAR
+    assert text.count(f"mula progress {job}") == 2 * FRAMES_PER_BAR
     assert "mula clip" in text
-    assert "mula job job1 done" in text
+    assert f"mula job {job} done" in text
 
 
 @pytest.mark.liblo

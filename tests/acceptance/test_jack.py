@@ -145,7 +145,7 @@ def assert_contains(heard: np.ndarray, written: np.ndarray) -> None:
 
 
 def test_process_survives_without_a_jack_server(tmp_path: Path) -> None:
-    _, options = start(tmp_path, "--midi", "off")
+    _, options = start(tmp_path, "--midi", "off", "--engine", "tone")
     with daemon_process(tmp_path, *options) as process:
         process.wait_for("playing is off")
-        process.wait_for("ready engine=mini")
+        process.wait_for("ready engine=tone")

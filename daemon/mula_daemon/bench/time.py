@@ -34,7 +34,7 @@ CLOCK_TEMPI: Final = (90.0, 120.0, 174.0)
 SETTLE_BEATS: Final = 6
 """A MIDI clock's tempo is averaged over four; before that nobody is compared."""
 
-GONE_S: Final = 2.5
+GONE_S: Final = 1.0
 """Ports are looked at now and then; one that is back between would not be seen to have gone."""
 
 BarLine = Callable[[], int]
@@ -295,7 +295,7 @@ def jack_midi_clock(server: JackDummy, bpm: float) -> Iterator[BarLine]:
         except OSError as error:
             raise Unavailable(f"jack_midi_clock: {error.strerror}") from error
         try:
-            sleep(2.5)  # the daemons look for new ports now and then
+            sleep(1.0)  # the daemons look for new ports now and then
             client.transport_start()
             yield bar_ns
             client.transport_stop()
