@@ -135,7 +135,7 @@ class RequestFolder(Service):
             self._reject(path, str(error))
             return
         path.unlink()
-        origin = Origin(INBOX, (path.name, status.st_mtime_ns), address=path.name)
+        origin = Origin(INBOX, (path.name, status.st_mtime_ns), address=legible(path.name))
         self._taken[origin] = (path.name, text, request.id)
         while len(self._taken) > 256:  # nothing was wrong with those
             del self._taken[next(iter(self._taken))]
@@ -199,7 +199,7 @@ class RequestFolder(Service):
     def _reject(self, path: Path, reason: str) -> None:
         self._set_aside(path.name, path.read_bytes()[:MAX_BYTES], reason)
         path.unlink()
-        log.warning("inbox: %s (moved to %s)", reason, self._rejected)
+        log.warning("inbox: %s (moved to %s)", legible(reason), self._rejected)
 
     def _set_aside(self, name: str, content: bytes, reason: str) -> None:
         stem = name.removesuffix(".json")
@@ -207,8 +207,7 @@ class RequestFolder(Service):
         while (kept := self._rejected / f"{_numbered(stem, number)}.json").exists():
             number += 1
         kept.write_bytes(content)
-        said = reason.encode(errors="backslashreplace").decode()  # file names need not be UTF-8
-        replace_text(kept.with_suffix(".txt"), f"{said}\n")
+        replace_text(kept.with_suffix(".txt"), f"{legible(reason)}\n")
 
     def _write(self, answer: Answer) -> None:
         replace_text(self._answers / f"{answer.id}.json", json.dumps(asdict(answer)) + "\n")
@@ -222,3 +221,8 @@ class RequestFolder(Service):
 
 def _numbered(stem: str, number: int) -> str:
     return stem if number == 1 else f"{stem}-{number}"
+
+
+def legible(text: str) -> str:
+    """The text as UTF-8 can spell it: file names need not be UTF-8."""
+    return text.encode(errors="backslashreplace").decode()

@@ -193,10 +193,11 @@ def test_old_answers_are_forgotten_at_start(tmp_path: Path, desk: Desk) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems spell names in Unicode")
 def test_a_file_whose_name_is_no_text_is_set_aside_like_any_other(
-    requests: RequestFolder, desk: Desk
+    requests: RequestFolder, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(requests, os.fsdecode(b"\xff.json"), {"version": 1, "do": "nothing"})
     put(requests, "next.json", {"version": 1, "do": "cancel"})
     until(lambda: desk.heard)
     (said,) = (requests.folder / "rejected").glob("*.txt")
     assert "field do" in said.read_text()
+    assert r"\udcff.json" in caplog.text
