@@ -1,18 +1,28 @@
-"""What runs beside the rest: threads with a beginning, an end, and a word when they die."""
+"""What runs beside the rest: threads that outlive what goes wrong, and say so."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Final
 
 STOP_S: Final = 2.0
 """How long an end is waited for, unless somebody says otherwise."""
 
-Told = Callable[["Service", Exception], None]
-"""Hears of a service that died, on that service's thread."""
+MAX_RESTARTS: Final = 5
+RESTART_WINDOW_S: Final = 60.0
+"""A service that ends itself is begun again this often in this many seconds; then it is dead."""
+
+FIRST_PAUSE_S: Final = 0.05
+"""Before the first new beginning; twice as long before each one after it."""
+
+Told = Callable[["Service", str, Exception], None]
+"""Hears what went wrong in a service: which, at what, and how. On that service's thread."""
 
 log = logging.getLogger(__name__)
 
@@ -20,20 +30,43 @@ log = logging.getLogger(__name__)
 class Service:
     """One thread, which works in ``run`` until ``stopping`` is set.
 
-    ``start`` and ``stop`` are for the thread that owns the daemon. What ``run`` raises ends the
-    service, is logged, and reaches ``on_death``; nothing else ends with it.
+    ``start`` and ``stop`` are for the thread that owns the daemon. One item that fails is
+    guarded by ``item``: it is logged, counted and told, and the next has its turn. What ``run``
+    raises all the same makes it run anew, ``MAX_RESTARTS`` times in ``RESTART_WINDOW_S`` at most,
+    so it must stand being called again; then the service is ``dead``, which is told, too.
     """
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
         self.stopping = threading.Event()
-        self.on_death: Told = lambda service, error: None
-        """Set before ``start`` by whoever wants to know."""
+        self.faults = 0
+        """How many items failed, new beginnings included."""
+        self.dead = False
+        """Whether it ended for good, without having been asked to."""
+        self.on_fault: Told = lambda service, what, error: None
+        """Hears of an item that failed and of a new beginning; set before ``start``."""
+        self.on_death: Told = lambda service, what, error: None
+        """Hears that the service is dead; set before ``start``."""
+        self._ends: deque[float] = deque(maxlen=MAX_RESTARTS)
         self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
 
     def run(self) -> None:
         """Work, on the service's own thread; return soon after ``stopping`` is set."""
         raise NotImplementedError
+
+    @contextmanager
+    def item(self, what: str) -> Iterator[None]:
+        """Guard the work on one item, which ``what`` names; on the service's own thread."""
+        try:
+            yield
+        except Exception as error:  # the next item has done nothing wrong
+            self.stumble(what, error)
+
+    def stumble(self, what: str, error: Exception) -> None:
+        """Say that something failed, and that the work goes on. The service's own thread."""
+        self.faults += 1
+        log.error("%s: %s failed", self.name, what, exc_info=error)
+        self._tell(self.on_fault, what, error)
 
     def wake(self) -> None:
         """End whatever ``run`` waits for, because it is to stop. Any thread."""
@@ -58,11 +91,34 @@ class Service:
                 log.warning("%s did not end within %g s", self.name, timeout)
 
     def _guarded(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self.run()
+            except Exception as error:  # it ends alone, and not in silence
+                if not self._may_begin_again():
+                    self.dead = True
+                    log.exception("%s died", self.name)
+                    self._tell(self.on_death, "running", error)
+                    return
+                self.stumble("running", error)
+                self.stopping.wait(FIRST_PAUSE_S * 2 ** (len(self._ends) - 1))
+            else:
+                return
+
+    def _may_begin_again(self) -> bool:
+        now = time.monotonic()
+        while self._ends and now - self._ends[0] > RESTART_WINDOW_S:
+            self._ends.popleft()
+        if len(self._ends) == MAX_RESTARTS:
+            return False
+        self._ends.append(now)
+        return True
+
+    def _tell(self, told: Told, what: str, error: Exception) -> None:
         try:
-            self.run()
-        except Exception as error:  # it ends alone, and not in silence
-            log.exception("%s died", self.name)
-            self.on_death(self, error)
+            told(self, what, error)
+        except Exception:  # whoever hears of trouble must not make more of it
+            log.exception("nobody could be told of %s", self.name)
 
 
 class Task(Service):
@@ -88,7 +144,7 @@ class Task(Service):
 class Errands(Service):
     """Does what it is handed, one thing after another. ``do`` is for any thread.
 
-    An errand that raises is logged and ends alone. What waits when it is stopped is done
+    An errand that raises is a failed item. What waits when it is stopped is done
     before the end, or, with ``drop``, forgotten.
     """
 
@@ -110,7 +166,5 @@ class Errands(Service):
         while (errand := self._waiting.get()) is not None:
             if self._drop and self.stopping.is_set():
                 return
-            try:
+            with self.item(repr(errand)):
                 errand()
-            except Exception:  # the next one has done nothing wrong
-                log.exception("%s could not do %r", self.name, errand)

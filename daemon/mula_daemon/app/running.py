@@ -181,6 +181,7 @@ def running(
         def begin(*services: Service | None) -> None:
             for service in services:
                 if service is not None:
+                    service.on_fault = partial(_stumbled, mailbox)
                     service.on_death = partial(_died, mailbox)
                     service.start()
                     stack.callback(service.stop)
@@ -266,7 +267,12 @@ def _stop_engine(engine: EngineProcess, recorder: Recorder, mailbox: Mailbox) ->
     recorder.abandon_all("the daemon stopped")
 
 
-def _died(mailbox: Mailbox, service: Service, error: Exception) -> None:
+def _stumbled(mailbox: Mailbox, service: Service, what: str, error: Exception) -> None:
+    """Tell everybody that a part of the daemon could not do something, and goes on."""
+    mailbox.post(Failed("", "service", f"{service.name}: {what} failed and was left: {error!r}"))
+
+
+def _died(mailbox: Mailbox, service: Service, what: str, error: Exception) -> None:
     """Tell everybody that a part of the daemon is gone for good."""
     mailbox.post(Failed("", "service", f"{service.name} ended: {error!r}; restart mula run"))
 

@@ -68,26 +68,82 @@ def test_one_that_ends_itself_does_not_wait_for_itself() -> None:
     assert done.wait(5)
 
 
-def test_what_it_raises_is_logged_and_told_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
-    told: list[tuple[str, str]] = []
+def test_one_that_ends_again_and_again_is_dead_after_five_new_beginnings(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mula_bridge.control.service.FIRST_PAUSE_S", 0.001)
+    told: list[tuple[str, str, str]] = []
     heard = threading.Event()
 
     def fail() -> None:
         raise OSError("the disk is gone")
 
-    def on_death(service: Service, error: Exception) -> None:
-        told.append((service.name, str(error)))
-        heard.set()
+    def on_fault(service: Service, what: str, error: Exception) -> None:
+        told.append((service.name, what, str(error)))
 
     task = Task("archivist", fail)
-    task.on_death = on_death
+    task.on_fault = on_fault
+    task.on_death = lambda service, what, error: heard.set()
     with caplog.at_level(logging.ERROR):
         task.start()
         assert heard.wait(5)
-    assert told == [("archivist", "the disk is gone")]
+    assert told == [("archivist", "running", "the disk is gone")] * 5
+    assert (task.faults, task.dead) == (5, True)
     assert "archivist died" in caplog.text
     task.stop()
     assert not task.alive
+
+
+def test_one_that_ends_once_works_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mula_bridge.control.service.FIRST_PAUSE_S", 0.001)
+    worked = threading.Event()
+    failures = iter([OSError("once")])
+
+    def work() -> None:
+        for failure in failures:
+            raise failure
+        worked.set()
+        task.stopping.wait(30)
+
+    task = Task("archivist", work)
+    task.start()
+    assert worked.wait(5)
+    assert (task.faults, task.dead) == (1, False)
+    task.stop()
+
+
+def test_ends_that_lie_long_apart_are_not_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mula_bridge.control.service.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("mula_bridge.control.service.RESTART_WINDOW_S", 0.0)
+    worked = threading.Event()
+    failures = iter([OSError("again")] * 9)
+
+    def work() -> None:
+        for failure in failures:
+            raise failure
+        worked.set()
+
+    task = Task("archivist", work)
+    task.start()
+    assert worked.wait(5)
+    assert (task.faults, task.dead) == (9, False)
+
+
+def test_whoever_hears_of_a_fault_may_fail_as_well() -> None:
+    done = threading.Event()
+    errands = Errands("shelves")
+
+    def broken(service: Service, what: str, error: Exception) -> None:
+        raise RuntimeError("nobody listens")
+
+    errands.on_fault = broken
+    errands.start()
+    errands.do(lambda: 1 / 0)
+    errands.do(done.set)
+    assert done.wait(5)
+    errands.stop()
 
 
 def test_errands_are_done_in_order_and_a_bad_one_ends_alone(
@@ -102,7 +158,8 @@ def test_errands_are_done_in_order_and_a_bad_one_ends_alone(
         errands.start()
         errands.stop()
     assert done == [1, 2]
-    assert "shelves could not do" in caplog.text
+    assert "shelves" in caplog.text
+    assert errands.faults == 1
 
 
 @pytest.mark.parametrize(("drop", "left"), [(False, [1, 2, 3]), (True, [1])])
