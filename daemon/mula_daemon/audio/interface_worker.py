@@ -12,7 +12,6 @@ import contextlib
 import gc
 import os
 import signal
-import sys
 from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any, Final
@@ -22,6 +21,7 @@ from msgspec import Struct
 
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_bridge.net import hurry
+from mula_bridge.speech import unfailing
 from mula_daemon.audio.devices import Output, acquire, choose, give_back, known_outputs
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
@@ -44,6 +44,7 @@ class InterfaceState(Struct, frozen=True):
     problem: str = ""
 
 
+@unfailing()
 def main(connection: Connection, ring_name: str, settings: OutputSettings) -> None:
     """Open the interface, as soon as there is one, and stay until it goes or the daemon does.
 
@@ -159,5 +160,5 @@ class _Callback:
 def _quiet() -> None:
     """Keep drivers' chatter (libjack's at every search) off the daemon's panel."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stderr.fileno() if sys.stderr is not None else 2)
+    os.dup2(null, 2)
     os.close(null)

@@ -10,6 +10,8 @@ from typing import Final
 
 from mula_bridge import __version__
 from mula_bridge.errors import MulaError
+from mula_bridge.speech import unfailing
+from mula_daemon.cli.failures import in_words
 
 COMMANDS: Final = {
     "run": "start the daemon",
@@ -34,6 +36,7 @@ PRECEDENCE: Final = (
 )
 
 
+@unfailing()
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``mula``; returns the exit status (2 for bad input)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -49,13 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parsed = parser.parse_args(arguments)
-    module = importlib.import_module(f"mula_daemon.cli.{parsed.command}")
     try:
+        module = importlib.import_module(f"mula_daemon.cli.{parsed.command}")
         return int(module.main(parsed.arguments))
     except MulaError as error:
         print(f"mula {parsed.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # mula ... | head
+    except BrokenPipeError:  # mula midi monitor | head
         return 0
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"mula {parsed.command}: {in_words(error)}", file=sys.stderr)
+        return 1

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from mula_bridge.control.messages import Failed, KnobLearnt
+from mula_bridge.speech import is_heard
 from mula_daemon.settings import load_config, midi_ports
 
 
@@ -33,11 +34,18 @@ def main(argv: Sequence[str]) -> int:
         case "monitor":
             from mula_bridge.midi import monitor
 
-            monitor(lambda line: print(line, flush=True), pattern, system)
+            monitor(say, pattern, system)
             return 0
         case "learn":
             return learn(parsed.knob, pattern, system)
     return ports(system)
+
+
+def say(line: str) -> None:
+    """Print a line. Raises BrokenPipeError when nobody reads them any more, which ends them."""
+    print(line, flush=True)
+    if not is_heard():
+        raise BrokenPipeError
 
 
 def ports(system: str | None) -> int:

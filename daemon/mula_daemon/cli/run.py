@@ -86,7 +86,10 @@ class LogToBoard(logging.Handler):
         self._board = board
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._board.lines.append(f"{record.levelname.lower()}: {self.format(record)}")
+        try:
+            self._board.lines.append(f"{record.levelname.lower()}: {self.format(record)}")
+        except Exception:  # a record that cannot be formatted must not end whoever made it
+            self.handleError(record)
         self._board.changed.set()
 
 

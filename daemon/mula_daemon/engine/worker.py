@@ -19,6 +19,7 @@ from time import perf_counter, perf_counter_ns
 from mula_bridge.control.messages import JobState, Notice
 from mula_bridge.errors import MulaError
 from mula_bridge.net import hurry, relax
+from mula_bridge.speech import unfailing
 from mula_daemon.engine.engines import build
 from mula_daemon.engine.messages import (
     Abort,
@@ -38,6 +39,7 @@ Item = Frame | AudioBlock | Notice
 """What an engine yields."""
 
 
+@unfailing()
 def main(connection: Connection, spec: EngineSpec) -> None:
     """Run an engine until the daemon says Quit or goes away. The process's only thread."""
     # Control-C in a terminal goes to the whole process group; the daemon decides when we stop.
