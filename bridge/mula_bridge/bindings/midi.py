@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections import abc
 from dataclasses import dataclass, field
+from typing import Final
 
 from mula_bridge.bindings.hand import Hand, raw_value
 from mula_bridge.control import Action, Knobs, KnobValue, Lamps, Travel
-from mula_bridge.control.messages import Command, KnobChanged, Origin, Report, SetKnob, quantised
+from mula_bridge.control.messages import (
+    Command,
+    Failed,
+    KnobChanged,
+    Origin,
+    Report,
+    SetKnob,
+    quantised,
+)
 from mula_bridge.mapping import Binding, Control, KnobTarget, Light, Mapping
-from mula_bridge.midi import Decoder, Event, EventKind, port_matches
+from mula_bridge.midi import Decoder, Event, EventKind, parse, port_matches
 
 HOLD_NS = 250_000_000
 """For so long after a control was moved its light is left alone, so as not to fight the hand."""
@@ -36,6 +45,8 @@ class _Shown:
     heard: int | None = None  # what the control last sent
     raw: tuple[int, KnobValue] | None = None  # what it sent when it set the knob, and to what
     waiting: bool = False
+    answered: Event | None = None  # the last message of a button that its light was told after
+    again: tuple[Event | None, int] = None, 0  # what it was told then, and when
 
 
 @dataclass(slots=True)
@@ -51,6 +62,9 @@ class MidiRouter:
     ``knobs`` are the values to start from. Times are ``perf_counter_ns``. Not
     thread-safe: one thread calls it.
     """
+
+    HEARD: Final[tuple[type[Report], ...]] = (KnobChanged, *Lamps.HEARD)
+    """The reports that it makes anything of."""
 
     def __init__(self, mapping: Mapping, knobs: abc.Mapping[str, KnobValue] | None = None) -> None:
         self._bindings = mapping.bindings
@@ -116,6 +130,11 @@ class MidiRouter:
         if hand is None:
             hand = state.hands[index] = Hand(binding)
         shown.channel = event.channel
+        if (isinstance(binding.target, Action) or binding.control.button) and not _is_echo(
+            shown, event, now_ns
+        ):
+            # Some boxes put a button's light out by themselves.
+            shown.waiting, shown.answered = True, event
         if isinstance(binding.target, Action):
             return self._act(binding.target, event) if hand.pressed(event) else None
         travel = binding.target.travel
@@ -151,6 +170,8 @@ class MidiRouter:
         if isinstance(report, KnobChanged):
             self._values[report.name] = report.value
             return self._knob_changed(report.name, mover, now_ns)
+        if isinstance(report, Failed) and (mover is None or mover.source != "midi"):
+            return []  # nothing that was pressed here
         if not self._lamps.hear(report):
             return []
         return [
@@ -167,7 +188,10 @@ class MidiRouter:
             if shown.waiting and not self._is_held(shown, now_ns):
                 shown.waiting = False
                 if not self._stands_there(index):
-                    messages += self._show(index)
+                    told = self._show(index)
+                    messages += told
+                    if told:
+                        shown.again = parse(told[0].data), now_ns
         return messages
 
     def next_due_ns(self) -> int | None:
@@ -245,6 +269,13 @@ class MidiRouter:
         if not target.row.has_state:
             return None
         return float(self._lamps.is_on(target))
+
+
+def _is_echo(shown: _Shown, event: Event, now_ns: int) -> bool:
+    """Whether a port gives back again and again what a light was just told, as a loop of cables
+    does: to answer that would never end."""
+    told, told_ns = shown.again
+    return event == told == shown.answered and now_ns - told_ns < HOLD_NS
 
 
 def _find(table: abc.Mapping[_Address, int], event: Event) -> int | None:

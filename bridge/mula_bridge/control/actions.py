@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -16,22 +16,32 @@ from mula_bridge.control.messages import (
     AuditionFollow,
     AuditionLoop,
     AuditionPlay,
+    AuditionSettings,
+    AuditionState,
     AuditionStep,
     AuditionStop,
     Cancel,
     Capture,
     Command,
+    DeckChanged,
     Favourite,
     Generate,
+    JobChanged,
+    JobState,
     Judge,
     Live,
+    LiveChanged,
     LoadPreset,
     MakeMore,
     Panic,
+    Playing,
+    Prompt,
+    Report,
     Reroll,
     ResetKnob,
     Status,
     Stop,
+    TagsChanged,
     ToggleTag,
     UndoJudgement,
 )
@@ -55,17 +65,36 @@ class Press(Struct, frozen=True):
     on: bool = True
 
 
+Lit = frozenset[str]
+"""What is on behind an action: for one that takes an argument the arguments, else anything."""
+_DARK: Final[Lit] = frozenset()
+_ALIGHT: Final[Lit] = frozenset({""})
+
+
+class Shown(Struct, frozen=True):
+    """The state behind an action: ``after`` is what is on once a ``report`` has come, made of
+    what was on before; None for one that says nothing of it."""
+
+    report: type[Report]
+    after: Callable[[Lit, Any], Lit | None]
+
+
 class ActionRow(Struct, frozen=True):
     """One row of the table.
 
-    ``has_state``: a light can show whether it is on. ``toggles``: a press switches it.
+    ``shown``: what a light shows of it; None: it has no state. ``toggles``: a press switches it.
     """
 
     name: str
     needs: Needs
     command: Callable[[str, Press], Command]
-    has_state: bool = False
+    shown: Shown | None = None
     toggles: bool = False
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a light can show if it is on."""
+        return self.shown is not None
 
 
 def _load_preset(argument: str, press: Press) -> Command:
@@ -74,17 +103,34 @@ def _load_preset(argument: str, press: Press) -> Command:
     return LoadPreset((press.number or 0) + 1)  # program 0 is preset 1
 
 
+def _switch(report: type[Report], is_on: Callable[[Any], bool]) -> Shown:
+    return Shown(report, lambda _, told: _ALIGHT if is_on(told) else _DARK)
+
+
+def _tags_on(_: Lit, report: TagsChanged) -> Lit | None:
+    return frozenset(map(fold_tag, report.tags)) if report.prompt is Prompt.A else None
+
+
+def _jobs_under_way(before: Lit, report: JobChanged) -> Lit:
+    under_way = report.state in (JobState.QUEUED, JobState.RUNNING)
+    return before | {report.id} if under_way else before - {report.id}
+
+
 _ROWS = (
-    ActionRow("generate", Needs.NOTHING, lambda _, __: Generate(), has_state=True),
+    ActionRow("generate", Needs.NOTHING, lambda _, __: Generate(),
+              Shown(JobChanged, _jobs_under_way)),
     ActionRow("cancel", Needs.NOTHING, lambda _, __: Cancel()),
-    ActionRow("live", Needs.NOTHING, lambda _, __: Live(), has_state=True),
+    ActionRow("live", Needs.NOTHING, lambda _, __: Live(),
+              _switch(LiveChanged, lambda told: told.on)),
     ActionRow("capture", Needs.NOTHING, lambda _, __: Capture()),
     ActionRow("stop", Needs.NOTHING, lambda _, __: Stop()),
     ActionRow("panic", Needs.NOTHING, lambda _, __: Panic()),
     ActionRow("preset.load", Needs.PRESET, _load_preset),
     ActionRow("reset", Needs.KNOB, lambda name, _: ResetKnob(name)),
-    ActionRow("tag", Needs.TAG, lambda tag, press: ToggleTag(tag, press.on), True, True),
-    ActionRow("audition.play", Needs.NOTHING, lambda _, __: AuditionPlay(), has_state=True),
+    ActionRow("tag", Needs.TAG, lambda tag, press: ToggleTag(tag, press.on),
+              Shown(TagsChanged, _tags_on), toggles=True),
+    ActionRow("audition.play", Needs.NOTHING, lambda _, __: AuditionPlay(),
+              _switch(AuditionState, lambda told: told.playing is not Playing.STOPPED)),
     ActionRow("audition.stop", Needs.NOTHING, lambda _, __: AuditionStop()),
     ActionRow("audition.next", Needs.NOTHING, lambda _, __: AuditionStep(1)),
     ActionRow("audition.prev", Needs.NOTHING, lambda _, __: AuditionStep(-1)),
@@ -92,12 +138,15 @@ _ROWS = (
     ActionRow("audition.keep", Needs.NOTHING, lambda _, __: Judge(Status.KEPT)),
     ActionRow("audition.reject", Needs.NOTHING, lambda _, __: Judge(Status.REJECTED)),
     ActionRow("audition.undo", Needs.NOTHING, lambda _, __: UndoJudgement()),
-    ActionRow("audition.favourite", Needs.NOTHING, lambda _, it: Favourite(it.on), True, True),
-    ActionRow("audition.loop", Needs.NOTHING, lambda _, it: AuditionLoop(it.on), True, True),
-    ActionRow("audition.follow", Needs.NOTHING, lambda _, it: AuditionFollow(it.on), True, True),
+    ActionRow("audition.favourite", Needs.NOTHING, lambda _, it: Favourite(it.on),
+              _switch(DeckChanged, lambda told: told.favourite), toggles=True),
+    ActionRow("audition.loop", Needs.NOTHING, lambda _, it: AuditionLoop(it.on),
+              _switch(AuditionSettings, lambda told: told.loop), toggles=True),
+    ActionRow("audition.follow", Needs.NOTHING, lambda _, it: AuditionFollow(it.on),
+              _switch(AuditionSettings, lambda told: told.follow), toggles=True),
     ActionRow("reroll", Needs.NOTHING, lambda _, __: Reroll()),
     ActionRow("more", Needs.NOTHING, lambda _, __: MakeMore()),
-)
+)  # fmt: skip
 ACTIONS: Final[Mapping[str, ActionRow]] = MappingProxyType({row.name: row for row in _ROWS})
 
 

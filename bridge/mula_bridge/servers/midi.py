@@ -17,12 +17,9 @@ from mula_bridge.control import Emit, Task
 from mula_bridge.control.messages import (
     Command,
     Failed,
-    JobChanged,
-    KnobChanged,
     Origin,
     QueryDump,
     Report,
-    TagsChanged,
 )
 from mula_bridge.errors import MulaError
 from mula_bridge.mapping import Mapping
@@ -129,7 +126,7 @@ class MidiSource:
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """Show a report on the lights. Any thread."""
-        if not isinstance(report, KnobChanged | TagsChanged | JobChanged):
+        if not isinstance(report, MidiRouter.HEARD):
             return
         if to is None or to.source == "midi":
             # An answer to one of our controls is about a move of its own, like news but for it.
@@ -238,6 +235,8 @@ class MidiSource:
             self._to(command, origin)
         except MulaError as error:
             self._fail(origin.address, error)
+            refused = Failed(origin.address, error.code, str(error))
+            self._send(self._router.hear(refused, origin, perf_counter_ns()))
 
     def _send(self, messages: list[Outgoing]) -> None:
         for message in messages:

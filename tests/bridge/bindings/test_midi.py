@@ -17,7 +17,13 @@ from mula_bridge.control.messages.commands import (
     ToggleTag,
 )
 from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import JobChanged, KnobChanged, Progress, TagsChanged
+from mula_bridge.control.messages.reports import (
+    JobChanged,
+    KnobChanged,
+    LiveChanged,
+    Progress,
+    TagsChanged,
+)
 from mula_bridge.control.messages.states import JobState, Prompt
 from mula_bridge.mapping.file import parse_mapping
 
@@ -345,6 +351,45 @@ def test_generate_is_lit_while_jobs_wait_or_run() -> None:
     assert lit("a", JobState.DONE) == [bytes((0x90, 3, 127))]
     assert lit("b", JobState.FAILED) == [bytes((0x90, 3, 0))]
     assert midi.hear(Progress("b", 0.5), None, 0) == []
+
+
+def told_again(midi: MidiRouter, *data: int, at: int = LATER) -> list[bytes]:
+    """What lights are told because a control spoke."""
+    midi.receive(PORT, data, at)
+    return [message.data for message in midi.due(at)]
+
+
+def test_a_buttons_light_is_told_again_at_press_and_release() -> None:
+    midi = router(
+        "{from: box.b, do: live}, {from: box.k, do: generate}, {from: box.t, to: morph},"
+        "{from: box.s, do: stop}, {from: box.q, do: tag techno, feedback: false}",
+        ", b: {note: 3, led: {cc: 9, on: 60, off: 12}}, t: {note: 4}, s: {note: 5}, q: {note: 6}",
+    )
+    midi.hear(LiveChanged(True), None, 0)
+    for message in ((0x90, 3, 1), (0x90, 3, 0), (0x80, 3, 64)):
+        assert told_again(midi, *message) == [bytes((0xB0, 9, 60))]
+    for value in (127, 0):
+        assert told_again(midi, 0xB0, 16, value) == [bytes((0xB0, 16, 0))]
+    for value in (1, 0):
+        assert told_again(midi, 0x90, 4, value) == [bytes((0x90, 4, 127))]
+    for number in (5, 6):  # without a state, and without a light
+        assert told_again(midi, 0x90, number, 1) == []
+    assert midi.next_due_ns() is None
+
+
+def test_a_port_that_gives_everything_back_starts_no_endless_talk() -> None:
+    midi = router("{from: box.b, do: audition.loop}", ", b: {note: 3}")
+    talk = [bytes((0x90, 3, 100))]
+    for now in range(20):
+        talk = [m for data in talk for m in told_again(midi, *data, at=LATER + now * MS)]
+    assert talk == []
+
+
+@pytest.mark.parametrize("motorized", ["false", "true"])
+def test_a_fader_is_told_nothing_again(motorized: str) -> None:
+    midi = router("{from: box.m, to: cfg}", f", m: {{cc: 3, motorized: {motorized}}}")
+    assert told_again(midi, 0xB0, 3, 64) == []
+    assert midi.due(LATER + HOLD_NS) == []
 
 
 def test_everything_is_every_light() -> None:
