@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from mula_bridge import __version__
 from mula_bridge.api import addresses
+from mula_bridge.api.askers import Subject, subject_of
 from mula_bridge.api.dispatch import Dispatch
 from mula_bridge.api.readers import Ping, QueryVersion, Request, Subscribe, Unsubscribe
 from mula_bridge.api.routing import Content, Delivery, Routing
@@ -144,7 +145,7 @@ class Conversation:
     def forget(self, peer: Peer) -> None:
         """A peer has left: it hears no more."""
         with self._lock:
-            self._routing.unsubscribe(peer, None)
+            self._routing.forget(peer)
 
     # --- Front, on the transport's thread -----------------------------------------------------
 
@@ -189,16 +190,19 @@ class Conversation:
         if to is not None and isinstance(report, Failed) and not self._may_complain(to):
             return
         content = [*self._encode(report, to), *self._bindings.hear(report)]
+        subject = subject_of(report)
         if to is None:
-            self.tell(content, but)
+            self.tell(content, but, subject)
         elif content:
-            self._answer(content, to)
+            self._answer(content, to, subject=subject)
 
-    def tell(self, content: Content, but: Origin | None) -> None:
-        """Send messages to everyone who wants them, except whoever is ``but``. Never raises."""
+    def tell(self, content: Content, but: Origin | None, subject: Subject | None = None) -> None:
+        """Send messages to everyone who wants them, except whoever is ``but``. Never raises.
+
+        Whoever asked for their ``subject`` hears them, too."""
         if content:
             with self._lock:
-                deliveries = self._routing.news(content, but, monotonic())
+                deliveries = self._routing.news(content, but, monotonic(), subject)
             self._send(deliveries)
 
     def show(self, peer: Peer, address: str, args: Args | None) -> None:
@@ -221,9 +225,15 @@ class Conversation:
             self.muted += not allowed
         return allowed
 
-    def _answer(self, content: Content, to: Origin, tags: str | None = None) -> None:
+    def _answer(
+        self,
+        content: Content,
+        to: Origin,
+        tags: str | None = None,
+        subject: Subject | None = None,
+    ) -> None:
         with self._lock:
-            deliveries = self._routing.answer(content, to, monotonic())
+            deliveries = self._routing.answer(content, to, monotonic(), subject)
         self._send(deliveries, tags)
 
     def _send(self, deliveries: Iterable[Delivery], tags: str | None = None) -> None:

@@ -65,7 +65,9 @@ infinity, blobs and arrays are refused wherever a value is wanted.
 **Answers.** A value is clamped, and the effective one comes back on the address that set
 it. Answers go to your subscription if you have one, else to the port you sent from and also
 to the subscribed ports of your host, or, where there are none, to the daemon's feedback
-targets on your host.
+targets on your host. Whoever asks for a job (generate, render, reroll, more, live, capture), or
+cancels one, hears of that job to its end, at the port it asked from, unless a subscription of
+its own tells it already: `/mula/job`, `/mula/progress`, `/mula/clip`, `/mula/notice`.
 
 **Subscriptions.** `/mula/subscribe 9001` first sends everything that is set, then every
 change, to port 9001 of your host. It lasts {LEASE_S:g} seconds and is renewed by any message

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from mula_bridge.api.addresses import ERROR, OPT_IN, SUBSCRIBE
+from mula_bridge.api.askers import Askers, Subject
 from mula_bridge.api.echo import EchoHold
 from mula_bridge.api.subscriptions import Subscriber, Subscriptions
 from mula_bridge.control.messages import Origin
@@ -49,6 +50,7 @@ class Routing:
         self._own = own
         self._connected = connected
         self._subscriptions = Subscriptions()
+        self._askers = Askers()
         self._echo = EchoHold()
         for target in self._targets:
             self._refuse_own(target)
@@ -89,10 +91,18 @@ class Routing:
         """This peer hears what it ``wants`` until it unsubscribes."""
         self._subscriptions.join(peer, wants)
 
+    def forget(self, peer: Peer) -> None:
+        """This peer has left, and hears nothing more."""
+        self._subscriptions.unsubscribe(peer)
+        self._askers.forget(peer)
+
     # --- what goes out ------------------------------------------------------------------------
 
-    def news(self, content: Content, but: Origin | None, now: float) -> list[Delivery]:
-        """For everyone, except the client ``but``, which gets it as its answer."""
+    def news(
+        self, content: Content, but: Origin | None, now: float, subject: Subject | None = None
+    ) -> list[Delivery]:
+        """For everyone, except the client ``but``, which gets it as its answer. ``subject`` is
+        what the content is about."""
         self._subscriptions.expire(now)
         answered: tuple[Subscriber, ...] = ()
         if but is not None and but.source == self._source:
@@ -106,18 +116,28 @@ class Routing:
                 for address, args in content
                 if address not in OPT_IN and self._echo.offer(target, address, args, now)
             ),
+            *self._follow_up(content, but, subject),
         ]
 
-    def answer(self, content: Content, to: Origin, now: float) -> list[Delivery]:
-        """For the client that sent what this answers."""
+    def answer(
+        self, content: Content, to: Origin, now: float, subject: Subject | None = None
+    ) -> list[Delivery]:
+        """For the client that sent what this answers. About a job that is not over, it hears of
+        that from now on."""
         peer = cast("Peer", to.peer)
         own = self._subscriptions.of(peer)
+        if subject is not None:
+            if not subject.over:
+                self._askers.add(subject.job, peer)
+            return [*self._feedback(own, content, now), *self._unheard(peer, content)]
         key = own[0].destination if own else peer
         failed = content[0][0] == ERROR  # whatever it is about, its sender wants to know
         change = not failed and self._echo.answers_move(key, to.address, to.received_ns)
-        if own and (change or (to.address == SUBSCRIBE and not failed)):
-            return self._feedback(own, content, now)
         asked = [message for message in content if message[0] == to.address]
+        if own and (change or (to.address == SUBSCRIBE and not failed)):
+            # What is confirmed on another address, which its subscriptions leave out, is told too.
+            untold = self._unheard(peer, content[:1]) if change and not asked else []
+            return [*self._feedback(own, content, now), *untold]
         if own:
             destinations = [one.destination for one in own]
         elif change:
@@ -144,6 +164,29 @@ class Routing:
             for one in listeners
             for address, args in content
             if one.wants(address) and self._echo.offer(one.destination, address, args, now)
+        ]
+
+    def _follow_up(
+        self, content: Content, but: Origin | None, subject: Subject | None
+    ) -> list[Delivery]:
+        """For those who asked for what ``content`` is about, except ``but``."""
+        if subject is None:
+            return []
+        answered = but.peer if but is not None and but.source == self._source else None
+        askers = [peer for peer in self._askers.of(subject.job) if peer != answered]
+        if subject.over:
+            self._askers.over(subject.job)
+        return [told for peer in askers for told in self._unheard(peer, content)]
+
+    def _unheard(self, peer: Peer, content: Content) -> list[Delivery]:
+        """For a peer at its own port, what it does not hear as everyone does."""
+        if peer in self._targets:
+            return []
+        own = self._subscriptions.of(peer)
+        return [
+            (peer, address, args)
+            for address, args in content
+            if address not in OPT_IN and not any(one.wants(address) for one in own)
         ]
 
     def _refuse_own(self, destination: Peer) -> None:

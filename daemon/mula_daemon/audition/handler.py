@@ -47,7 +47,7 @@ from mula_daemon.audition.events import (
 )
 from mula_daemon.audition.turntable import Start, Turntable
 from mula_daemon.clips import Clip, Library, Shelves
-from mula_daemon.session import Handler
+from mula_daemon.session import Handler, Outcome
 
 GAIN_DB: Final = (-60.0, 12.0)
 
@@ -231,7 +231,8 @@ class Audition(Handler[DeckCommand, DeckEvent]):
             else:
                 recipe = clip.recipe
                 path = str(clip.path)
-                self._post(ClipJudged(recipe.id, recipe.status, recipe.favourite, path))
+                judged = ClipJudged(recipe.id, recipe.status, recipe.favourite, path)
+                self._post(Outcome(judged, origin))
 
         self._mover.do(move)
 

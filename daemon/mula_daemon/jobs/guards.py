@@ -50,4 +50,5 @@ def _again(recipe: Recipe, job: Job) -> Job:
     name = first if len(request.seeds) == 1 else f"{first}.{recipe.take + 1}"
     seed = (recipe.seed + len(request.seeds)) % MAX_SEED
     again = replace(request, job=f"{name}~{job.rerolls + 1}", seeds=(seed,))
-    return Job(again, {**job.knobs, "seed": seed, "takes": 1}, rerolls=job.rerolls + 1)
+    knobs = {**job.knobs, "seed": seed, "takes": 1}
+    return Job(again, knobs, rerolls=job.rerolls + 1, origin=job.origin)

@@ -90,7 +90,7 @@ class Jobs(Handler[JobCommand, JobEvent]):
                 request = replay_request(recipe, self.job_id(job_id))
                 self.queue(Job(request, dict(recipe.knobs.initial)), origin)
             case Cancel(job_id):
-                self.cancel(job_id)
+                self.cancel(job_id, origin)
             case QueryStatus():
                 self._publish(self._status(), to=origin)
             case _:
@@ -110,9 +110,10 @@ class Jobs(Handler[JobCommand, JobEvent]):
                 self._publish(event)
             case Remake(job):
                 try:
-                    self.queue(job, DAEMON)
+                    self.queue(job, job.origin)
                 except MulaError as error:
-                    self._publish(Notice(job.id, error.code, f"not made again: {error}"))
+                    said = Notice(job.id, error.code, f"not made again: {error}")
+                    self._publish(said, by=job.origin)
             case _:
                 assert_never(event)
 
@@ -134,11 +135,12 @@ class Jobs(Handler[JobCommand, JobEvent]):
         """
         if self._state is EngineState.FAILED:
             raise Unavailable(f"there is no engine: {self._detail}")
+        job.origin = origin
         self._scheduler.add(job, record or self._record, origin)
 
-    def cancel(self, job_id: str | None) -> None:
+    def cancel(self, job_id: str | None, origin: Origin = DAEMON) -> None:
         """Cancel a live job, or the running one. Raises UnknownName."""
-        self._scheduler.cancel(job_id)
+        self._scheduler.cancel(job_id, origin)
 
     def job_id(self, asked: str | None) -> str:
         """An id for a new job: the one asked for, or the next number. Raises BadInput."""

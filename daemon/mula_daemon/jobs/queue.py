@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from mula_bridge.control import KnobValue
-from mula_bridge.control.messages import JobState
+from mula_bridge.control.messages import DAEMON, JobState, Origin
 from mula_bridge.errors import BadInput, Busy, UnknownName
 from mula_daemon.engine import ClipRequest
 
@@ -34,8 +34,8 @@ MOVES: Final = MappingProxyType(
 class Job(Struct):
     """A request to generate, and how far it has come.
 
-    ``knobs`` is every knob at the moment the job was asked for; ``rerolls`` how often what it
-    makes was made before, and came out silent.
+    ``knobs`` is every knob at the moment the job was asked for, ``origin`` who asked;
+    ``rerolls`` is how often what it makes was made before, and came out silent.
     """
 
     request: ClipRequest
@@ -43,6 +43,7 @@ class Job(Struct):
     state: JobState = JobState.QUEUED
     reason: str = ""
     rerolls: int = 0
+    origin: Origin = DAEMON
 
     @property
     def id(self) -> str:

@@ -43,11 +43,16 @@ class Scheduler:
         self._publish(JobChanged(job.id, JobState.QUEUED), by=origin)
         self._start_next()
 
-    def cancel(self, job_id: str | None) -> None:
-        """Cancel a live job, or the running one (if any). Raises UnknownName."""
+    def cancel(self, job_id: str | None, origin: Origin = DAEMON) -> None:
+        """Cancel a live job, or the running one (if any). Raises UnknownName.
+
+        ``origin`` hears how the job is, and so how it ends.
+        """
         job = self._jobs.running if job_id is None else self._jobs.find(job_id)
         if job is None:
             return
+        if origin != DAEMON:
+            self._publish(JobChanged(job.id, job.state), to=origin)
         if job.state is JobState.QUEUED:
             self._end(job, JobState.CANCELLED)
             return

@@ -10,13 +10,14 @@ from typing import Final
 import numpy as np
 
 from mula_bridge.control import Errands, KnobValue
-from mula_bridge.control.messages import Failed
+from mula_bridge.control.messages import DAEMON, Failed, Origin
 from mula_bridge.errors import MulaError
 from mula_daemon.audio import Samples
 from mula_daemon.clips import Finished, FolderSink, Library, Parent, Recipe, Take
 from mula_daemon.engine import EngineInfo, Texts
 from mula_daemon.jobs import Job, KnobTimeline, frame_values
 from mula_daemon.live.played import Stretch
+from mula_daemon.session import Outcome
 
 BEND_SECONDS: Final = 0.005
 
@@ -82,7 +83,7 @@ class Capturer:
         writer: Errands,
         place: Callable[[str], PurePath],
         published: Published,
-        failed: Callable[[Failed], None],
+        failed: Callable[[Outcome], None],
     ) -> None:
         """``place`` gives the subfolder of a job's clips; ``published`` and ``failed`` are called
         on the writer's thread."""
@@ -92,14 +93,18 @@ class Capturer:
         self._published = published
         self._failed = failed
 
-    def keep(self, stretch: Stretch, job: Job, engine: EngineInfo, texts: Texts) -> None:
-        """Publish ``stretch`` soon; ``texts`` are those its first frame was sampled with."""
+    def keep(
+        self, stretch: Stretch, job: Job, engine: EngineInfo, texts: Texts, origin: Origin = DAEMON
+    ) -> None:
+        """Publish ``stretch`` soon; ``texts`` are those its first frame was sampled with.
+        ``origin`` asked for it, and hears of it if that fails."""
 
         def publish() -> None:
             try:
                 self._publish(stretch, job, engine, texts)
             except MulaError as error:
-                self._failed(Failed("/mula/capture", error.code, str(error)))
+                failed = Failed("/mula/capture", error.code, str(error))
+                self._failed(Outcome(failed, origin))
 
         self._writer.do(publish)
 

@@ -85,7 +85,7 @@ class LivePlay(Handler[LiveCommand, Never]):
                 else:
                     self.dump(origin)
             case Capture(bars):
-                self._capture(bars)
+                self._capture(bars, origin)
             case _:
                 assert_never(command)
 
@@ -156,7 +156,7 @@ class LivePlay(Handler[LiveCommand, Never]):
 
     def _switch(self, origin: Origin) -> None:
         if self._job:
-            self._jobs.cancel(self._job)
+            self._jobs.cancel(self._job, origin)
         else:
             self._begin(origin)
 
@@ -187,7 +187,7 @@ class LivePlay(Handler[LiveCommand, Never]):
         bar = recording.job.request.beats_per_bar * 60 * engine.sample_rate / bpm
         return recording.played.newest(bars, bar, bpm, heard)
 
-    def _capture(self, bars: int | None) -> None:
+    def _capture(self, bars: int | None, origin: Origin) -> None:
         recording = self.recording
         if recording is None:
             raise Unavailable("live play is off, so there is nothing to capture: /mula/live 1")
@@ -198,4 +198,6 @@ class LivePlay(Handler[LiveCommand, Never]):
             count = MOST_BARS
         stretch = self._stretch(recording, count)
         texts = recording.texts_at(stretch.frames[0].frame.index)
-        self._capturer.keep(stretch, recording.job, recording.engine, texts)
+        self._capturer.keep(stretch, recording.job, recording.engine, texts, origin)
+        # The clip is one of this job's, of which whoever captures need not have asked for.
+        self._publish(JobChanged(recording.job.id, JobState.RUNNING), to=origin)

@@ -25,6 +25,7 @@ from mula_bridge.control.messages import (
 from mula_bridge.errors import MulaError
 from mula_daemon.session.handler import Handler
 from mula_daemon.session.mailbox import Mailbox
+from mula_daemon.session.outcome import Outcome
 from mula_daemon.session.publisher import Publisher
 
 TICK_S: Final = 0.25
@@ -38,7 +39,8 @@ class Session(Service):
     """Takes what the mailbox has, and hands it to the handlers.
 
     Commands go to their owner, and QueryDump, Stop and Panic to all. Events go to those who
-    hear them; one that nobody hears is a report, and is published.
+    hear them; one that nobody hears is a report, and is published. An outcome is published as well,
+    and its origin answered.
     """
 
     def __init__(
@@ -105,6 +107,9 @@ class Session(Service):
             self._publish(Failed(origin.address, "internal", "see the daemon's log"), to=origin)
 
     def _hear(self, event: object) -> None:
+        if isinstance(event, Outcome):
+            self._publish(event.report, by=event.origin)
+            return
         hearers = self._hearers.get(type(event), ())
         for handler in hearers:
             self._guard(handler.hear, event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mula_bridge.api.askers import MAX_ASKED, Subject
 from mula_bridge.api.echo import HOLD_S
 from mula_bridge.api.routing import Delivery, Routing
 from mula_bridge.control.messages.origin import Origin
@@ -186,3 +187,94 @@ def test_we_are_never_told_what_we_say() -> None:
         with pytest.raises(BadInput, match="would come back to us"):
             routing.subscribe(ALICE, port, (), now=0)
     routing.subscribe(ALICE, 9001, (), now=0)
+
+
+# --- who asked for a job --------------------------------------------------------------------------
+
+JOB, PROGRESS, CLIP = "/mula/job", "/mula/progress", "/mula/clip"
+MINE = Subject("mine")
+
+
+def life(routing: Routing, who: Origin) -> list[Delivery]:
+    """What is said of a job that ``who`` asks for, from its beginning to its end."""
+    routing.moved(who, (), now=0)
+    queued = [(JOB, ("mine", "queued"))]
+    said = routing.news(queued, who, now=0, subject=MINE)
+    said += routing.answer(queued, who, now=0, subject=MINE)
+    for address in (JOB, PROGRESS, CLIP):
+        said += routing.news([(address, ("mine",))], None, now=0, subject=MINE)
+    said += routing.news([(JOB, ("mine", "done"))], None, now=0, subject=Subject("mine", over=True))
+    return said
+
+
+LIFE = [JOB, JOB, PROGRESS, CLIP, JOB]
+
+
+def test_who_asked_hears_of_the_job_to_its_end_at_the_port_it_asked_from(routing: Routing) -> None:
+    assert where(life(routing, origin(ALICE, "/mula/generate"))) == [(50_000, at) for at in LIFE]
+    assert routing.news([(JOB, ("mine", "running"))], None, now=0, subject=MINE) == []
+
+
+def test_who_asked_and_subscribes_hears_of_it_once(routing: Routing) -> None:
+    routing.subscribe(ALICE, 9001, (), now=0)
+    assert where(life(routing, origin(ALICE, "/mula/generate"))) == [(9001, at) for at in LIFE]
+
+
+def test_who_subscribes_to_something_else_still_hears_of_what_it_asked_for(
+    routing: Routing,
+) -> None:
+    routing.subscribe(ALICE, 9001, (Pattern("/mula/knob/*"), Pattern(CLIP)), now=0)
+    said = where(life(routing, origin(ALICE, "/mula/generate")))
+    assert said == [(9001 if at == CLIP else 50_000, at) for at in LIFE]
+
+
+def test_what_is_confirmed_elsewhere_reaches_a_subscriber_to_something_else(
+    routing: Routing,
+) -> None:
+    status = [("/mula/clip/status", ("id", "kept"))]
+    who = origin(ALICE, "/mula/audition/keep")
+    routing.subscribe(ALICE, 9001, (Pattern("/mula/knob/*"),), now=0)
+    routing.moved(who, (), now=0)
+    assert where(routing.answer(status, who, now=0)) == [(50_000, "/mula/clip/status")]
+    routing.subscribe(ALICE, 9001, (), now=0)
+    routing.moved(who, (), now=0)
+    assert where(routing.answer(status, who, now=0)) == [(9001, "/mula/clip/status")]
+
+
+def test_a_target_that_asks_hears_of_it_once() -> None:
+    routing = Routing("osc", [TARGET])
+    assert where(life(routing, origin(TARGET, "/mula/generate"))) == [(9900, at) for at in LIFE]
+
+
+def test_others_hear_of_a_job_only_as_subscribers(routing: Routing) -> None:
+    routing.subscribe(BOB, 9002, (), now=0)
+    said = where(life(routing, origin(ALICE, "/mula/generate")))
+    assert [at for port, at in said if port == 9002] == LIFE
+    assert [at for port, at in said if port == 50_000] == LIFE
+    assert len(said) == 2 * len(LIFE)
+
+
+def test_an_asker_of_another_transport_is_not_the_peer_of_the_same_name(routing: Routing) -> None:
+    queued = [(JOB, ("mine", "queued"))]
+    routing.answer(queued, origin(ALICE, "/mula/generate"), now=0, subject=MINE)
+    stranger = Origin("osc-tcp", ALICE, "/mula/generate")
+    assert where(routing.news(queued, stranger, now=0, subject=MINE)) == [(50_000, JOB)]
+
+
+def test_who_left_hears_no_more_of_what_it_asked_for(routing: Routing) -> None:
+    routing.answer([(JOB, ())], origin(ALICE, "/mula/generate"), now=0, subject=MINE)
+    routing.forget(ALICE)
+    assert routing.news([(JOB, ())], None, now=0, subject=MINE) == []
+
+
+def test_a_frame_is_never_sent_to_who_only_asked_for_a_job(routing: Routing) -> None:
+    routing.answer([(JOB, ())], origin(ALICE, "/mula/generate"), now=0, subject=MINE)
+    assert routing.news([("/mula/frame", ())], None, now=0, subject=MINE) == []
+
+
+def test_of_too_many_askers_the_first_is_forgotten(routing: Routing) -> None:
+    for number in range(MAX_ASKED + 1):
+        job = Subject(f"job{number}")
+        routing.answer([(JOB, ())], origin(ALICE, "/mula/generate"), now=0, subject=job)
+    assert routing.news([(JOB, ())], None, now=0, subject=Subject("job0")) == []
+    assert len(routing.news([(JOB, ())], None, now=0, subject=Subject("job1"))) == 1

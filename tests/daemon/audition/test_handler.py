@@ -52,6 +52,7 @@ from mula_daemon.audition.handler import Audition
 from mula_daemon.audition.turntable import Start
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.take import Take
+from mula_daemon.session.outcome import Outcome
 from mula_daemon.session.publisher import Publisher
 from support.crashing_disk import Crash, CrashingDisk
 from support.shelved_clips import check_findable, check_whole, put_clip
@@ -133,8 +134,8 @@ class Rig:
                 event = self.events.get(timeout=0.01)
             except queue.Empty:
                 continue
-            if isinstance(event, ClipJudged):  # a report, which the session publishes
-                self.publish(event)
+            if isinstance(event, Outcome):  # which the session publishes
+                self.publish(event.report, by=event.origin)
             else:
                 self.audition.hear(event)  # type: ignore[arg-type]
 
@@ -220,7 +221,9 @@ def test_keeping_moves_the_clip_and_goes_on_to_the_next(rig: Rig) -> None:
     rig.send(AuditionPlay(), Judge(Status.KEPT))
     assert rig.played() == ["clip03", "clip02"]
     rig.settle()
-    (judged,) = rig.all(ClipJudged)
+    judged, answer = rig.all(ClipJudged)
+    assert answer == judged
+    assert [to for report, to, _ in rig.heard if report == judged] == [None, ALICE]
     path = rig.library.folder / "kept" / "clip_clip03.wav"
     assert judged == ClipJudged("clip03", Status.KEPT, False, str(path))
     check_whole(rig.library, [f"clip0{number}" for number in range(4)])
