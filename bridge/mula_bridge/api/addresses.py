@@ -65,6 +65,7 @@ from mula_bridge.control.messages import (
     Reroll,
     ResetKnob,
     SavePreset,
+    ServiceChanged,
     SetKnob,
     SetLyrics,
     SetTags,
@@ -174,10 +175,16 @@ ROWS: Final = (
     Row("/mula/version", "The version of the daemon.",
         takes=_TRIGGER, gives=(_text("version"),), read=readers.trigger(QueryVersion)),
     Row("/mula/status", "The engine and its state, the running job, and how many jobs wait, clips "
-        "are made and audio blocks came late.",
+        "are made and audio blocks came late. A /mula/service follows for each part of "
+        "the daemon in which something has failed.",
         takes=_TRIGGER, gives=(_text("engine"), _text("state"), _text("job"), _whole("queued"),
                                _whole("clips"), _whole("underruns")),
         read=readers.trigger(QueryStatus), report=StatusReport, write=writers.status),
+    Row("/mula/service", "How a part of the daemon is: well (as ever, or again), failing (it left "
+        "something undone and works on) or dead (until mula run is started again); how often "
+        "something failed in it so far, and the last of that.",
+        gives=(_text("name"), _text("state"), _whole("faults"), _text("detail")),
+        report=ServiceChanged, write=writers.service),
     Row("/mula/dump", "Sends every knob and text, each on its own address.",
         takes=_TRIGGER, read=readers.trigger(QueryDump)),
     Row("/mula/knob/NAME", "Sets a knob in its own unit, clamped; the effective value comes back. "

@@ -34,6 +34,7 @@ from mula_bridge.control.messages import (
     PresetsChanged,
     Progress,
     Prompt,
+    ServiceChanged,
     StatusReport,
     TagsChanged,
 )
@@ -157,6 +158,11 @@ def engine(report: EngineChanged) -> Messages:
 def status(report: StatusReport) -> Messages:
     counts = (report.queued, report.clips, report.underruns)
     return [("", (report.engine, str(report.state), report.running, *counts))]
+
+
+def service(report: ServiceChanged) -> Messages:
+    detail = report.detail[:MAX_ERROR_TEXT]
+    return [("", (report.name, str(report.state), report.faults, detail))]
 
 
 def frame(report: FrameReport) -> Messages:

@@ -8,8 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 from typing import Final
+
+from mula_bridge.errors import Busy
 
 STOP_S: Final = 2.0
 """How long an end is waited for, unless somebody says otherwise."""
@@ -20,6 +21,12 @@ RESTART_WINDOW_S: Final = 60.0
 
 FIRST_PAUSE_S: Final = 0.05
 """Before the first new beginning; twice as long before each one after it."""
+
+LOG_PAUSE_S: Final = 1.0
+"""What fails again sooner than this after it was logged is only counted."""
+
+MOST_ERRANDS: Final = 256
+"""So many may wait, unless somebody says otherwise."""
 
 Told = Callable[["Service", str, Exception], None]
 """Hears what went wrong in a service: which, at what, and how. On that service's thread."""
@@ -48,6 +55,8 @@ class Service:
         self.on_death: Told = lambda service, what, error: None
         """Hears that the service is dead; set before ``start``."""
         self._ends: deque[float] = deque(maxlen=MAX_RESTARTS)
+        self._unlogged = 0
+        self._silent_until = 0.0
         self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
 
     def run(self) -> None:
@@ -65,7 +74,12 @@ class Service:
     def stumble(self, what: str, error: Exception) -> None:
         """Say that something failed, and that the work goes on. The service's own thread."""
         self.faults += 1
-        log.error("%s: %s failed", self.name, what, exc_info=error)
+        if time.monotonic() < self._silent_until:
+            self._unlogged += 1
+        else:
+            more = f" (and {self._unlogged} faults before it)" if self._unlogged else ""
+            log.error("%s: %s failed%s", self.name, what, more, exc_info=error)
+            self._unlogged, self._silent_until = 0, time.monotonic() + LOG_PAUSE_S
         self._tell(self.on_fault, what, error)
 
     def wake(self) -> None:
@@ -145,26 +159,46 @@ class Errands(Service):
     """Does what it is handed, one thing after another. ``do`` is for any thread.
 
     An errand that raises is a failed item. What waits when it is stopped is done
-    before the end, or, with ``drop``, forgotten.
+    before the end, or, with ``drop``, forgotten. At most ``limit`` wait: beyond that one more is
+    refused, or, with ``newest``, the oldest is forgotten.
     """
 
-    def __init__(self, name: str, *, drop: bool = False) -> None:
+    def __init__(
+        self, name: str, *, limit: int = MOST_ERRANDS, newest: bool = False, drop: bool = False
+    ) -> None:
         super().__init__(name)
+        self._limit = limit
+        self._newest = newest
         self._drop = drop
-        self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._news = threading.Condition()
+        self._waiting: deque[Callable[[], object]] = deque()
 
     def do(self, errand: Callable[[], object]) -> None:
-        """Have something done soon."""
-        self._waiting.put(errand)
+        """Have something done soon. Raises Busy when too much waits."""
+        with self._news:
+            if len(self._waiting) >= self._limit:
+                if not self._newest:
+                    raise Busy(f"{self._limit} things wait for {self.name}; this one was refused")
+                self._waiting.popleft()
+            self._waiting.append(errand)
+            self._news.notify()
 
     def wake(self) -> None:
-        """A last word behind all that waits."""
-        self._waiting.put(None)
+        """Let the thread see that it is to end, behind all that waits."""
+        with self._news:
+            self._news.notify()
 
     def run(self) -> None:
         """Do one thing after another."""
-        while (errand := self._waiting.get()) is not None:
-            if self._drop and self.stopping.is_set():
-                return
+        while (errand := self._next()) is not None:
             with self.item(repr(errand)):
                 errand()
+
+    def _next(self) -> Callable[[], object] | None:
+        """What is to be done now, as soon as there is something; None: the end."""
+        with self._news:
+            while not self._waiting and not self.stopping.is_set():
+                self._news.wait()
+            if not self._waiting or (self._drop and self.stopping.is_set()):
+                return None
+            return self._waiting.popleft()

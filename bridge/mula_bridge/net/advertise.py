@@ -46,6 +46,8 @@ class Advertiser:
         self._lock = threading.Lock()
         self._zeroconf: Zeroconf | None = None
         self._stopped = False
+        self.announcer: Final = Task("advertise", self._announce)
+        """The thread that announces; ``start`` begins it."""
 
     def start(self) -> str:
         """Begin, in the background; the notice for the user when that is impossible, else "".
@@ -59,7 +61,7 @@ class Advertiser:
         except ImportError:
             return "not announced on the network: pip install zeroconf to be found by name"
         # Probing for a free name takes a second, which the daemon's start should not wait for.
-        Task("advertise", self._announce).start()
+        self.announcer.start()
         return ""
 
     def stop(self) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
+from mula_bridge.control import Task
 from mula_bridge.control.messages import Origin, Report
+
+OPEN_S: Final = 30.0
+"""For a port to be opened, or not."""
 
 MAX_WAITING: Final = 4096
 """Reports that wait for the thread; beyond that the oldest are forgotten."""
@@ -28,11 +32,14 @@ class LoopThread:
     """A thread with an event loop, to which reports go without blocking whoever sends them.
 
     There, ``take`` handles a report, and ``due`` does what has waited long enough; it returns in
-    how many seconds there is more to do, None where nothing waits.
+    how many seconds there is more to do, None where nothing waits. What fails there is a
+    fault of ``service``, the thread.
     """
 
     def __init__(self, name: str, take: TakeReport, due: Callable[[], float | None]) -> None:
         self._name = name
+        self.service: Task | None = None
+        """The thread, from ``start`` to ``stop``."""
         self._take = take
         self._due = due
         self._next: asyncio.TimerHandle | None = None
@@ -40,15 +47,15 @@ class LoopThread:
             maxlen=MAX_WAITING
         )
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
 
     def start(self, opening: Coroutine[Any, Any, None]) -> None:
         """Begin, and run ``opening`` there; whatever it raises is raised here."""
         loop = self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name=self._name, daemon=True)
-        self._thread.start()
+        loop.set_exception_handler(self._complain)
+        self.service = Task(self._name, loop.run_forever, partial(_end, loop))
+        self.service.start()
         try:
-            asyncio.run_coroutine_threadsafe(opening, loop).result()
+            asyncio.run_coroutine_threadsafe(opening, loop).result(OPEN_S)
         except BaseException:
             self._end()
             raise
@@ -92,15 +99,33 @@ class LoopThread:
             report, to, but = self._waiting.popleft()
             try:
                 self._take(report, to=to, but=but)
-            except Exception:  # a bug in one report must not take the others away
-                log.exception("could not send a report")
+            except Exception as error:  # a bug in one report must not take the others away
+                self._stumble(f"sending {type(report).__name__}", error)
         self.due()
 
     def _end(self) -> None:
         loop, self._loop = self._loop, None
-        if loop is None or self._thread is None:
+        if loop is None:
             return
+        service, self.service, self._next = self.service, None, None
+        if service is not None:
+            service.stop()
+        if service is None or not service.alive:
+            loop.close()
+
+    def _complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        what = str(context.get("message", "a callback"))
+        if isinstance(error, ConnectionError):  # a client left in the middle of a word
+            log.debug("%s: %s: %s", self._name, what, error)
+        else:
+            self._stumble(what, error if isinstance(error, Exception) else RuntimeError(what))
+
+    def _stumble(self, what: str, error: Exception) -> None:
+        if self.service is not None:
+            self.service.stumble(what, error)
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    with suppress(RuntimeError):  # it is closed
         loop.call_soon_threadsafe(loop.stop)
-        self._thread.join(2.0)
-        loop.close()
-        self._next = None

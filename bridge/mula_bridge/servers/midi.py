@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from time import perf_counter_ns
 
 from mula_bridge.bindings import Learner, Learnt, MidiRouter, Outgoing
-from mula_bridge.control import Emit, Task
+from mula_bridge.control import Emit, Service, Task
 from mula_bridge.control.messages import (
     Command,
     Failed,
@@ -119,6 +119,11 @@ class MidiSource:
         self._to = emit
         self._worker.start()
         emit(QueryDump(), Origin("midi"))
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Its threads."""
+        return (self._worker,)
 
     def stop(self) -> None:
         """Close every port; returns when that is done."""

@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation
 from mula_bridge.bindings import OscBindings
-from mula_bridge.control import Emit
+from mula_bridge.control import Emit, Service
 from mula_bridge.control.messages import Origin, Report
 from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.net import LOOPBACK, Guests, LoopThread, Peer, is_loopback
@@ -97,6 +97,11 @@ class OscTcpServer:
     def port(self) -> int:
         """The port of ``address``."""
         return self.address[1]
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Its threads, while it runs."""
+        return () if self._thread.service is None else (self._thread.service,)
 
     def report(
         self, report: Report, *, to: Origin | None = None, but: Origin | None = None

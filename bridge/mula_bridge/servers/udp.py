@@ -15,7 +15,7 @@ from typing import Final
 
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation, addresses
 from mula_bridge.bindings import OscBindings
-from mula_bridge.control import Emit
+from mula_bridge.control import Emit, Service
 from mula_bridge.control.messages import Origin, Report
 from mula_bridge.net import LOOPBACK, Guests, Peer, is_loopback, open_udp, resolve
 from mula_bridge.osc import write_text
@@ -127,6 +127,11 @@ class OscServer:
     def port(self) -> int:
         """The port of ``address``."""
         return self.address[1]
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Its threads, while it runs."""
+        return () if self._receiver is None else (self._receiver,)
 
     @property
     def counters(self) -> OscCounters:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Never
 
 from mula_bridge.bindings import OscBindings
+from mula_bridge.control import Service
 from mula_bridge.control.messages import Failed
 from mula_bridge.net import LOOPBACK, Advertiser
 from mula_bridge.servers import OscServer, OscTcpServer
@@ -40,8 +42,10 @@ def start_network(
     bindings: OscBindings,
     presets: tuple[str, ...],
     stack: ExitStack,
+    tend: Callable[[Service], None] = lambda service: None,
 ) -> Network:
-    """Start what ``config`` asks for; ``stack`` stops it again. All obey ``bindings``.
+    """Start what ``config`` asks for; ``stack`` stops it again. All obey ``bindings``. ``tend``
+    looks after each thread.
 
     Raises Unavailable when a port cannot be had, and names who has it where it can.
     """
@@ -59,6 +63,8 @@ def start_network(
     def serve(one: OscServer | OscTcpServer | OscQueryServer) -> None:
         publisher.listen(one)
         one.start(mailbox.put)
+        for service in one.services:
+            tend(service)
         stack.callback(one.stop)
 
     serve(server)
@@ -78,6 +84,7 @@ def start_network(
         serve(query)
     if config.advertise:
         advertiser = Advertiser(server.address, query.address if query else None)
+        tend(advertiser.announcer)
         stack.callback(advertiser.stop)
         if notice := advertiser.start():
             mailbox.post(Failed("", "unavailable", notice))

@@ -20,12 +20,13 @@ from msgspec import Struct
 
 from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Curve, Emit, Errands, Listener, Preset, Service, Task
-from mula_bridge.control.messages import Failed, Panic
+from mula_bridge.control.messages import Panic
 from mula_bridge.errors import MulaError, Unavailable
 from mula_bridge.mapping import BASE, Mapping, MappingWatcher, load_mapping, mapping_paths
 from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file
 from mula_daemon.app.learning import Learning
 from mula_daemon.app.network import Network, start_network
+from mula_daemon.app.services import Services
 from mula_daemon.app.sound import Sounding, insist, interface_of
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio import Interface, Speaker
@@ -46,6 +47,13 @@ Python's default of 5 ms would show in every OSC round trip."""
 
 GENERIC_MAP: Final = "generic-8-knobs"
 
+MOST_PLAYS: Final = 16
+"""Clips that wait to be read for the deck; of more the newest count."""
+MOST_MOVES: Final = 256
+"""Judgements that wait for their files to be moved; one more is refused."""
+MOST_CAPTURES: Final = 16
+"""Captured bars, a few megabytes each, that wait for the disk; one more is refused."""
+
 
 class App(Struct, frozen=True):
     """A running daemon: what the command line needs of it."""
@@ -61,6 +69,8 @@ class App(Struct, frozen=True):
     """The audio interface, None where sound is off."""
     live: LivePlay
     network: Network | None
+    services: Services
+    """How its threads fare."""
 
     @property
     def audio(self) -> str:
@@ -91,6 +101,7 @@ def running(
     require_engine()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     mailbox, publisher = Mailbox(), Publisher()
+    services = Services(publisher.publish)
     library = Library(config.clip_folder.folder)
     library.prepare()
     mapping = read_mapping(config)
@@ -101,7 +112,9 @@ def running(
     link = LinkPeer(conductor := Conductor())
     interface = interface_of(config, mailbox.post)
     speaker = Speaker(interface.outlet if interface is not None else None)
-    reader, mover, writer = Errands("reader", drop=True), Errands("shelves"), Errands("capture")
+    # Of clips to be played the newest counts; what is to be kept is refused rather than lost.
+    reader = Errands("reader", limit=MOST_PLAYS, newest=True, drop=True)
+    mover, writer = Errands("shelves", limit=MOST_MOVES), Errands("capture", limit=MOST_CAPTURES)
     turntable = Turntable(speaker, library, reader, lambda: conductor.timeline, mailbox.post)
 
     # What is made, and what becomes of it.
@@ -112,6 +125,7 @@ def running(
         config.clip_layout,
         turntable,
         mailbox.post,
+        tend=services.tend,
         rerolls=config.rerolls,
         beats=config.beats_mode,
     )
@@ -178,21 +192,21 @@ def running(
 
     with ExitStack() as stack:
 
-        def begin(*services: Service | None) -> None:
-            for service in services:
+        def begin(*begun: Service | None) -> None:
+            for service in begun:
                 if service is not None:
-                    service.on_fault = partial(_stumbled, mailbox)
-                    service.on_death = partial(_died, mailbox)
+                    services.tend(service)
                     service.start()
                     stack.callback(service.stop)
 
         # The loudness meter's imports take a second, which the first clip should not wait for.
-        Task("preload", preload).start()
+        begin(Task("preload", preload))
+        services.tend(link.listener)
         stack.callback(link.listener.stop)
         conductor.offer_link(link, in_auto=config.link)
         conductor.choose(config.clock_source)
         begin(speaker.feeder, reader)
-        first: tuple[Listener, ...] = (live, trace, *listeners)
+        first: tuple[Listener, ...] = (live, trace, services, *listeners)
         for listener in first:
             publisher.listen(listener)
         handlers: list[Handler[Any, Any]] = [
@@ -204,11 +218,14 @@ def running(
             jobs,
             sound,
             learning,
+            services,
         ]
         network = None
         if osc:
             shipped = tuple(mapping.presets)
-            network = start_network(config, mailbox, publisher, bindings, shipped, stack)
+            network = start_network(
+                config, mailbox, publisher, bindings, shipped, stack, services.tend
+            )
             handlers.append(network)
         others: tuple[Listener | None, ...] = (requests, archivist, midi)
         for other in filter(None, others):
@@ -217,12 +234,14 @@ def running(
         begin(session, mover, writer, punctual, requests, transport, interface, archivist)
         if midi is not None:
             midi.start(mailbox.put)
+            services.tend(*midi.services)
             stack.callback(midi.stop)
         begin(watcher)
         if interface is not None and config.audio:
             insist(interface)
         stack.callback(_stop_engine, engine, recorder, mailbox)
         engine.start(recorder)
+        services.tend(*engine.services)
         # What is there now stays: no pause of the collector should be long enough to be heard.
         gc.collect()
         gc.freeze()
@@ -236,6 +255,7 @@ def running(
             interface,
             live,
             network,
+            services,
         )
 
 
@@ -265,16 +285,6 @@ def _stop_engine(engine: EngineProcess, recorder: Recorder, mailbox: Mailbox) ->
         mailbox.put(Panic())
     engine.stop()
     recorder.abandon_all("the daemon stopped")
-
-
-def _stumbled(mailbox: Mailbox, service: Service, what: str, error: Exception) -> None:
-    """Tell everybody that a part of the daemon could not do something, and goes on."""
-    mailbox.post(Failed("", "service", f"{service.name}: {what} failed and was left: {error!r}"))
-
-
-def _died(mailbox: Mailbox, service: Service, what: str, error: Exception) -> None:
-    """Tell everybody that a part of the daemon is gone for good."""
-    mailbox.post(Failed("", "service", f"{service.name} ended: {error!r}; restart mula run"))
 
 
 def _midi(

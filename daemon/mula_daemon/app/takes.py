@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePath
 
-from mula_bridge.control import Task
+from mula_bridge.control import Service, Task
 from mula_bridge.control.messages import ClipReady, Notice
 from mula_daemon.audition import ClipComplete, TakeSink, Turntable
 from mula_daemon.beats import SPARE_BARS, Fit, ranking, tracker
@@ -38,6 +38,7 @@ class Takes:
         turntable: Turntable,
         post: Callable[[object], None],
         *,
+        tend: Callable[[Service], None] = lambda service: None,
         rerolls: int = 0,
         beats: BeatsMode = BeatsMode.OFF,
     ) -> None:
@@ -45,13 +46,14 @@ class Takes:
 
         ``post`` is handed, on any thread, each clip that is in the folder, and what there is to
         remark on it. ``rerolls``: how often a silent take is made again. ``beats``: what is done
-        with the clips of an engine without a tempo of its own.
+        with the clips of an engine without a tempo of its own. ``tend`` looks after a thread.
         """
         self._library = library
         self._layout = layout
         self._turntable = turntable
         self._heard: tuple[TakeSink, ...] = ()
         self._post = post
+        self._tend = tend
         self._rerolls = rerolls
         self._beats = beats
         self._loading = False
@@ -113,7 +115,9 @@ class Takes:
             self._beats = BeatsMode.OFF  # said once
         elif not self._loading:
             self._loading = True  # the first clip should not wait for its import
-            Task("beats", tracker.load).start()
+            loading = Task("beats", tracker.load)
+            self._tend(loading)
+            loading.start()
         return self._beats
 
     def _fitted(self, job: Job, fits: list[Fit], take: Take, fit: Fit) -> None:

@@ -30,6 +30,8 @@ from mula_bridge.control.messages import (
     Progress,
     Prompt,
     Report,
+    ServiceChanged,
+    ServiceState,
     TagsChanged,
 )
 
@@ -49,6 +51,7 @@ class Board:
     audio: AudioReport | None = None
     clips: deque[ClipReady] = field(default_factory=lambda: deque(maxlen=6))
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=200))
+    services: dict[str, ServiceChanged] = field(default_factory=dict)
     changed: threading.Event = field(default_factory=threading.Event)
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
@@ -95,6 +98,10 @@ class Board:
                 self.lines.append(f"job {job}: {text}" if job else text)
             case AudioDevice(state=DeviceState.OPEN, name=name, latency_ms=latency):
                 self.lines.append(f"audio open: {name}, {latency:.1f} ms")
+            case ServiceChanged(name, state, faults):
+                self.services[name] = report
+                if state is ServiceState.WELL:
+                    self.lines.append(f"{name} is well again (faults so far: {faults})")
             case Failed(address, code, text):
                 self.lines.append(f"error {address or 'here'} {code}: {text}")
             case _:

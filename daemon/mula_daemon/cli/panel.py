@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mula_bridge.control import KNOBS, KnobValue
-from mula_bridge.control.messages import EngineState, Prompt
+from mula_bridge.control.messages import EngineState, Prompt, ServiceState
 from mula_daemon.cli.board import Board
 
 BAR_WIDTH: Final = 28
@@ -25,6 +25,7 @@ COLOURS: Final = {
     EngineState.RESTARTING: "yellow",
     EngineState.FAILED: "red",
 }
+STYLES: Final = {ServiceState.FAILING: "yellow", ServiceState.DEAD: "bold red"}
 
 
 def panel(board: Board, title: str, places: str) -> RenderableType:
@@ -33,6 +34,7 @@ def panel(board: Board, title: str, places: str) -> RenderableType:
     if board.audio is not None:
         parts.append(_level(board.audio.peak_dbfs, board.audio.underruns))
     parts.append(_clips(board))
+    parts += _troubled(board)
     parts.append(Text("\n".join(list(board.lines)[-LAST_LINES:]), style="dim", overflow="ellipsis"))
     state = board.engine.state
     return Panel(
@@ -96,6 +98,14 @@ def _level(peak_dbfs: float, underruns: int) -> RenderableType:
 
 def _clips(board: Board) -> RenderableType:
     return Text("\n".join(Path(clip.path).name for clip in board.clips), style="green")
+
+
+def _troubled(board: Board) -> list[RenderableType]:
+    """A line for each part of the daemon that is not well."""
+    troubled = [one for one in board.services.values() if one.state is not ServiceState.WELL]
+    return [
+        Text(f"{one.name} {one.state}: {one.detail}", style=STYLES[one.state]) for one in troubled
+    ]
 
 
 def shown(value: KnobValue) -> str:

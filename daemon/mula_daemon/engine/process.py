@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, Protocol
 
-from mula_bridge.control import Task
+from mula_bridge.control import Service, Task
 from mula_bridge.control.messages import EngineState, Notice
 from mula_daemon.engine.messages import (
     Abort,
@@ -86,6 +86,11 @@ class EngineProcess:
         """Process id of the engine, while there is one."""
         process = self._process
         return process.pid if process is not None else None
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Its threads, once it was started."""
+        return tuple(self._threads)
 
     def start(self, listener: HostListener) -> None:
         """Spawn the engine; its state changes reach ``listener`` as they happen."""

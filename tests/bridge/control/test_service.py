@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from mula_bridge.control.service import Errands, Service, Task
+from mula_bridge.errors import Busy
 
 
 def waiting() -> Task:
@@ -160,6 +163,52 @@ def test_errands_are_done_in_order_and_a_bad_one_ends_alone(
     assert done == [1, 2]
     assert "shelves" in caplog.text
     assert errands.faults == 1
+
+
+def test_one_errand_more_than_may_wait_is_refused() -> None:
+    done: list[int] = []
+    errands = Errands("shelves", limit=2)
+    for number in range(2):
+        errands.do(partial(done.append, number))
+    with pytest.raises(Busy, match="2 things wait for shelves"):
+        errands.do(partial(done.append, 2))
+    errands.start()
+    errands.stop()
+    assert done == [0, 1]
+
+
+def test_where_only_the_newest_counts_the_oldest_errand_is_forgotten() -> None:
+    done: list[int] = []
+    errands = Errands("reader", limit=2, newest=True)
+    for number in range(5):
+        errands.do(partial(done.append, number))
+    errands.start()
+    errands.stop()
+    assert done == [3, 4]
+
+
+def test_a_thousand_faults_are_counted_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    task = waiting()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(1000):
+            task.stumble("a file", OSError("gone"))
+    assert task.faults == 1000
+    assert caplog.text.count("waiting: a file failed") == 1
+
+
+def test_what_was_not_logged_is_counted_in_the_next_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = waiting()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            task.stumble("a file", OSError("gone"))
+        later = time.monotonic() + 2
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        task.stumble("a file", OSError("gone"))
+    assert "waiting: a file failed (and 2 faults before it)" in caplog.text
 
 
 @pytest.mark.parametrize(("drop", "left"), [(False, [1, 2, 3]), (True, [1])])

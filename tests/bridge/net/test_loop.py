@@ -38,6 +38,28 @@ class Taker:
 async def nothing() -> None: ...
 
 
+def test_what_fails_on_the_loop_is_a_fault_of_its_service_and_the_loop_goes_on() -> None:
+    taker = Taker()
+    thread = LoopThread("a loop", taker.take, idle)
+    thread.start(nothing())
+    service = thread.service
+    assert service is not None
+    heard: list[str] = []
+    service.on_fault = lambda service, what, error: heard.append(repr(error))
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    thread.call(fail, RuntimeError("a bug in a callback"))
+    thread.call(fail, ConnectionResetError("a client left"))
+    send(thread, "bug")
+    send(thread, "last")
+    assert taker.last.wait(PATIENCE_S)
+    thread.stop(nothing())
+    assert heard == ["RuntimeError('a bug in a callback')", "RuntimeError('a bug in a report')"]
+    assert service.faults == 2
+
+
 def idle() -> float | None:
     return None
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 from pathlib import Path
 from time import monotonic, sleep
 
-from mula_bridge.control.messages.reports import EngineChanged, Failed
-from mula_bridge.control.messages.states import EngineState
+import pytest
+
+from mula_bridge.api.client import OscClient
+from mula_bridge.control.messages.reports import EngineChanged, Failed, ServiceChanged
+from mula_bridge.control.messages.states import EngineState, ServiceState
 from mula_daemon.app.running import running
 from mula_daemon.settings.loading import load_config
 from support.fakes import Ear
@@ -44,15 +48,25 @@ def test_every_command_has_an_owner_and_every_thread_ends(tmp_path: Path) -> Non
         sleep(0.02)
 
 
-def test_a_service_that_dies_is_told_to_everybody(tmp_path: Path) -> None:
+def test_a_service_that_dies_is_told_to_everybody_and_to_whoever_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mula_bridge.control.service.FIRST_PAUSE_S", 0.001)
     ear = Ear()
     with running(load_config(settings(tmp_path), environment={}), [ear]) as app:
-        app.speaker.feeder.stopping.wait = _broken  # type: ignore[method-assign]
-        failed = ear.wait(Failed)
-    assert (failed.code, failed.text) == (
-        "service", "feeder ended: RuntimeError('a bug in it'); restart mula run"
-    )  # fmt: skip
+        monkeypatch.setattr("mula_daemon.tempo.transport.perf_counter_ns", _broken)
+        app.conductor.set_bpm(99.0)  # wakes it
+        dead = ear.wait(ServiceChanged, lambda news: news.state is ServiceState.DEAD)
+        assert (dead.name, dead.faults) == ("beat", 5)
+        ended = "beat ended: RuntimeError('a bug in it'); restart mula run"
+        assert Failed("", "service", ended) in ear.all(Failed)
+        assert app.osc_address is not None
+        with OscClient(*app.osc_address) as client:
+            client.send("/mula/status")
+            told = dict(islice(client.replies(5), 2))
+        assert list(told) == ["/mula/status", "/mula/service"]
+        assert told["/mula/service"][:3] == ("beat", "dead", 5)
 
 
-def _broken(timeout: float | None = None) -> bool:
+def _broken() -> int:
     raise RuntimeError("a bug in it")

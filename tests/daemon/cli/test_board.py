@@ -17,9 +17,10 @@ from mula_bridge.control.messages.reports import (
     LiveChanged,
     Progress,
     Report,
+    ServiceChanged,
     TagsChanged,
 )
-from mula_bridge.control.messages.states import EngineState, JobState
+from mula_bridge.control.messages.states import EngineState, JobState, ServiceState
 from mula_daemon.cli.board import Board
 from mula_daemon.cli.panel import panel
 
@@ -82,6 +83,18 @@ def test_lines_tell_the_story_and_errors_reach_them_whoever_caused_them() -> Non
         "error /mula/x unknown: no such address",
     ]
     assert not board.knobs
+
+
+def test_the_panel_shows_a_part_of_the_daemon_that_is_not_well() -> None:
+    board = Board()
+    tell(board, ServiceChanged("midi", ServiceState.DEAD, 6, "OSError('gone')"))
+    tell(board, ServiceChanged("inbox folder", ServiceState.FAILING, 1, "a request: 'x'"))
+    text = shown(board)
+    assert "midi dead" in text
+    assert "inbox folder failing" in text
+    tell(board, ServiceChanged("inbox folder", ServiceState.WELL, 1))
+    assert "inbox folder failing" not in shown(board)
+    assert board.lines[-1] == "inbox folder is well again (faults so far: 1)"
 
 
 def test_an_ended_job_leaves_the_panel() -> None:

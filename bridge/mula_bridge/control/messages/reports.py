@@ -17,6 +17,7 @@ from mula_bridge.control.messages.states import (
     JobState,
     Playing,
     Prompt,
+    ServiceState,
     Status,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "PresetsChanged",
     "Progress",
     "Report",
+    "ServiceChanged",
     "StatusReport",
     "TagsChanged",
 ]
@@ -279,6 +281,16 @@ class StatusReport(Report, frozen=True):
     queued: int
     clips: int
     underruns: int
+
+
+class ServiceChanged(Report, frozen=True):
+    """A service (a thread of the daemon) fails, is well again, or is dead. ``faults`` counts
+    what failed in it so far; ``detail`` is the last of it, in words."""
+
+    name: str
+    state: ServiceState
+    faults: int
+    detail: str = ""
 
 
 class Notice(Report, frozen=True):

@@ -12,6 +12,7 @@ __all__ = [
     "JobState",
     "Playing",
     "Prompt",
+    "ServiceState",
     "Status",
 ]
 
@@ -81,3 +82,14 @@ class DeviceState(StrEnum):
     """It was there and went away; it is looked for."""
     MISSING = "missing"
     """There is none, or it does not open; it is looked for."""
+
+
+class ServiceState(StrEnum):
+    """How a part of the daemon fares that works on a thread of its own."""
+
+    WELL = "well"
+    """It works, as it did or again."""
+    FAILING = "failing"
+    """Something in it failed lately; it works on."""
+    DEAD = "dead"
+    """It ended for good."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import selectors
 import socket
 from collections.abc import Callable
@@ -23,8 +22,8 @@ BATCH: Final = 32
 _READ_NS: Final = 4_000_000
 _CLOSE_NS: Final = 1_000_000
 _REST_S: Final = 0.0005
-
-log = logging.getLogger(__name__)
+_FAULT_REST_S: Final = 0.02
+"""After a turn that failed, which the next may do as well."""
 
 
 class Receiver(Service):
@@ -53,7 +52,7 @@ class Receiver(Service):
     def run(self) -> None:
         """Read, and hand over."""
         hurry()  # it works in short turns; while it waits for one, a burst overflows
-        with selectors.DefaultSelector() as selector, self._woken:
+        with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             pause: float | None = None
@@ -64,9 +63,12 @@ class Receiver(Service):
                     if perf_counter_ns() - done_ns < _CLOSE_NS:
                         sleep(_REST_S)
                 if self.stopping.is_set():
+                    self._woken.close()
                     return
-                self._read()
-                pause = self._hand_over(self.backlog.take(BATCH))
+                pause = _FAULT_REST_S
+                with self.item("what came in"):
+                    self._read()
+                    pause = self._hand_over(self.backlog.take(BATCH))
                 done_ns = perf_counter_ns()
 
     def _read(self) -> None:
@@ -82,6 +84,6 @@ class Receiver(Service):
     def _hand_over(self, batch: list[Datagram]) -> float | None:
         try:
             return self._take(batch)
-        except Exception:  # a bug must not take OSC away in the middle of a session
-            log.exception("could not handle what came in")
-            return None
+        except Exception as error:  # what waits behind it has done nothing wrong
+            self.stumble("a batch of datagrams", error)
+            return _FAULT_REST_S

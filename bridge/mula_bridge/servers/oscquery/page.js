@@ -57,6 +57,12 @@ all("[data-send]").forEach(e => e.addEventListener("click", () => {
 let fading;
 on("/mula/error", a => { const e = byId("error"); e.textContent = a[2] + (a[0] ? ` (${a[0]})` : "");
   e.hidden = false; clearTimeout(fading); fading = setTimeout(() => { e.hidden = true; }, 8000); });
+const troubled = new Map(), services = byId("services");
+const tell = () => { services.hidden = !troubled.size;
+  services.textContent = [...troubled.values()].map(t => `${t[0]} ${t[1]}: ${t[3]}`).join("; "); };
+on("/mula/status", () => { troubled.clear(); tell(); });
+on("/mula/service", a => { troubled.delete(a[0]); if (a[1] !== "well") troubled.set(a[0], a);
+  tell(); });
 byId("find").addEventListener("input", event => all("tbody tr").forEach(row => {
   row.hidden = !row.textContent.toLowerCase().includes(event.target.value.toLowerCase()); }));
 function connect() {
@@ -65,7 +71,8 @@ function connect() {
   socket.onopen = () => { wait = 500; byId("link").textContent = "live";
     byId("link").className = "live";
     for (const address of targets.keys())
-      socket.send(JSON.stringify({COMMAND: "LISTEN", DATA: address})); };
+      socket.send(JSON.stringify({COMMAND: "LISTEN", DATA: address}));
+    send("/mula/status", "I"); };
   socket.onmessage = event => { if (typeof event.data === "string") return;
     const [address, args] = parsed(event.data);
     (targets.get(address) || []).forEach(show => show(args)); };

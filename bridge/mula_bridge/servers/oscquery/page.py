@@ -74,7 +74,15 @@ def _head(namespace: Namespace, name: str) -> Iterator[str]:
     yield from _buttons(namespace, _BUTTONS)
     yield "</div><progress max=1 value=0 data-part=/mula/progress aria-label=progress></progress>"
     yield f"<p class=state>{_live(namespace, '/mula/job', sep=' ')}</p></div>"
+    troubled = _troubled(namespace)
+    yield f"<p id=services role=alert{'' if troubled else ' hidden'}>{troubled}</p>"
     yield "<p id=error role=alert hidden></p></header>"
+
+
+def _troubled(namespace: Namespace) -> str:
+    """The part of the daemon that was heard of last, if it is not well."""
+    name, state, *rest = namespace.values.get("/mula/service", ("", "well"))
+    return "" if state == "well" else escape(" ".join(map(str, (name, state, *rest))))
 
 
 def _buttons(namespace: Namespace, paths: Sequence[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mula_bridge.bindings import OscBindings
-from mula_bridge.control import Emit
+from mula_bridge.control import Emit, Service
 from mula_bridge.control.messages import Origin, QueryDump, QueryStatus, Report
 from mula_bridge.errors import MulaError
 from mula_bridge.net import LOOPBACK, Guests, Peer
@@ -93,6 +93,11 @@ class OscQueryServer:
         host = self.address[0]
         host = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Its threads, while it runs."""
+        return () if self._thread.service is None else (self._thread.service,)
 
     @property
     def counters(self) -> QueryCounters:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -14,9 +15,10 @@ from mula_bridge.control.messages.reports import (
     EngineChanged,
     KnobChanged,
     LyricsChanged,
+    ServiceChanged,
     TagsChanged,
 )
-from mula_bridge.control.messages.states import EngineState
+from mula_bridge.control.messages.states import EngineState, ServiceState
 from mula_bridge.servers.oscquery.namespace import Namespace
 from mula_bridge.servers.oscquery.nodes import Access
 from mula_bridge.servers.oscquery.page import CONTENT_SECURITY_POLICY, SCRIPT, STYLE, page
@@ -113,3 +115,18 @@ def test_only_our_script_and_style_may_run(namespace: Namespace) -> None:
 def test_it_fits_a_phone_and_a_dark_room() -> None:
     assert "width=device-width" in page(Namespace(), "x")
     assert "prefers-color-scheme:dark" in STYLE
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [(ServiceState.WELL, ""), (ServiceState.DEAD, "midi dead 6 <b>a bug</b>")],
+    ids=["well", "dead"],
+)
+def test_a_part_of_the_daemon_that_is_not_well_is_shown(
+    namespace: Namespace, state: ServiceState, shown: str
+) -> None:
+    namespace.take(ServiceChanged("midi", state, 6, "<b>a bug</b>"))
+    text = page(namespace, "mula")
+    (attrs,) = [attrs for _, attrs in Reader(text).tags if attrs.get("id") == "services"]
+    assert ("hidden" in attrs) == (not shown)
+    assert f">{escape(shown)}</p>" in text
