@@ -43,7 +43,7 @@ class Hand:
         """Where 0..1 the event puts the knob that stands at ``target``; None: it stays."""
         if self.relative:
             return self._turn(event, now_ns, target)
-        position = raw_value(event, self._control.bits) / self._control.top
+        position = self._control.position(raw_value(event, self._control.bits))
         return self._takeover.move(position, target) if self._takeover else None
 
     def displaced(self, target: float) -> None:

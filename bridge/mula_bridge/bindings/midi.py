@@ -150,7 +150,7 @@ class MidiRouter:
             shown.waiting = True  # a ring that went along with the hand goes back to its knob
             return None
         command = self._turn(travel, position)
-        exact = position == raw / binding.control.top and not hand.relative
+        exact = not hand.relative and position == binding.control.position(raw)
         shown.raw = (raw, self._values[travel.knob.name]) if exact else None
         return command
 
@@ -246,7 +246,7 @@ class MidiRouter:
             raw, value = sent
             if value == self._values[target.travel.knob.name]:
                 return raw
-        return round(position * self._bindings[index].control.top)
+        return self._bindings[index].control.raw(position)
 
     def _show(self, index: int) -> list[Outgoing]:
         binding, channel = self._bindings[index], self._shown[index].channel
@@ -293,7 +293,7 @@ def _find(table: abc.Mapping[_Address, int], event: Event) -> int | None:
 
 
 def _bytes(control: Control, raw: int, channel: int) -> list[bytes]:
-    """The messages that put ``control`` itself at ``raw`` (0..``control.top``).
+    """The messages that put ``control`` itself at ``raw``, at its own resolution.
 
     ``channel`` 1..16 is where to speak when the control listens to any.
     """
@@ -310,6 +310,8 @@ def _bytes(control: Control, raw: int, channel: int) -> list[bytes]:
             return [bytes((0x90 | channel, number, raw))]
         case EventKind.PITCH_BEND:
             return [bytes((0xE0 | channel, fine, coarse))]
+        case EventKind.PRESSURE:
+            return [bytes((0xD0 | channel, raw))]
         case EventKind.NRPN | EventKind.RPN:
             select = 99 if control.kind is EventKind.NRPN else 101
             messages = [

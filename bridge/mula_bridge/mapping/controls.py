@@ -9,13 +9,14 @@ from mula_bridge.mapping.model import Control, Light, OscControl
 from mula_bridge.midi import EventKind
 
 _FINE = (EventKind.NRPN, EventKind.RPN, EventKind.PITCH_BEND)
+_NUMBERLESS = (EventKind.PITCH_BEND, EventKind.PRESSURE)
 _PRESSED = (EventKind.NOTE, EventKind.PROGRAM_CHANGE)
 
 
 def read_control(name: str, keys: Keys) -> Control:
     """The control ``keys`` describe; raises MappingError. Without a name it gets one."""
     kind = next(EventKind(field.name) for field in SOURCES if field.name in keys)
-    number: int | None = 0 if kind is EventKind.PITCH_BEND else keys[kind]
+    number: int | None = 0 if kind in _NUMBERLESS else keys[kind]
     channel: int | None = keys["channel"]
     encoding: Encoding = keys["mode"]
     relative = encoding is not Encoding.ABSOLUTE
@@ -23,6 +24,8 @@ def read_control(name: str, keys: Keys) -> Control:
     button = keys["kind"] == "button" if "kind" in keys else kind in _PRESSED
     step, max_step = keys["step"], keys["max_step"]
     is_pair = kind is EventKind.CC and bits == 14
+    top = (1 << bits) - 1
+    low, high = keys["ends"] or (0, top)
     complaints = (
         ("mode", relative and kind is not EventKind.CC, "only a cc can be relative"),
         ("bits", bits == 14 and kind not in (*_FINE, EventKind.CC), f"a {kind} has 7 bits"),
@@ -33,6 +36,15 @@ def read_control(name: str, keys: Keys) -> Control:
         *(
             (word, not relative, f"{word!r} is for relative modes, as in 'mode: binary_offset'")
             for word in ("step", "max_step", "wrap")
+        ),
+        ("ends", button or relative, "ends are for what has a position, like a knob or a fader"),
+        ("ends", high > top, f"with {bits} bits it sends 0..{top}, not {high}"),
+        ("ends", low == high, f"ends of {low} and {high} leave nothing to turn"),
+        (
+            "ends",
+            low > high,
+            f"the lower end comes first: [{high}, {low}]; for a control that turns the wrong way "
+            "turn the 'range' of its binding around",
         ),
         ("order", not is_pair, "'order' is for a cc with 'bits: 14'"),
         (
@@ -58,6 +70,7 @@ def read_control(name: str, keys: Keys) -> Control:
         wrap=keys["wrap"],
         light=_read_light(keys["led"]) if "led" in keys else None,
         motorized=keys["motorized"],
+        ends=(low, high),
     )
 
 
@@ -84,5 +97,5 @@ def _read_light(keys: Keys) -> Light:
 
 
 def _name(kind: EventKind, number: int | None, channel: int | None) -> str:
-    what = kind if kind is EventKind.PITCH_BEND else f"{kind} {'any' if number is None else number}"
+    what = kind if kind in _NUMBERLESS else f"{kind} {'any' if number is None else number}"
     return what if channel is None else f"{what} channel {channel}"

@@ -31,6 +31,9 @@ SOURCES: Final = (
     Field("pitch_bend", kinds.FLAG.where(
               bool, "write 'pitch_bend: true'; its channel goes into 'channel'", const=True),
           "the pitch wheel, or a motor fader, 14-bit"),
+    Field("pressure", kinds.FLAG.where(
+              bool, "write 'pressure: true'; its channel goes into 'channel'", const=True),
+          "how hard keys or pads are pressed, all of a channel together"),
     Field("program_change", kinds.or_any(_SEVEN_BITS), "a program change"),
 )  # fmt: skip
 """What a control can send."""
@@ -46,6 +49,9 @@ _CONTROL: Final = (
           left_out="7, or 14 for (N)RPN and pitch bend"),
     Field("order", kinds.words(Order),
           "`msb_first` or `lsb_first`: which half of a 14-bit `cc` comes first", Order.MSB_FIRST),
+    Field("ends", kinds.pair(kinds.whole(0, 16383), "ends are two whole numbers: [low, high]"),
+          "`[low, high]`: the lowest and the highest number it really sends, where these are not 0 "
+          "and 127 (16383 with 14 bits)", left_out="all it can send"),
     Field("mode", kinds.words(Encoding), "`absolute`, or how an endless encoder counts",
           Encoding.ABSOLUTE),
     Field("step", kinds.SHARE, "how far one tick of an encoder goes; 1 is the whole way", 0.01),

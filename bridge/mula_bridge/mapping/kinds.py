@@ -192,6 +192,18 @@ def whole(low: int, high: int) -> Kind:
     return Kind(read, {"type": "integer", "minimum": low, "maximum": high})
 
 
+def pair(kind: Kind, complaint: str) -> Kind:
+    """Two of ``kind``, in brackets."""
+
+    def read(part: YamlPart, name: str) -> tuple[Any, Any]:
+        items = part.items(name)
+        if len(items) != 2:
+            raise part.error(complaint)
+        return kind.read(items[0], name), kind.read(items[1], name)
+
+    return Kind(read, {"type": "array", "items": kind.schema, "minItems": 2, "maxItems": 2})
+
+
 def words(options: Iterable[str | int]) -> Kind:
     """One of ``options``."""
     named = {str(option): option for option in options}

@@ -41,6 +41,8 @@ class Control:
     """One thing to turn or press, by what it sends.
 
     ``number`` None is any (program changes only), ``channel`` 1..16 or None for any.
+    ``ends`` are the lowest and the highest value that it sends, within 0..127, or 0..16383 where
+    ``bits`` are 14.
     ``step`` and ``max_step`` (travel 0..1) and ``wrap`` are for relative encodings.
     """
 
@@ -57,11 +59,17 @@ class Control:
     wrap: bool
     light: Light | None
     motorized: bool
+    ends: tuple[int, int]
 
-    @property
-    def top(self) -> int:
-        """The highest value it sends."""
-        return 16383 if self.bits == 14 else 127
+    def position(self, raw: int) -> float:
+        """Where 0..1 of its way it stands when it sends ``raw``; an end beyond the ends."""
+        low, high = self.ends
+        return min(1.0, max(0.0, (raw - low) / (high - low)))
+
+    def raw(self, position: float) -> int:
+        """What it sends at ``position`` 0..1 of its way."""
+        low, high = self.ends
+        return low + round(position * (high - low))
 
 
 @dataclass(frozen=True, slots=True)

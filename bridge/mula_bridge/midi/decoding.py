@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 class EventKind(StrEnum):
-    """What an event is about; the first seven are what a mapping can name."""
+    """What an event is about; the first eight are what a mapping can name."""
 
     CC = "cc"
     CC14 = "cc14"
@@ -17,6 +17,7 @@ class EventKind(StrEnum):
     NRPN = "nrpn"
     RPN = "rpn"
     PITCH_BEND = "pitch_bend"
+    PRESSURE = "pressure"
     PROGRAM_CHANGE = "program_change"
     CLOCK = "clock"
     START = "start"
@@ -63,6 +64,8 @@ def parse(data: Sequence[int]) -> Event | None:
     if len(rest) == 1:
         if status & 0xF0 == 0xC0:
             return Event(EventKind.PROGRAM_CHANGE, channel, rest[0], rest[0])
+        if status & 0xF0 == 0xD0:
+            return Event(EventKind.PRESSURE, channel, 0, rest[0])
         return None
     if len(rest) == 2:
         return _three_bytes(status, channel, rest[0], rest[1])
@@ -90,7 +93,7 @@ def describe(event: Event) -> str:
         position = f" = {event.value}" if event.kind is EventKind.SONG_POSITION else ""
         return f"{event.kind.replace('_', ' ')}{position}"
     name = event.kind.replace("_", " ")
-    number = "" if event.kind is EventKind.PITCH_BEND else f" {event.number}"
+    number = "" if event.kind in (EventKind.PITCH_BEND, EventKind.PRESSURE) else f" {event.number}"
     value = "" if event.kind is EventKind.PROGRAM_CHANGE else f" = {event.value}"
     return f"{name}{number} channel {event.channel}{value}"
 

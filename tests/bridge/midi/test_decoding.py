@@ -20,6 +20,7 @@ SEVEN_BITS = st.integers(0, 127)
         ([0x99, 36, 0], Event(EventKind.NOTE, 10, 36, 0)),
         ([0x80, 36, 64], Event(EventKind.NOTE, 1, 36, 0)),
         ([0xC4, 9], Event(EventKind.PROGRAM_CHANGE, 5, 9, 9)),
+        ([0xD4, 9], Event(EventKind.PRESSURE, 5, 0, 9)),
         ([0xE0, 0, 64], Event(EventKind.PITCH_BEND, 1, 0, 8192)),
         ([0xE0, 127, 127], Event(EventKind.PITCH_BEND, 1, 0, 16383)),
         ([0xF8], Event(EventKind.CLOCK, 0, 0, 0)),
@@ -44,7 +45,6 @@ def test_each_message_is_understood(data: list[int], event: Event) -> None:
         [0xB0, 200, 1],
         [16, 64, 1],
         [0xA0, 60, 10],
-        [0xD0, 10],
         [0xFE],
         [0xF0, 1, 0xF7],
     ],
@@ -71,6 +71,7 @@ def test_a_control_change_keeps_all_it_says(channel: int, number: int, value: in
     [
         ([0xB0, 16, 64], "cc 16 channel 1 = 64"),
         ([0xC4, 9], "program change 9 channel 5"),
+        ([0xD4, 9], "pressure channel 5 = 9"),
         ([0xE1, 0, 64], "pitch bend channel 2 = 8192"),
         ([0xFA], "start"),
         ([0xF2, 4, 0], "song position = 4"),
