@@ -15,6 +15,7 @@ from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition.events import DeckEvent
 from mula_daemon.audition.turntable import Turntable
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.library import Library
 from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs
 from mula_daemon.jobs.handler import Jobs
@@ -45,18 +46,20 @@ class Rig:
         self.host, self.ear = FakeHost(), Ear()
         self.library = Library(folder)
         self.library.prepare()
+        self.catalogue = Catalogue.of(self.library)
         self.mailbox, publisher = Mailbox(), Publisher()
         self.speaker = Speaker()
         self.conductor = Conductor()
-        reader, self.writer = Errands("reader", drop=True), Errands("capture")
+        reader, self.writer = Errands("reader", drop=True), Errands("files")
         self.turntable = Turntable(
             self.speaker, self.library, reader, lambda: self.conductor.timeline, self.mailbox.post
         )
-        takes = Takes(self.library, Layout.FLAT, self.turntable, self.post)
+        takes = Takes(self.catalogue, Layout.FLAT, self.turntable, self.post)
         controls, post, publish = Controls(lambda at: {}), self.mailbox.post, publisher.publish
         steering = Steering(
             controls,
             PresetStore({}),
+            self.writer,
             self.mailbox,
             publish,
             self.host,
@@ -65,14 +68,14 @@ class Rig:
         )
         self.recorder = Recorder(post, self.host.abort)
         jobs = Jobs(
-            self.host, self.recorder, takes.record, self.library, steering, publish, self.speaker
+            self.host, self.recorder, takes.record, self.catalogue, steering, publish, self.speaker
         )
         self.live = LivePlay(
             controls,
             self.host,
             self.speaker,
             self.conductor,
-            Capturer(self.library, self.writer, takes.place, takes.published, self.post),
+            Capturer(self.catalogue, self.writer, takes.place, takes.published, self.post),
             jobs,
             self.mailbox,
             publish,

@@ -31,7 +31,7 @@ from mula_daemon.app.sound import Sounding, insist, interface_of
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio import Interface, Speaker
 from mula_daemon.audition import Audition, Relatives, Turntable
-from mula_daemon.clips import Archivist, Library, preload
+from mula_daemon.clips import Archivist, Catalogue, Library, preload
 from mula_daemon.engine import EngineProcess, EngineSpec, require_engine
 from mula_daemon.jobs import Jobs, Recorder
 from mula_daemon.live import Capturer, KnobTrace, LivePlay, Punctual, heard_by
@@ -49,8 +49,8 @@ GENERIC_MAP: Final = "generic-8-knobs"
 
 MOST_PLAYS: Final = 16
 """Clips that wait to be read for the deck; of more the newest count."""
-MOST_MOVES: Final = 256
-"""Judgements that wait for their files to be moved; one more is refused."""
+MOST_FILES: Final = 256
+"""Judgements and presets that wait for their files; one more is refused."""
 MOST_CAPTURES: Final = 16
 """Captured bars, a few megabytes each, that wait for the disk; one more is refused."""
 
@@ -103,7 +103,8 @@ def running(
     mailbox, publisher = Mailbox(), Publisher()
     services = Services(publisher.publish)
     library = Library(config.clip_folder.folder)
-    library.prepare()
+    library.make_ready()
+    catalogue = Catalogue(library)
     mapping = read_mapping(config)
 
     curve, presets = _curve(mapping), _presets(config, mapping)
@@ -114,14 +115,14 @@ def running(
     speaker = Speaker(interface.outlet if interface is not None else None)
     # Of clips to be played the newest counts; what is to be kept is refused rather than lost.
     reader = Errands("reader", limit=MOST_PLAYS, newest=True, drop=True)
-    mover, writer = Errands("shelves", limit=MOST_MOVES), Errands("capture", limit=MOST_CAPTURES)
+    files, writer = Errands("files", limit=MOST_FILES), Errands("capture", limit=MOST_CAPTURES)
     turntable = Turntable(speaker, library, reader, lambda: conductor.timeline, mailbox.post)
 
     # What is made, and what becomes of it.
     engine = EngineProcess(engine_spec(config))
     recorder = Recorder(mailbox.post, engine.abort)
     takes = Takes(
-        library,
+        catalogue,
         config.clip_layout,
         turntable,
         mailbox.post,
@@ -129,17 +130,17 @@ def running(
         rerolls=config.rerolls,
         beats=config.beats_mode,
     )
-    capturer = Capturer(library, writer, takes.place, takes.published, mailbox.post)
+    capturer = Capturer(catalogue, writer, takes.place, takes.published, mailbox.post)
 
     # Who obeys.
     publish = publisher.publish
     controls = Controls(curve.at)
-    steering = Steering(controls, presets, mailbox, publish, engine, conductor, speaker)
+    steering = Steering(controls, presets, files, mailbox, publish, engine, conductor, speaker)
     jobs = Jobs(
         engine,
         recorder,
         takes.record,
-        library,
+        catalogue,
         steering,
         publish,
         speaker,
@@ -158,23 +159,23 @@ def running(
     )
     transport = Transport(conductor, mailbox, publish, live.ahead_ns)
     audition = Audition(
-        library,
+        catalogue,
         turntable,
-        mover,
+        files,
         mailbox.post,
         publish,
         bpm=lambda: controls.knobs.number("bpm"),
         can_be_heard=lambda: interface is not None and interface.state.output is not None,
     )
     relatives = Relatives(
-        audition.deck, library, jobs, takes=lambda: int(controls.knobs.number("takes"))
+        audition.deck, catalogue, jobs, takes=lambda: int(controls.knobs.number("takes"))
     )
     sound = Sounding(speaker, publish)
 
     # Who listens, and asks.
     punctual = Punctual(mailbox.post)
     trace = KnobTrace(heard_by(live.heard_ns, takes.heard_ns), punctual.hand)
-    archivist = Archivist(library, config.limits) if config.limits else None
+    archivist = Archivist(catalogue, config.limits) if config.limits else None
     requests = RequestFolder(library.hidden, mailbox.put) if osc else None
     bindings = OscBindings(mapping)
     midi = _midi(config, mapping, conductor, mailbox)
@@ -231,7 +232,8 @@ def running(
         for other in filter(None, others):
             publisher.listen(other)
         session = Session(mailbox, publisher, handlers)
-        begin(session, mover, writer, punctual, requests, transport, interface, archivist)
+        begin(session, files, writer, punctual, requests, transport, interface, archivist)
+        audition.survey()
         if midi is not None:
             midi.start(mailbox.put)
             services.tend(*midi.services)

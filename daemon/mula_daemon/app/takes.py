@@ -13,9 +13,9 @@ from mula_bridge.control.messages import ClipReady, Notice
 from mula_daemon.audition import ClipComplete, TakeSink, Turntable
 from mula_daemon.beats import SPARE_BARS, Fit, ranking, tracker
 from mula_daemon.clips import (
+    Catalogue,
     FittedSink,
     FolderSink,
-    Library,
     Recipe,
     Sink,
     Take,
@@ -33,7 +33,7 @@ class Takes:
 
     def __init__(
         self,
-        library: Library,
+        catalogue: Catalogue,
         layout: Layout,
         turntable: Turntable,
         post: Callable[[object], None],
@@ -48,7 +48,7 @@ class Takes:
         remark on it. ``rerolls``: how often a silent take is made again. ``beats``: what is done
         with the clips of an engine without a tempo of its own. ``tend`` looks after a thread.
         """
-        self._library = library
+        self._catalogue = catalogue
         self._layout = layout
         self._turntable = turntable
         self._heard: tuple[TakeSink, ...] = ()
@@ -64,7 +64,7 @@ class Takes:
         if beats is BeatsMode.TRIM and not job.request.performance:
             job.request = replace(job.request, spare_bars=SPARE_BARS)
         takes = [
-            Take(self._library.new_id(), number, job.request, engine, job.knobs)
+            Take(self._catalogue.new_id(), number, job.request, engine, job.knobs)
             for number in range(len(job.request.seeds))
         ]
         place = self.place(job.id)
@@ -73,7 +73,7 @@ class Takes:
         sinks: list[list[Sink]] = []
         for heard in self._heard:
             folder = FolderSink(
-                self._library.folder, place=place, published=partial(self._told, job)
+                self._catalogue.folder, place=place, published=partial(self._told, job)
             )
             found = partial(self._fitted, job, fits)
             # One that was made with spare bars is made again with them, whatever is set now.
@@ -94,6 +94,7 @@ class Takes:
 
     def published(self, recipe: Recipe, path: Path) -> None:
         """Say that a clip is in the folder. Any thread."""
+        self._catalogue.published(recipe, path)
         self._post(ClipComplete(recipe))  # the deck first, as somebody may judge it at once
         self._post(
             ClipReady(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -75,8 +75,11 @@ class Deck:
     The newest job comes first, and its takes in their order. Rejected clips are left out.
     """
 
-    def __init__(self, cards: Iterable[Card] = ()) -> None:
-        """``cards``, oldest first: those in the folder at the start."""
+    def __init__(
+        self, cards: Iterable[Card] = (), check: Callable[[], None] = lambda: None
+    ) -> None:
+        """``cards``, oldest first: those in the folder at the start. ``check`` raises the reason
+        for which a clip may not be here yet, though there is one."""
         self.settings = AuditionSettings()
         self.current: str | None = None
         """The clip on the deck."""
@@ -87,9 +90,8 @@ class Deck:
         self._cards: dict[str, Card] = {}
         self._jobs: list[list[str]] = []  # newest first, takes in order
         self._undo: list[Card] = []
-        for card in cards:
-            self.add(card)
-        self.current = next(iter(self.order), None)
+        self._check = check
+        self.fill(cards)
 
     # --- clips --------------------------------------------------------------------------------
 
@@ -97,8 +99,7 @@ class Deck:
         """A clip that is new or has changed."""
         if card.id not in self._cards:
             newest = self._jobs[0] if self._jobs else []
-            last = self._cards[newest[-1]] if newest else None
-            if last is not None and last.job == card.job and last.take < card.take:
+            if self._goes_on(newest, card):
                 newest.append(card.id)
             else:
                 self._jobs.insert(0, [card.id])
@@ -106,28 +107,43 @@ class Deck:
         if self.current is None:
             self.current = card.id if card.status is not Status.REJECTED else None
 
-    def remove(self, clip: str) -> None:
-        """A clip that will never be complete, or is gone."""
-        if clip not in self._cards:
+    def fill(self, cards: Iterable[Card]) -> None:
+        """Put clips that were there before, oldest first, below those that are here."""
+        newer, self._jobs = self._jobs, []
+        for card in cards:
+            if card.id not in self._cards:
+                self._append(card)
+        self._jobs = [*newer, *reversed(self._jobs)]
+        if self.current is None:
+            self.current = next(iter(self.order), None)
+
+    def remove(self, *clips: str) -> None:
+        """Clips that will never be complete, or are gone."""
+        gone = self._cards.keys() & set(clips)
+        if not gone:
             return
-        if self.current == clip:
-            self.current = self._beside(clip)
-        if self.other == clip:
+        if self.current in gone:
+            self.current = self._beside(self.current, gone)
+        if self.other in gone:
             self.other = None
-        del self._cards[clip]
-        for takes in self._jobs:
-            if clip in takes:
-                takes.remove(clip)
-        self._jobs = [takes for takes in self._jobs if takes]
+        for clip in gone:
+            del self._cards[clip]
+        left = ([clip for clip in takes if clip not in gone] for takes in self._jobs)
+        self._jobs = [takes for takes in left if takes]
+
+    def has(self, clip: str) -> bool:
+        """Whether that clip is here."""
+        return clip in self._cards
 
     def card(self, clip: str | None = None) -> Card:
         """A clip by id, or (None) the one on the deck. Raises UnknownName and BadInput."""
         clip = clip or self.current
+        if clip is not None and clip in self._cards:
+            return self._cards[clip]
+        self._check()
         if clip is None:
             raise BadInput("there is no clip on the deck; generate one first")
-        if clip not in self._cards:
-            raise UnknownName("clip", clip, self._cards)
-        return self._cards[clip]
+        raise UnknownName("clip", clip, self._cards)
 
     def seeds_like(self, card: Card) -> set[int]:
         """The seeds of all clips with the prompt, tempo and length of ``card``."""
@@ -163,6 +179,7 @@ class Deck:
         here = self.card().id
         there = clip or self.other
         if there is None or there == here:
+            self._check()
             raise BadInput("there is nothing to compare with; play another clip first")
         card = self.put_on(there)
         self.comparing = True
@@ -265,11 +282,25 @@ class Deck:
     def _is_on(self, clip: str) -> bool:
         return self._cards[clip].status is not Status.REJECTED
 
-    def _beside(self, clip: str) -> str | None:
+    def _append(self, card: Card) -> None:
+        """While ``_jobs`` has the oldest first: a clip after all of them."""
+        newest = self._jobs[-1] if self._jobs else []
+        if self._goes_on(newest, card):
+            newest.append(card.id)
+        else:
+            self._jobs.append([card.id])
+        self._cards[card.id] = card
+
+    def _goes_on(self, takes: list[str], card: Card) -> bool:
+        """Whether it is the next take of the same job."""
+        last = self._cards[takes[-1]] if takes else None
+        return last is not None and last.job == card.job and last.take < card.take
+
+    def _beside(self, clip: str, gone: Collection[str] = ()) -> str | None:
         """The nearest clip after ``clip`` that can be stepped to, else the nearest before."""
         every = [one for takes in self._jobs for one in takes]
         place = every.index(clip)
         for one in (*every[place + 1 :], *reversed(every[:place])):
-            if self._is_on(one):
+            if self._is_on(one) and one not in gone:
                 return one
         return None

@@ -41,12 +41,48 @@ class ClipUnplayable(Struct, frozen=True):
     reason: str
 
 
-class NotMoved(Struct, frozen=True):
-    """What ``origin`` asked for could not be done to the files of the clip that was ``before``."""
+class FolderRead(Struct, frozen=True):
+    """The clips that were in the folder at the start, oldest first."""
 
-    before: Card
+    cards: tuple[Card, ...]
+
+
+class FolderChanged(Struct, frozen=True):
+    """Somebody else changed the folder: clips that are new or other ones now, oldest first, and
+    the ids of those that are gone."""
+
+    cards: tuple[Card, ...]
+    gone: frozenset[str]
+
+
+class Moved(Struct, frozen=True):
+    """What ``origin`` asked for was done to a clip's files, which are so now."""
+
+    recipe: Recipe
+    path: str
+    origin: Origin
+
+
+class NotMoved(Struct, frozen=True):
+    """What ``origin`` asked for could not be done to the files of a clip.
+
+    ``now``: how the clip is all the same, None when it is not there any more.
+    """
+
+    clip: str
+    now: Card | None
     origin: Origin
     error: MulaError
 
 
-DeckEvent = TakeOpened | TakeAudible | TakeGone | ClipComplete | ClipUnplayable | NotMoved
+DeckEvent = (
+    TakeOpened
+    | TakeAudible
+    | TakeGone
+    | ClipComplete
+    | ClipUnplayable
+    | FolderRead
+    | FolderChanged
+    | Moved
+    | NotMoved
+)

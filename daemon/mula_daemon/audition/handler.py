@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter_ns
 from typing import Final, assert_never, get_args
 
@@ -34,29 +36,35 @@ from mula_bridge.control.messages import (
     Stop,
     UndoJudgement,
 )
-from mula_bridge.errors import MulaError
+from mula_bridge.errors import MulaError, Unavailable, UnknownName
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.events import (
     ClipComplete,
     ClipUnplayable,
     DeckEvent,
+    FolderChanged,
+    FolderRead,
+    Moved,
     NotMoved,
     TakeAudible,
     TakeGone,
     TakeOpened,
 )
 from mula_daemon.audition.turntable import Start, Turntable
-from mula_daemon.clips import Clip, Library, Shelves
-from mula_daemon.session import Handler, Outcome
+from mula_daemon.clips import Catalogue, Clip, Shelves, StillReading, Survey
+from mula_daemon.session import Handler
 
 GAIN_DB: Final = (-60.0, 12.0)
+
+_log = logging.getLogger(__name__)
 
 
 class Audition(Handler[DeckCommand, DeckEvent]):
     """The deck's handler.
 
-    Files are moved by ``mover``, in the order of the commands. ``bpm`` tells the session's
-    tempo, ``can_be_heard`` whether anybody could hear anything.
+    Files are moved by ``files``, in the order of the commands, and looked after by ``survey``,
+    where there is one. ``bpm`` tells the session's tempo, ``can_be_heard`` whether anybody
+    could hear anything.
     """
 
     commands = get_args(DeckCommand)
@@ -64,25 +72,37 @@ class Audition(Handler[DeckCommand, DeckEvent]):
 
     def __init__(
         self,
-        library: Library,
+        catalogue: Catalogue,
         turntable: Turntable,
-        mover: Errands,
+        files: Errands,
         post: Callable[[object], None],
         publish: Publish,
         *,
         bpm: Callable[[], float],
         can_be_heard: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.deck = Deck(Card.of_recipe(clip.recipe) for clip in library.clips())
-        self._shelves = Shelves(library)
+        here = () if catalogue.reading else catalogue.clips()
+        self.deck = Deck((Card.of_recipe(clip.recipe) for clip in here), self._check)
+        self._filled = not catalogue.reading
+        self._catalogue = catalogue
+        self._shelves = Shelves(catalogue.library)
+        self._survey = Survey(catalogue, files, self._surveyed, post)
+        self._watching = False
         self._turntable = turntable
-        self._mover = mover
+        self._files = files
         self._post = post
         self._publish = publish
         self._bpm = bpm
         self._can_be_heard = can_be_heard
         self._told: AuditionState | None = None
         self._followed: str | None = None  # the take that came on by itself
+        self._moves: Counter[str] = Counter()
+        """How many moves of each clip are under way."""
+
+    def survey(self) -> None:
+        """Have the folder read, and looked after from then on."""
+        self._watching = True
+        self._survey.begin()
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -98,7 +118,7 @@ class Audition(Handler[DeckCommand, DeckEvent]):
                 self._play(deck.compare(clip), join=True)
             case AuditionStop():
                 self._turntable.stop()
-                self.tick()
+                self._tell()
             case AuditionLoop(on):
                 self._set(origin, {} if on is None else {"loop": on})
             case AuditionFollow(on):
@@ -138,6 +158,16 @@ class Audition(Handler[DeckCommand, DeckEvent]):
                 self._show()
             case ClipUnplayable(clip, reason):
                 self._publish(Failed("/mula/audition/play", "audition", f"clip {clip}: {reason}"))
+            case FolderRead(cards):
+                self._filled = True
+                self.deck.fill(cards)
+                self._show()
+            case FolderChanged(cards, gone):
+                self._changed(cards, gone)
+            case Moved(recipe, path, origin):
+                self._settled(recipe.id, Card.of_recipe(recipe))
+                judged = ClipJudged(recipe.id, recipe.status, recipe.favourite, path)
+                self._publish(judged, by=origin)
             case NotMoved():
                 self._not_moved(event)
             case _:
@@ -154,11 +184,10 @@ class Audition(Handler[DeckCommand, DeckEvent]):
         self._publish(self._state(), to=origin)
 
     def tick(self) -> None:
-        """Say what is heard, if that has changed; a few times a second."""
-        state = self._state()
-        if state != self._told:
-            self._told = state
-            self._publish(state)
+        """Say what is heard, if that has changed, and see to the folder; a few times a second."""
+        if self._watching:
+            self._survey.look()
+        self._tell()
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -176,7 +205,13 @@ class Audition(Handler[DeckCommand, DeckEvent]):
             )
         )
         self._show()
-        self.tick()
+        self._tell()
+
+    def _tell(self) -> None:
+        state = self._state()
+        if state != self._told:
+            self._told = state
+            self._publish(state)
 
     def _set(self, origin: Origin, asked: Mapping[str, object]) -> None:
         """Change settings, or (nothing asked) tell them to who wants to know."""
@@ -204,7 +239,7 @@ class Audition(Handler[DeckCommand, DeckEvent]):
         if status is Status.REJECTED and was_on:
             self._turntable.stop()
         self._show()
-        self.tick()
+        self._tell()
 
     def _undo(self, origin: Origin) -> None:
         now, again = self.deck.undo()
@@ -222,26 +257,78 @@ class Audition(Handler[DeckCommand, DeckEvent]):
 
     def _carry_out(self, before: Card, origin: Origin, act: Callable[[], Clip]) -> None:
         """Have the files moved, and hear of it."""
+        clip_id = before.id
+        self._moves[clip_id] += 1
 
         def move() -> None:
             try:
                 clip = act()
-            except MulaError as error:
-                self._post(NotMoved(before, origin, error))
+            except Exception as error:  # whatever it is, the word has to be taken back
+                if not isinstance(error, MulaError):
+                    _log.exception("clip %s could not be moved", clip_id)
+                self._post(NotMoved(clip_id, self._as_it_is(before), origin, _told(error)))
             else:
-                recipe = clip.recipe
-                path = str(clip.path)
-                judged = ClipJudged(recipe.id, recipe.status, recipe.favourite, path)
-                self._post(Outcome(judged, origin))
+                self._catalogue.put(clip)
+                self._post(Moved(clip.recipe, str(clip.path), origin))
 
-        self._mover.do(move)
+        try:
+            self._files.do(move)
+        except MulaError:  # too much waits for the disk
+            self._moves[clip_id] -= 1
+            self.deck.forget_undo(clip_id)
+            self.deck.add(before)
+            raise
+
+    def _as_it_is(self, before: Card) -> Card | None:
+        """The clip as the disk has it; the worker's thread."""
+        try:
+            clip = self._catalogue.library.find(before.id)
+        except UnknownName:
+            self._catalogue.drop((before.id,))
+            return None
+        except Exception:  # the disk is not there to ask
+            known = self._catalogue.get(before.id)
+            return before if known is None else Card.of_recipe(known.recipe)
+        self._catalogue.put(clip)
+        return Card.of_recipe(clip.recipe)
 
     def _not_moved(self, event: NotMoved) -> None:
-        self.deck.forget_undo(event.before.id)
-        self.deck.add(event.before)
+        self.deck.forget_undo(event.clip)
+        self._settled(event.clip, event.now)
         origin, error = event.origin, event.error
         failed = Failed(origin.address, error.code, str(error))
         self._publish(failed, to=None if origin == DAEMON else origin)
+        self._show()
+
+    def _settled(self, clip: str, now: Card | None) -> None:
+        """Show a clip as its files are, once the last of its moves has come to its end."""
+        self._moves[clip] -= 1
+        if self._moves[clip] > 0:
+            return
+        del self._moves[clip]
+        if now is None:
+            self.deck.remove(clip)
+        elif self.deck.has(clip):
+            self.deck.add(now)
+
+    def _check(self) -> None:
+        if not self._filled:
+            raise StillReading(self._catalogue.folder)
+
+    def _surveyed(self, clips: Sequence[Clip], gone: frozenset[str]) -> None:
+        """The worker's thread: cards of many clips take longer than the session may."""
+        cards = tuple(Card.of_recipe(clip.recipe) for clip in clips)
+        if self._filled or gone:
+            self._post(FolderChanged(cards, gone))
+        else:
+            self._post(FolderRead(cards))
+
+    def _changed(self, cards: tuple[Card, ...], gone: frozenset[str]) -> None:
+        self.deck.remove(*gone)
+        for card in cards:
+            if not self._moves[card.id]:
+                self.deck.add(card)
+        self._turntable.set_gain(self.deck.gain_db())
         self._show()
 
     def _written(self, card: Card) -> None:
@@ -274,3 +361,10 @@ class Audition(Handler[DeckCommand, DeckEvent]):
             loop=deck.settings.loop,
             in_tempo=deck.in_tempo(self._bpm()),
         )
+
+
+def _told(error: Exception) -> MulaError:
+    """What a user is told of it."""
+    if isinstance(error, MulaError):
+        return error
+    return Unavailable(f"the clip's files could not be moved ({error!r}); see the daemon's log")

@@ -12,7 +12,7 @@ from mula_bridge.control import KNOBS
 from mula_bridge.control.messages import MakeMore, Origin, RelativeCommand, Reroll
 from mula_bridge.errors import BadInput
 from mula_daemon.audition.deck import Card, Deck
-from mula_daemon.clips import Library, replay_request
+from mula_daemon.clips import Catalogue, replay_request
 from mula_daemon.jobs import MAX_SEED, Job, Jobs
 from mula_daemon.session import Handler
 
@@ -31,12 +31,12 @@ class Relatives(Handler[RelativeCommand, Never]):
     def __init__(
         self,
         deck: Deck,
-        library: Library,
+        catalogue: Catalogue,
         jobs: Jobs,
         takes: Callable[[], int],
     ) -> None:
         self._deck = deck
-        self._library = library
+        self._catalogue = catalogue
         self._jobs = jobs
         self._takes = takes
 
@@ -54,7 +54,7 @@ class Relatives(Handler[RelativeCommand, Never]):
                 seeds = neighbours(card.seed, wanted, self._deck.seeds_like(card))
             case _:
                 assert_never(command)
-        recipe = self._library.find(card.id).recipe
+        recipe = self._catalogue.find(card.id).recipe
         request = replace(replay_request(recipe, self._jobs.job_id(job)), seeds=seeds)
         self._jobs.queue(Job(request, dict(recipe.knobs.initial)), origin)
 

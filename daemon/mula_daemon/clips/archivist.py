@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Final
 
 from mula_bridge.control import Service
 from mula_bridge.control.messages import ClipReady, Origin, Report, Status
-from mula_bridge.errors import MulaError
+from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.files import ARCHIVE
-from mula_daemon.clips.library import Clip, Library
+from mula_daemon.clips.library import Clip
 from mula_daemon.clips.shelves import Shelves
 from mula_daemon.settings import Limits
+
+_NAP_S: Final = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +29,12 @@ class Archivist(Service):
     the limit, it says so once. A listener that wakes a thread of its own for each new clip.
     """
 
-    def __init__(self, library: Library, limits: Limits) -> None:
+    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
         super().__init__("archivist")
-        self._library = library
+        self._catalogue = catalogue
+        self._archive = catalogue.folder / ARCHIVE
         self._limits = limits
-        self._shelves = Shelves(library)
+        self._shelves = Shelves(catalogue.library)
         self._due = threading.Event()
         self._due.set()  # the folder as it is found
         self._warned = False
@@ -43,15 +49,27 @@ class Archivist(Service):
             self._due.set()
 
     def tidy(self) -> list[Clip]:
-        """Archive what is too much; the clips as they were. Raises MulaError."""
-        clips = self._library.clips()
+        """Archive what is too much; the clips as they were. Raises Unavailable.
+
+        A clip that cannot be moved now is left for the next time, and the one after it goes.
+        """
+        clips = [c for c in self._catalogue.clips() if self._archive not in c.path.parents]
         sizes = {clip.recipe.id: _size(clip) for clip in clips}
         count, total = len(clips), sum(sizes.values())
         moved = []
-        for clip in _oldest_first(clips):
+        for clip in filter(_may_go, _oldest_first(clips)):
             if not self._limits.exceeded(count, total) or self.stopping.is_set():
                 break
-            self._shelves.archive(clip.recipe.id)
+            try:
+                away = self._shelves.archive(clip.recipe.id, _may_go)
+            except Unavailable:
+                raise
+            except MulaError as error:  # a program holds it, or somebody took it away
+                log.info("archiving clip %s waits: %s", clip.recipe.id, error)
+                continue
+            self._catalogue.put(away)
+            if self._archive not in away.path.parents:  # it was kept this moment
+                continue
             moved.append(clip)
             count -= 1
             total -= sizes[clip.recipe.id]
@@ -61,35 +79,43 @@ class Archivist(Service):
         return moved
 
     def run(self) -> None:
-        """Look at the folder now, and after each clip."""
+        """Look at the folder once it has been read, and after each clip."""
         while True:
             self._due.wait()
+            while self._catalogue.reading and not self.stopping.is_set():
+                self.stopping.wait(_NAP_S)
             self._due.clear()
             if self.stopping.is_set():
                 return
-            try:
-                moved = self.tidy()
-            except MulaError as error:  # a file is held, the drive has gone: the next clip tries
-                log.info("archiving waits: %s", error)
-                continue
-            if moved:
-                where = self._library.folder / ARCHIVE
-                log.info("%d of the oldest clips went to %s", len(moved), where)
+            with self.item("moving old clips to the archive"):
+                self._tidy()
+
+    def _tidy(self) -> None:
+        try:
+            moved = self.tidy()
+        except Unavailable as error:  # the drive has gone: the next clip tries
+            log.info("archiving waits: %s", error)
+            return
+        if moved:
+            log.info("%d of the oldest clips went to %s", len(moved), self._archive)
+
+
+def _may_go(clip: Clip) -> bool:
+    return clip.recipe.status is not Status.KEPT and not clip.recipe.favourite
 
 
 def _oldest_first(clips: list[Clip]) -> Iterator[Clip]:
-    """Those that may go: rejected ones before new ones."""
+    """Rejected ones before new ones."""
     for status in (Status.REJECTED, Status.NEW):
         for clip in clips:
-            if clip.recipe.status is status and not clip.recipe.favourite:
+            if clip.recipe.status is status:
                 yield clip
 
 
 def _size(clip: Clip) -> int:
     total = 0
-    for path in clip.files():
-        try:
-            total += path.stat().st_size
-        except OSError:  # the user took it away
-            continue
+    with contextlib.suppress(BadInput):  # a sidecar that names a file elsewhere
+        for path in clip.files():
+            with contextlib.suppress(OSError):  # the user took it away
+                total += path.stat().st_size
     return total

@@ -22,6 +22,7 @@ folder away, where they can be dragged from.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ WAV: Final = ".wav"
 SIDECAR: Final = ".json"
 CODES: Final = ".npz"
 MIDI: Final = ".mid"
+_CLIP: Final = re.compile(r"[^\W_].*_[0-9a-z]+(-\d+)?", re.DOTALL)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -89,11 +91,31 @@ class ClipFiles:
         """``path`` as the sidecar names it: from the folder of the WAV, with forward slashes."""
         return path.relative_to(self.folder).as_posix()
 
+    def main(self) -> Iterator[Path]:
+        """Every file of it but the stems."""
+        yield from (self.wav, self.sidecar, self.codes, self.midi)
+
+    def are_there(self) -> bool:
+        """Whether it is a complete clip: its WAV and its sidecar are there. Looks at the disk."""
+        return os.path.lexists(self.wav) and os.path.lexists(self.sidecar)
+
     def leftovers(self) -> Iterator[Path]:
         """What may lie about when the WAV never got its name. Looks at the disk for stems."""
         yield from (self.sidecar, self.codes, self.midi)
         # Names hold nothing that is special to a glob: see naming.stem.
         yield from (self.folder / STEMS_FOLDER).glob(f"{self.name}_*{WAV}")
+
+
+def is_clip_name(stem: str) -> bool:
+    """Whether a file of that name, without its ending, can be a clip of ours.
+
+    All of ours end in ``_ID`` or ``_ID-NUMBER`` and begin with a letter or a digit. So the files
+    that systems and programs leave beside them are none: ``._NAME`` (macOS on exFAT and SMB),
+    ``~$NAME`` and other files in the making, and the copies of cloud folders and file managers
+    (``NAME (conflicted copy)``, ``NAME.sync-conflict-...``, ``NAME - Copy``), which have the
+    id of the clip that they are copies of.
+    """
+    return _CLIP.fullmatch(stem) is not None
 
 
 def is_below(name: str) -> bool:

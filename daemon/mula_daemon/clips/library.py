@@ -35,6 +35,7 @@ from mula_daemon.clips.files import (
     WAV,
     ClipFiles,
     is_below,
+    is_clip_name,
     is_day,
 )
 from mula_daemon.clips.recipe import Recipe, from_json
@@ -108,19 +109,34 @@ class Library:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.expanduser().absolute()
         self.hidden = self.folder / HIDDEN
+        self._seen: dict[str, ClipFiles] = {}
+        """Where each clip was when it was last looked for."""
 
     def prepare(self) -> list[Path]:
-        """Make the folder, see that it can be written, and mend what dead processes left.
+        """Make the folder ready, and mend what dead processes left; what was swept.
 
-        A move that was interrupted is carried out, and dead parts are swept. Once, at
-        start. Returns what was swept. Raises Unavailable with a remedy, and Busy when
-        another program holds a file that was on the move.
+        Once, at start. Raises as ``make_ready`` and ``mend`` do.
+        """
+        self.make_ready()
+        return self.mend()
+
+    def make_ready(self) -> None:
+        """Make the folder, and see that it can be written, however much lies in it.
+
+        Raises Unavailable with a remedy.
         """
         with self.in_words():
             self.folder.mkdir(parents=True, exist_ok=True)
             self.make_hidden()
             trial = Part(self.hidden / f"writable-{os.getpid()}-{naming.new_id()}")
             trial.discard()
+
+    def mend(self) -> list[Path]:
+        """Carry out a move that was interrupted, and sweep dead parts; those that were swept.
+
+        Some 5 us for each file. Raises Unavailable with a remedy, and Busy when another
+        program holds a file that was on the move.
+        """
         with self.moving():
             return self._sweep()
 
@@ -130,9 +146,11 @@ class Library:
 
         Raises Busy when another program holds a file on the move, and Unavailable.
         """
-        with self.in_words(), locked(self.hidden):
-            moves.resume(self.folder)
-            yield
+        with self.in_words():
+            self.make_hidden()  # somebody may have emptied the folder
+            with locked(self.hidden):
+                moves.resume(self.folder)
+                yield
 
     def require(self, size: int) -> None:
         """See that ``size`` bytes fit now. Raises Unavailable with a remedy."""
@@ -152,15 +170,15 @@ class Library:
             raise Unavailable(words) from error
 
     def new_id(self) -> str:
-        """An id that no clip of this folder has."""
-        return naming.new_id({naming.id_of(name) for name in self._found(archived=True)})
+        """An id that no clip of this folder has. Looks at every name; see `Catalogue`."""
+        return naming.new_id(set(self.places()))
 
     def free_stems(self, stem: str, place: PurePath = HERE) -> Iterator[str]:
         """``stem`` and then ``stem-2``, ``stem-3`` and so on, leaving out those in use there."""
         for number in itertools.count(1):
             name = stem if number == 1 else f"{stem}-{number}"
             files = self.files_of(name, place)
-            if not any(os.path.lexists(path) for path in (files.wav, *files.leftovers())):
+            if not any(os.path.lexists(path) for path in files.main()):
                 yield name
 
     def files_of(self, stem: str, place: PurePath = HERE) -> ClipFiles:
@@ -174,27 +192,46 @@ class Library:
         to the log). One whose WAV was moved or deleted is left out too.
         """
         found = []
-        for name, folder in self._found().items():
+        for files in self.places(archived=False).values():
             try:
-                found.append(_clip(ClipFiles(folder, name)))
+                found.append(read_clip(files))
             except BadInput as error:
                 (report or _log.warning)(error)
-        return sorted(found, key=lambda clip: (clip.recipe.created, clip.recipe.id))
+        return sorted(found, key=age)
 
     def find(self, clip_id: str) -> Clip:
-        """The clip with that id, archived or not.
+        """The clip with that id, archived or not, as it is on the disk now.
 
-        Raises UnknownName, and BadInput for a broken sidecar.
+        Looks where it was last, and only then everywhere. Raises UnknownName, and BadInput
+        for a broken sidecar.
         """
-        found = self._found(archived=True)
-        for name, folder in found.items():
-            if clip_id in name and naming.id_of(name) == clip_id:
-                return _clip(ClipFiles(folder, name))
-        raise UnknownName("clip", clip_id, [naming.id_of(name) for name in found])
+        files = self._seen.get(clip_id)
+        if files is None or not files.are_there():
+            self._seen = self.places()
+            files = self._seen.get(clip_id)
+        if files is None:
+            raise UnknownName("clip", clip_id, self._seen)
+        return read_clip(files)
+
+    def note(self, clip_id: str, files: ClipFiles) -> None:
+        """Know where a clip went, so that it need not be looked for. Any thread."""
+        self._seen[clip_id] = files
 
     def count(self) -> int:
         """How many clips there are."""
-        return len(self._found())
+        return len(self.places(archived=False))
+
+    def places(self, *, archived: bool = True) -> dict[str, ClipFiles]:
+        """Where every complete clip is, by id; of one that is just being moved, where it goes.
+
+        An id that two names have (a file manager made a copy) is the shorter name's.
+        Some 2 us for each file. Raises Unavailable.
+        """
+        found: dict[str, ClipFiles] = {}
+        for folder in self.folders(archived=archived):
+            for name in sorted(self.sidecars(folder), key=lambda name: (len(name), name)):
+                found.setdefault(naming.id_of(name), ClipFiles(folder, name))
+        return found
 
     def make_hidden(self, folder: Path | None = None) -> None:
         """Make the hidden folder in ``folder`` (None: in this one). Raises OSError."""
@@ -216,27 +253,25 @@ class Library:
         for shelf in (*shelves, "", *([ARCHIVE] if archived else [])):
             yield from _places(self.folder / shelf)
 
-    def _found(self, *, archived: bool = False) -> dict[str, Path]:
-        """The folder of every complete clip, by name. One that is just being moved counts once."""
-        found: dict[str, Path] = {}
-        for folder in self.folders(archived=archived):
-            for name in self._names(folder):
-                found.setdefault(name, folder)
-        return found
+    def sidecars(self, folder: Path) -> dict[str, os.DirEntry[str]]:
+        """The sidecar of every complete clip in ``folder``, one of ``folders``, by the clip's name.
 
-    def _names(self, folder: Path) -> set[str]:
+        Raises Unavailable.
+        """
         with self.in_words(), contextlib.suppress(FileNotFoundError):
-            return _stems(folder / HIDDEN, SIDECAR) & _stems(folder, WAV)
-        return set()
+            there = _stems(folder, WAV).keys()
+            sidecars = _stems(folder / HIDDEN, SIDECAR)
+            return {name: sidecars[name] for name in there & sidecars.keys() if is_clip_name(name)}
+        return {}
 
     def _sweep(self) -> list[Path]:
         """Remove dead parts, and what was made for a WAV that never got its name."""
         swept = []
         for folder in self.folders(archived=True):
             for inner in (HIDDEN, MIDI_FOLDER, STEMS_FOLDER):
-                swept += [part for part in (folder / inner).glob(f".*{SUFFIX}") if sweep(part)]
-            for part in folder.glob(f".*{WAV}{SUFFIX}"):
-                if sweep(part):
+                swept += [part for part in _parts(folder / inner) if sweep(part)]
+            for part in _parts(folder):
+                if part.name.endswith(f"{WAV}{SUFFIX}") and sweep(part):
                     swept.append(part)
                     name = part.name.removesuffix(f"{WAV}{SUFFIX}").removeprefix(".")
                     files = ClipFiles(folder, name)
@@ -270,6 +305,16 @@ def _places(root: Path) -> Iterator[Path]:
             yield from (job for job in _folders(day) if (job / HIDDEN).is_dir())
 
 
+def _parts(folder: Path) -> list[Path]:
+    """What is being written there, or was; not the shadows that macOS adds to it."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(SUFFIX)]
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in names if name[:1] == "." and name[:2] != "._"]
+
+
 def _folders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
@@ -278,13 +323,18 @@ def _folders(folder: Path) -> list[Path]:
         return []
 
 
-def _stems(folder: Path, ending: str) -> set[str]:
+def _stems(folder: Path, ending: str) -> dict[str, os.DirEntry[str]]:
     with os.scandir(folder) as entries:  # ten times faster than a Path for each
-        names = [entry.name for entry in entries]
-    return {name.removesuffix(ending) for name in names if name.endswith(ending)}
+        return {e.name.removesuffix(ending): e for e in entries if e.name.endswith(ending)}
 
 
-def _clip(files: ClipFiles) -> Clip:
+def age(clip: Clip) -> tuple[str, str]:
+    """What clips are sorted by, oldest first."""
+    return clip.recipe.created, clip.recipe.id
+
+
+def read_clip(files: ClipFiles) -> Clip:
+    """The clip as its sidecar has it now. Raises BadInput when that cannot be read."""
     try:
         text = files.sidecar.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from mula_bridge.control.messages import Status
 from mula_bridge.files import replace_text
 from mula_daemon.clips import moves
 from mula_daemon.clips.daw_traces import may_be_in_use
-from mula_daemon.clips.files import ARCHIVE, SHELVES
+from mula_daemon.clips.files import ARCHIVE, SHELVES, ClipFiles
 from mula_daemon.clips.library import Clip, Library
 from mula_daemon.clips.recipe import Recipe, to_json
 
@@ -43,13 +44,16 @@ class Shelves:
                 _rewrite(clip, recipe)
         return library.find(clip_id)
 
-    def archive(self, clip_id: str) -> Clip:
-        """Move a clip out of the way, its status as it is; ``put`` brings it back."""
+    def archive(self, clip_id: str, may: Callable[[Clip], bool] = lambda clip: True) -> Clip:
+        """Move a clip out of the way, its status as it is; ``put`` brings it back.
+
+        It stays where it is if it ``may`` not go, as it is on the disk by now.
+        """
         library = self._library
         with library.moving():
             clip = library.find(clip_id)
             here = clip.path.parent.relative_to(library.folder)
-            if here.parts[:1] != (ARCHIVE,):
+            if here.parts[:1] != (ARCHIVE,) and may(clip):
                 self._move(clip, library.folder / ARCHIVE / _unshelved(here), clip.recipe)
         return library.find(clip_id)
 
@@ -78,6 +82,7 @@ class Shelves:
                 stays=may_be_in_use(clip.path),
             ),
         )
+        library.note(recipe.id, ClipFiles(home, clip.path.stem))
 
 
 def _rewrite(clip: Clip, recipe: Recipe) -> None:

@@ -29,7 +29,7 @@ from mula_bridge.control.messages import (
 )
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.audio import Speaker
-from mula_daemon.clips import Library, replay_request
+from mula_daemon.clips import Catalogue, replay_request
 from mula_daemon.engine import ClipRequest, Ended, EngineHost, Frame
 from mula_daemon.jobs.guards import Remake
 from mula_daemon.jobs.queue import MAX_SEED, Job, JobQueue
@@ -55,7 +55,7 @@ class Jobs(Handler[JobCommand, JobEvent]):
         host: EngineHost,
         recorder: Recorder,
         record: Record,
-        library: Library,
+        catalogue: Catalogue,
         steering: Steering,
         publish: Publish,
         speaker: Speaker,
@@ -67,7 +67,7 @@ class Jobs(Handler[JobCommand, JobEvent]):
         over tags and lyrics that change while they are made."""
         self._steering = steering
         self._record = record
-        self._library = library
+        self._catalogue = catalogue
         self._publish = publish
         self._speaker = speaker
         self._follow_texts = follow_texts
@@ -86,7 +86,7 @@ class Jobs(Handler[JobCommand, JobEvent]):
             case Generate():
                 self.queue(self.asked(command), origin)
             case Render(clip, job_id):
-                recipe = self._library.find(clip).recipe
+                recipe = self._catalogue.find(clip).recipe
                 request = replay_request(recipe, self.job_id(job_id))
                 self.queue(Job(request, dict(recipe.knobs.initial)), origin)
             case Cancel(job_id):

@@ -13,7 +13,7 @@ from mula_bridge.control import Errands, KnobValue
 from mula_bridge.control.messages import DAEMON, Failed, Origin
 from mula_bridge.errors import MulaError
 from mula_daemon.audio import Samples
-from mula_daemon.clips import Finished, FolderSink, Library, Parent, Recipe, Take
+from mula_daemon.clips import Catalogue, Finished, FolderSink, Parent, Recipe, Take
 from mula_daemon.engine import EngineInfo, Texts
 from mula_daemon.jobs import Job, KnobTimeline, frame_values
 from mula_daemon.live.played import Stretch
@@ -79,7 +79,7 @@ class Capturer:
 
     def __init__(
         self,
-        library: Library,
+        catalogue: Catalogue,
         writer: Errands,
         place: Callable[[str], PurePath],
         published: Published,
@@ -87,7 +87,7 @@ class Capturer:
     ) -> None:
         """``place`` gives the subfolder of a job's clips; ``published`` and ``failed`` are called
         on the writer's thread."""
-        self._library = library
+        self._catalogue = catalogue
         self._writer = writer
         self._place = place
         self._published = published
@@ -109,10 +109,10 @@ class Capturer:
         self._writer.do(publish)
 
     def _publish(self, stretch: Stretch, job: Job, engine: EngineInfo, texts: Texts) -> None:
-        take = take_of(stretch, job, engine, texts, self._library.new_id())
+        take = take_of(stretch, job, engine, texts, self._catalogue.new_id())
         parent = Parent(job.id, stretch.frames[0].frame.index)
         sink = FolderSink(
-            self._library.folder,
+            self._catalogue.folder,
             place=self._place(job.id),
             parent=parent,
             published=self._published,

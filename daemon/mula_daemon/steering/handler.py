@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import assert_never, get_args
 
 from msgspec import Struct
 
-from mula_bridge.control import KNOBS, Preset, Publish, find_preset, morph
+from mula_bridge.control import KNOBS, Errands, Preset, Publish, find_preset, morph
 from mula_bridge.control.messages import (
     DAEMON,
+    Failed,
     KnobChanged,
     LoadPreset,
     LyricsChanged,
@@ -29,12 +32,15 @@ from mula_bridge.control.messages import (
     TagsChanged,
     ToggleTag,
 )
+from mula_bridge.errors import MulaError, Unavailable
 from mula_daemon.audio import Speaker
 from mula_daemon.engine import EngineHost, EngineInfo
 from mula_daemon.session import Handler, Mailbox
 from mula_daemon.steering.controls import Controls, Curve
 from mula_daemon.steering.preset_store import PresetStore
 from mula_daemon.tempo import CLOCK, Conductor
+
+_log = logging.getLogger(__name__)
 
 
 class Remapped(Struct, frozen=True):
@@ -47,16 +53,31 @@ class Remapped(Struct, frozen=True):
     curve: Curve | None
 
 
-class Steering(Handler[SteeringCommand, Remapped]):
-    """Changes the controls, says what changed, and hands the engine what it samples with."""
+class PresetWritten(Struct, frozen=True):
+    """A preset that ``origin`` had saved is on the disk, or is not, for the reason ``error``."""
+
+    name: str
+    origin: Origin
+    error: MulaError | None = None
+
+
+SteeringEvent = Remapped | PresetWritten
+
+
+class Steering(Handler[SteeringCommand, SteeringEvent]):
+    """Changes the controls, says what changed, and hands the engine what it samples with.
+
+    Presets are written by ``files``, and can be loaded at once.
+    """
 
     commands = get_args(SteeringCommand)
-    events = (Remapped,)
+    events = get_args(SteeringEvent)
 
     def __init__(
         self,
         controls: Controls,
         presets: PresetStore,
+        files: Errands,
         mailbox: Mailbox,
         publish: Publish,
         host: EngineHost,
@@ -65,6 +86,7 @@ class Steering(Handler[SteeringCommand, Remapped]):
     ) -> None:
         self.controls = controls
         self._presets = presets
+        self._files = files
         self._mailbox = mailbox
         self._publish = publish
         self._host = host
@@ -105,21 +127,35 @@ class Steering(Handler[SteeringCommand, Remapped]):
                 self._apply(morph(find_preset(book, one), find_preset(book, other), at))
             case SavePreset(preset):
                 before = self._names()
-                name = self._presets.save(preset, controls.snapshot())
-                self._publish(PresetSaved(name), by=origin)
+                name = self._presets.put(preset, controls.snapshot())
+                try:
+                    self._files.do(partial(self._write, name, origin))
+                except MulaError:  # too much waits for the disk
+                    self._presets.take_back(name)
+                    raise
                 if self._names() != before:
                     self._publish(self._names())
             case _:
                 assert_never(command)
         self._turn()
 
-    def hear(self, event: Remapped) -> None:
-        """Other presets are shipped now, and genre strength goes another way when next it is
-        turned."""
-        if event.curve is not None:
-            self.controls.curve = event.curve
-        self._presets.ship(event.presets)
-        self._publish(self._names())
+    def hear(self, event: SteeringEvent) -> None:
+        """Take other maps, and the word of the disk."""
+        match event:
+            case Remapped(presets, curve):
+                if curve is not None:  # genre strength goes another way when next it is turned
+                    self.controls.curve = curve
+                self._presets.ship(presets)
+                self._publish(self._names())
+            case PresetWritten(name, origin, error):
+                if error is None:
+                    self._publish(PresetSaved(name), by=origin)
+                    return
+                failed = Failed(origin.address, error.code, str(error))
+                self._publish(failed, to=None if origin == DAEMON else origin)
+                self._publish(self._names())
+            case _:
+                assert_never(event)
 
     def fit(self, engine: EngineInfo) -> None:
         """Keep to what an engine that became ready honours, and hand it the knobs."""
@@ -157,6 +193,18 @@ class Steering(Handler[SteeringCommand, Remapped]):
         if knobs.revision != self._revision:
             self._revision = knobs.revision
             self._host.turn(knobs)
+
+    def _write(self, name: str, origin: Origin) -> None:
+        """The worker's thread."""
+        error: MulaError | None = None
+        try:
+            self._presets.write(name)
+        except MulaError as refused:
+            error = refused
+        except Exception as broken:
+            _log.exception("preset %s could not be written", name)
+            error = Unavailable(f"preset {name} is not saved ({broken!r}); see the daemon's log")
+        self._mailbox.post(PresetWritten(name, origin, error))
 
     def _names(self) -> PresetsChanged:
         return PresetsChanged(tuple(self._presets.presets()))

@@ -1,11 +1,9 @@
-"""Presets on disk: the shipped ones, and the producer's own in one JSON file.
-
-Session thread only.
-"""
+"""Presets on disk: the shipped ones, and the producer's own in one JSON file."""
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -39,7 +37,7 @@ class PresetStore:
     """Presets by name, the shipped ones first; numbers count in that order from 1.
 
     A preset of one's own with a shipped one's name takes its place. ``file`` None: nothing
-    is kept, as for a single job.
+    is kept, as for a single job. Any thread, but for ``write``.
     """
 
     def __init__(self, shipped: Mapping[str, Preset], file: Path | None = None) -> None:
@@ -47,31 +45,69 @@ class PresetStore:
         self._shipped = dict(shipped)
         self._file = file
         self._own = _read(file) if file is not None else {}
+        self._written = dict(self._own)
+        """What is on the disk; the writer's."""
+        self._lock = threading.Lock()
 
     def presets(self) -> dict[str, Preset]:
         """All of them, in their order."""
-        return {**self._shipped, **self._own}
+        with self._lock:
+            return {**self._shipped, **self._own}
 
     def ship(self, shipped: Mapping[str, Preset]) -> None:
         """Have other shipped ones; one's own stay as they are."""
-        self._shipped = dict(shipped)
+        with self._lock:
+            self._shipped = dict(shipped)
 
-    def save(self, which: str | int, preset: Preset) -> str:
-        """Keep ``preset`` under a name or number; the name. One past the last number is new.
+    def put(self, which: str | int, preset: Preset) -> str:
+        """Have ``preset`` under a name or number; the name. One past the last number is new.
 
-        Raises BadInput for a name or number that cannot be, Unavailable when it cannot be written.
+        It is on the disk after ``write``. Raises BadInput for a name or number that cannot be,
+        and for a preset that could not be read again.
         """
         name = self._name(which)
-        own = {**self._own, name: preset}
-        if self._file is not None:
-            try:
-                _write(self._file, own)
-            except OSError as error:
-                raise Unavailable(
-                    f"{self._file}: {error.strerror}; the preset is not saved"
-                ) from error
-        self._own = own
+        _text({name: preset}, self._file)
+        with self._lock:
+            self._own = {**self._own, name: preset}
         return name
+
+    def write(self, name: str) -> None:
+        """Have on the disk what was put under ``name`` last. Waits for the disk; one thread.
+
+        Raises Unavailable when it cannot be written; then it is again what is on the disk.
+        """
+        with self._lock:
+            preset = self._own[name]
+            own = {**self._written, name: preset}
+        try:
+            if self._file is not None and own != self._written:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                replace_text(self._file, _text(own, self._file))
+        except BaseException as error:
+            self.take_back(name, preset)
+            if isinstance(error, OSError):
+                said = error.strerror or error
+                raise Unavailable(f"{self._file}: {said}; the preset is not saved") from error
+            raise
+        self._written = own
+
+    def save(self, which: str | int, preset: Preset) -> str:
+        """``put`` and ``write`` at once."""
+        name = self.put(which, preset)
+        self.write(name)
+        return name
+
+    def take_back(self, name: str, preset: Preset | None = None) -> None:
+        """Have under ``name`` what is on the disk again, unless it is another than ``preset``."""
+        with self._lock:
+            if preset is not None and self._own.get(name) is not preset:
+                return  # another one was put meanwhile
+            own = dict(self._own)
+            if name in self._written:
+                own[name] = self._written[name]
+            else:
+                del own[name]
+            self._own = own
 
     def _name(self, which: str | int) -> str:
         names = list(self.presets())
@@ -105,9 +141,8 @@ def _checked(preset: Preset, where: str) -> Preset:
     return replace(preset, knobs=knobs)
 
 
-def _write(file: Path, presets: Mapping[str, Preset]) -> None:
-    content = to_builtins(PresetFile(1, presets), enc_hook=dict)
-    text = json.dumps(content, indent=1)
-    parse_json(text, str(file))  # nothing is written that could not be read again
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(file, text)
+def _text(presets: Mapping[str, Preset], file: Path | None) -> str:
+    """Raises BadInput for what could not be read again."""
+    text = json.dumps(to_builtins(PresetFile(1, presets), enc_hook=dict), indent=1)
+    parse_json(text, str(file))
+    return text

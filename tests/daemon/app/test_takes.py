@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from mula_bridge.control.messages.reports import ClipReady
 from mula_daemon.app.takes import Takes
 from mula_daemon.audition.events import ClipComplete
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.library import Library
 from mula_daemon.settings.choices import Layout
 from support.decks import turning
@@ -19,7 +20,7 @@ def test_the_deck_hears_of_a_clip_before_anybody_else(tmp_path: Path) -> None:
     """Of captured ones too, of which it has not seen the beginning."""
     heard: list[object] = []
     with turning(tmp_path) as (turntable, _):
-        takes = Takes(Library(tmp_path), Layout.FLAT, turntable, heard.append)
+        takes = Takes(Catalogue(Library(tmp_path)), Layout.FLAT, turntable, heard.append)
         recipe = replace(RECIPE, id="clip00")
         takes.published(recipe, tmp_path / "clip_clip00.wav")
     first, second = heard

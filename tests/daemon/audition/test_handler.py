@@ -50,9 +50,9 @@ from mula_daemon.audition.events import (
 )
 from mula_daemon.audition.handler import Audition
 from mula_daemon.audition.turntable import Start
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.take import Take
-from mula_daemon.session.outcome import Outcome
 from mula_daemon.session.publisher import Publisher
 from support.crashing_disk import Crash, CrashingDisk
 from support.shelved_clips import check_findable, check_whole, put_clip
@@ -100,14 +100,14 @@ class Rig:
         self.heard: list[tuple[Report, Origin | None, Origin | None]] = []
         self.turntable = FakeTurntable()
         self.events: queue.Queue[object] = queue.Queue()
-        self.mover = Errands("shelves")
+        self.mover = Errands("files")
         self.mover.start()
         self.audible = True
         publisher = Publisher()
         publisher.listen(self)
         self.publish = publisher.publish
         self.audition = Audition(
-            self.library,
+            Catalogue.of(self.library),
             self.turntable,  # type: ignore[arg-type]
             self.mover,
             self.events.put,
@@ -134,10 +134,7 @@ class Rig:
                 event = self.events.get(timeout=0.01)
             except queue.Empty:
                 continue
-            if isinstance(event, Outcome):  # which the session publishes
-                self.publish(event.report, by=event.origin)
-            else:
-                self.audition.hear(event)  # type: ignore[arg-type]
+            self.audition.hear(event)  # type: ignore[arg-type]
 
     def all(self, kind: type) -> list[Report]:
         return [report for report, _, _ in self.heard if isinstance(report, kind)]

@@ -13,6 +13,7 @@ from mula_bridge.control.messages.origin import DAEMON, Origin
 from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.relatives import MOST_TAKES, Relatives, neighbours
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Performance
 from mula_daemon.jobs.queue import MAX_SEED, Job
@@ -33,7 +34,7 @@ class Rig:
         self.jobs: list[tuple[Job, Origin]] = []
         self.relatives = Relatives(
             self.deck,
-            library,
+            Catalogue.of(library),
             self,  # type: ignore[arg-type]
             takes=lambda: 3,
         )

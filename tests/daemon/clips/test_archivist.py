@@ -10,6 +10,7 @@ import pytest
 from mula_bridge.control.messages.reports import ClipReady
 from mula_bridge.control.messages.states import Status
 from mula_daemon.clips.archivist import Archivist
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.files import ARCHIVE
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Clip, Library
@@ -41,7 +42,7 @@ def archived(library: Library) -> list[Clip]:
 
 
 def tidied(library: Library, limits: Limits) -> list[str]:
-    return [clip.recipe.id[-1] for clip in Archivist(library, limits).tidy()]
+    return [clip.recipe.id[-1] for clip in Archivist(Catalogue.of(library), limits).tidy()]
 
 
 def test_the_oldest_go_first(library: Library) -> None:
@@ -85,13 +86,16 @@ def test_an_archived_clip_is_whole_and_comes_back(library: Library) -> None:
 
 
 def test_a_new_clip_wakes_it(library: Library) -> None:
-    archivist = Archivist(library, Limits(clips=6))
+    catalogue = Catalogue.of(library)
+    archivist = Archivist(catalogue, Limits(clips=6))
     archivist.start()
     sink = FolderSink(library.folder)
     take = make_take(id="bbbbbb")
     sink.open(take)
     sink.write(noise(take.samples))
     sink.close(FINISHED)
+    assert sink.recipe is not None and sink.path is not None
+    catalogue.published(sink.recipe, sink.path)
     archivist.report(ClipReady("bbbbbb", "j", "x", 120.0, 1, 1, 1.0), to=None, but=None)
     for _ in range(500):
         if archived(library):

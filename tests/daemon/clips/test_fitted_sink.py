@@ -12,6 +12,7 @@ from mula_bridge.control.knobs import Knobs
 from mula_bridge.control.messages.reports import ClipReady, Notice
 from mula_daemon.app.takes import Takes
 from mula_daemon.audio.samples import Samples
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Recipe
 from mula_daemon.clips.replay import replay_request
@@ -51,7 +52,7 @@ class Studio:
         before = {clip.recipe.id for clip in self.library.clips()}
         with turning(self.folder) as (turntable, _):
             takes = Takes(
-                self.library,
+                Catalogue.of(self.library),
                 Layout.FLAT,
                 turntable,
                 self.said.append,

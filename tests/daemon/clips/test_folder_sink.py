@@ -219,7 +219,7 @@ def test_the_same_name_twice_never_overwrites(folder: Path) -> None:
     for path, sound in zip(paths, (first, second), strict=True):
         back, _ = soundfile.read(path, dtype="float32")
         np.testing.assert_allclose(back, sound, atol=2.0**-23)
-    assert Library(folder).count() == 2
+    assert len(visible(folder)) == 2
 
 
 def test_takes_of_one_job_are_written_side_by_side(folder: Path) -> None:

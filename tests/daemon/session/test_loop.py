@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Never, get_args
 
@@ -54,9 +54,11 @@ from mula_bridge.control.messages.reports import (
 )
 from mula_bridge.control.messages.states import DeviceState, EngineState, JobState, Prompt
 from mula_bridge.control.presets import Preset
+from mula_bridge.control.service import Errands
 from mula_bridge.errors import Unavailable
 from mula_daemon.app.sound import Sounding
 from mula_daemon.audio.levels import Gain
+from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import Performance
 from mula_daemon.engine.messages import Ended
@@ -95,6 +97,16 @@ class FakeSpeaker:
         return AudioReport(-60.0, 0)
 
 
+class AtOnce(Errands):
+    """A worker that does everything while it is handed it."""
+
+    def __init__(self) -> None:
+        super().__init__("files")
+
+    def do(self, errand: Callable[[], object]) -> None:
+        errand()
+
+
 class FakeLearning(Handler[LearnCommand, Never]):
     """A handler that only notes what it was told."""
 
@@ -116,10 +128,12 @@ class Rig:
         self.conductor = Conductor()
         self.library = Library(folder)
         self.library.prepare()
+        self.catalogue = Catalogue.of(self.library)
         publish = publisher.publish
         steering = Steering(
             Controls(lambda at: {"cfg": 1.5 + at}),
             PresetStore({"soft": Preset({"cfg": 2.0}), "hard": Preset({"cfg": 3.0})}),
+            AtOnce(),
             self.mailbox,
             publish,
             self.host,
@@ -131,7 +145,7 @@ class Rig:
             self.host,
             recorder,
             self._record,
-            self.library,
+            self.catalogue,
             steering,
             publish,
             self.speaker,  # type: ignore[arg-type]
@@ -319,6 +333,7 @@ def test_a_clip_is_rendered_again_as_a_job_of_its_own(rig: Rig) -> None:
     frame_knobs = {"cfg": 3.0, "temperature": 1.0, "top_k": 50, "morph": 0.0}
     knobs = Performance(frame_knobs, ())
     put_clip(rig.library, "abc123", tags=("dub", "dark"), knobs=knobs)
+    rig.catalogue.put(rig.library.find("abc123"))
     rig.ready()
     rig.send(Render("abc123"), Generate("next"))
     assert rig.host.runs[0].tags == ("dub", "dark")

@@ -1,0 +1,234 @@
+"""Reads the folder into the catalogue, and keeps it true to what others do to the folder.
+
+A clip's sidecar is what says that it changed: each is known by its place, its size and the time
+it was written. Folders whose names did not change since the last look are not listed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from mula_bridge.control import Errands
+from mula_bridge.control.messages import Failed, Notice
+from mula_bridge.errors import BadInput, Busy, MulaError
+from mula_daemon.clips import naming
+from mula_daemon.clips.catalogue import Catalogue
+from mula_daemon.clips.files import HIDDEN, ClipFiles
+from mula_daemon.clips.library import Clip, age, read_clip
+
+LOOK_S: Final = 1.0
+"""How often the folder is looked at."""
+_AT_ONCE: Final = 32
+"""Sidecars that are read between one errand of somebody else's and the next: some 15 ms."""
+_REST: Final = 20
+"""So many times as long as a look took, nobody looks."""
+_GRAIN_NS: Final = 3_000_000_000
+"""A folder that was changed so lately may change again without another time: FAT counts in two
+seconds."""
+
+_log = logging.getLogger(__name__)
+
+_Stamp = tuple[int, int]
+"""When a sidecar was written (ns since 1970), and its size."""
+
+
+class Seen(Struct, frozen=True):
+    """A clip where it was seen, and its sidecar's stamp."""
+
+    files: ClipFiles
+    stamp: _Stamp
+
+
+class FolderNames(Struct, frozen=True):
+    """The clips of one folder by id; ``state`` is that of the folder when they were listed."""
+
+    state: tuple[int, ...]
+    clips: dict[str, Seen]
+
+
+Changed = Callable[[Sequence[Clip], frozenset[str]], None]
+"""Is told which clips are new or changed, oldest first, and the ids of those that are gone."""
+
+
+class Survey:
+    """Works in errands of ``files``, in turn with everything else that is done to the folder.
+
+    ``begin`` and ``look`` are for any thread and wait for nothing; what they find is told on the
+    worker's thread: clips through ``changed``, the folder's own fate through ``post``.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        files: Errands,
+        changed: Changed,
+        post: Callable[[Failed | Notice], None],
+    ) -> None:
+        self._catalogue = catalogue
+        self._library = catalogue.library
+        self._files = files
+        self._changed = changed
+        self._post = post
+        self._listings: dict[Path, FolderNames] = {}
+        self._seen: dict[str, Seen] = {}
+        self._unread: list[tuple[str, Seen]] = []
+        self._found: list[str] = []
+        self._away = ""
+        self._due = threading.Event()
+        """Whether an errand of ours waits or runs."""
+        self._next_look = 0.0
+
+    # --- any thread ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Have what a crash left mended, and then all of the folder read."""
+        self._due.set()
+        self._files.do(self._begin)
+
+    def look(self) -> None:
+        """Have the folder looked at, if the last look was not just now and has ended."""
+        if time.monotonic() >= self._next_look and not self._due.is_set():
+            self._due.set()
+            try:
+                self._files.do(self._look)
+            except Busy:  # it has enough to do; soon again
+                self._due.clear()
+
+    # --- the worker's thread ------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        try:
+            self._library.mend()
+        except MulaError as error:  # the clips can be read all the same, and made
+            self._post(Failed("", error.code, str(error)))
+        self._look()
+
+    def _look(self) -> None:
+        began = time.monotonic()
+        before = self._seen
+        try:
+            with self._here():
+                self._list_all()
+        except Exception:  # the next look may fare better
+            self._due.clear()
+            raise
+        if self._seen is not before:
+            self._catalogue.take_ids(self._seen)
+            gone = frozenset(
+                clip_id
+                for clip_id, seen in before.items()
+                if clip_id not in self._seen and not seen.files.are_there()
+            )
+            self._catalogue.drop(gone)
+            if gone:
+                self._changed((), gone)
+            self._unread = [
+                (clip_id, seen)
+                for clip_id, seen in self._seen.items()
+                if before.get(clip_id) is not seen
+            ]
+        self._next_look = began + max(LOOK_S, _REST * (time.monotonic() - began))
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read a few sidecars, and leave the rest for the next errand."""
+        while self._unread:
+            now, self._unread = self._unread[:_AT_ONCE], self._unread[_AT_ONCE:]
+            for clip_id, seen in now:
+                self._read(clip_id, seen)
+            if self._unread and not self._files.stopping.is_set():
+                with contextlib.suppress(Busy):  # so much waits that our rest does not matter
+                    self._files.do(self._read_on)
+                    return
+            elif self._unread:
+                return
+        # As they are by now: other errands may have moved them.
+        found = list(filter(None, map(self._catalogue.get, self._found)))
+        self._found = []
+        self._due.clear()
+        if found or self._catalogue.reading:
+            self._catalogue.reading = False
+            self._changed(sorted(found, key=age), frozenset())
+
+    def _read(self, clip_id: str, seen: Seen) -> None:
+        try:
+            clip = read_clip(seen.files)
+        except Exception as error:  # whatever is wrong with one clip, there are others
+            if seen.files.are_there():
+                _log.warning("%s", error)
+                said = f"{seen.files.sidecar}: {error}"
+                broken = error if isinstance(error, BadInput) else BadInput(said)
+                self._catalogue.mark_broken(clip_id, broken)
+            return
+        if clip != self._catalogue.get(clip_id):
+            self._catalogue.put(clip)
+            self._found.append(clip_id)
+
+    @contextlib.contextmanager
+    def _here(self) -> Iterator[None]:
+        """Say once that the folder has gone or cannot be used, and once that it is back."""
+        try:
+            yield
+        except MulaError as error:
+            if str(error) != self._away:
+                self._away = str(error)
+                self._post(Failed("", error.code, self._away))
+        else:
+            if self._away:
+                self._away = ""
+                self._post(Notice("", "folder", f"the clip folder {self._library.folder} is back"))
+
+    def _list_all(self) -> None:
+        """See every clip that is there. Raises Unavailable, and Busy; nothing is seen then."""
+        library = self._library
+        listings: dict[Path, FolderNames] = {}
+        with library.moving():  # nobody's move is half done now
+            for folder in library.folders(archived=True):
+                state = _state(folder)
+                known = self._listings.get(folder)
+                if known is None or not state or known.state != state:
+                    known = FolderNames(state, self._listed(folder))
+                listings[folder] = known
+            library.folder.stat()  # it was there all the time
+        if listings.keys() != self._listings.keys() or any(
+            listings[folder] is not self._listings[folder] for folder in listings
+        ):
+            self._seen = {}
+            for listing in listings.values():
+                for clip_id, seen in listing.clips.items():
+                    self._seen.setdefault(clip_id, seen)
+        self._listings = listings
+
+    def _listed(self, folder: Path) -> dict[str, Seen]:
+        found: dict[str, Seen] = {}
+        sidecars = self._library.sidecars(folder)
+        for name in sorted(sidecars, key=lambda name: (len(name), name)):
+            clip_id = naming.id_of(name)
+            with contextlib.suppress(FileNotFoundError):
+                status = sidecars[name].stat()
+                stamp = status.st_mtime_ns, status.st_size
+                seen, known = Seen(ClipFiles(folder, name), stamp), self._seen.get(clip_id)
+                found.setdefault(clip_id, known if known is not None and known == seen else seen)
+        return found
+
+
+def _state(folder: Path) -> tuple[int, ...]:
+    """What changes when names in the folder do; empty when that cannot be relied on."""
+    state: list[int] = []
+    for one in (folder, folder / HIDDEN):
+        try:
+            status = one.stat()
+        except OSError:
+            return ()
+        if time.time_ns() - status.st_mtime_ns < _GRAIN_NS:
+            return ()
+        state += (status.st_ino, status.st_mtime_ns)
+    return tuple(state)
