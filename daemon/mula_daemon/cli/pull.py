@@ -61,17 +61,23 @@ def main(argv: Sequence[str]) -> int:
     parsed = made.parse_args(argv)
     require_engine()
     wanted = release(parsed.model)
-    root = (parsed.into or default_place(wanted.name)).expanduser()
+    root = (parsed.into or default_place(wanted.name)).expanduser().absolute()
     print(f"{wanted.name} ({wanted.licence}) into {root}", file=sys.stderr)
     cast = parsed.dtype != CASTS[0]
     with progress() as shown:
-        fetched = pull(wanted, root, Hub(parsed.endpoint), shown, check=parsed.check, cast=cast)
+        fetched = pull(
+            wanted, root, Hub(parsed.endpoint), shown, check=parsed.check, cast=cast, say=_say
+        )
     print(f"{fetched} files fetched" if fetched else "nothing was missing", file=sys.stderr)
     if cast:
         root = _converted(wanted, root, parsed.dtype)
     place = "" if root == default_place(wanted.name) else f" --checkpoint {root}"
     print(f"mula run --engine {wanted.name}{place}")
     return 0
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)
 
 
 def _line(row: Release) -> str:
@@ -82,7 +88,7 @@ def _line(row: Release) -> str:
 def _converted(wanted: Release, root: Path, dtype: str) -> Path:
     from mula_daemon.engine.heartmula.model import DTYPES, convert
 
-    target = root.with_name(f"{root.name}-{dtype}")
+    target = root.parent / f"{root.name}-{dtype}"
     convert(
         root,
         target,
@@ -119,7 +125,7 @@ class Bars:
         self._task = bar.add_task("looking", total=None)
 
     def begin(self, files: int, left: int) -> None:
-        self._bar.update(self._task, description=f"{files} files", total=left)
+        self._bar.update(self._task, description=f"{files} files", total=left or None)
 
     def file(self, name: str, size: int) -> None:
         self._bar.update(self._task, description=name)
@@ -128,14 +134,18 @@ class Bars:
         self._bar.advance(self._task, count)
 
 
+def _gigabytes(size: int) -> str:
+    return f"{size / GB:.2f} GB" if size else "the hub does not say how large"
+
+
 class Lines:
     """For logs."""
 
     def begin(self, files: int, left: int) -> None:
-        print(f"{files} files to fetch, {left / GB:.2f} GB", file=sys.stderr)
+        print(f"{files} files to fetch, {_gigabytes(left)}", file=sys.stderr)
 
     def file(self, name: str, size: int) -> None:
-        print(f"fetching {name} ({size / GB:.2f} GB)", file=sys.stderr)
+        print(f"fetching {name} ({_gigabytes(size)})", file=sys.stderr)
 
     def arrived(self, count: int) -> None:
         """Lines would be too many."""

@@ -1,10 +1,30 @@
 """Where weights come from: releases, the hub, and how they are pulled."""
 
+from mula_daemon.weights.content import flaw, is_hidden, tensors_of
 from mula_daemon.weights.hub import Hub
-from mula_daemon.weights.pull import GB, PullProgress, pull, read_record, write_record
-from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, default_place, release
+from mula_daemon.weights.pull import (
+    ASIDE,
+    GB,
+    PullProgress,
+    begin,
+    is_half_replaced,
+    pull,
+    read_record,
+    set_aside,
+    write_record,
+)
+from mula_daemon.weights.releases import (
+    CODEC,
+    MODEL,
+    RELEASES,
+    WEIGHTS,
+    Release,
+    default_place,
+    release,
+)
 
 __all__ = [
-    "CODEC", "GB", "MODEL", "RELEASES", "Hub", "PullProgress", "Release", "default_place", "pull",
-    "read_record", "release", "write_record",
+    "ASIDE", "CODEC", "GB", "MODEL", "RELEASES", "WEIGHTS", "Hub", "PullProgress", "Release",
+    "begin", "default_place", "flaw", "is_half_replaced", "is_hidden", "pull", "read_record",
+    "release", "set_aside", "tensors_of", "write_record",
 ]  # fmt: skip
