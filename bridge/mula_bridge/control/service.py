@@ -80,7 +80,7 @@ class Service:
             more = f" (and {self._unlogged} faults before it)" if self._unlogged else ""
             log.error("%s: %s failed%s", self.name, what, more, exc_info=error)
             self._unlogged, self._silent_until = 0, time.monotonic() + LOG_PAUSE_S
-        self._tell(self.on_fault, what, error)
+        self._inform(self.on_fault, what, error)
 
     def wake(self) -> None:
         """End whatever ``run`` waits for, because it is to stop. Any thread."""
@@ -112,7 +112,7 @@ class Service:
                 if not self._may_begin_again():
                     self.dead = True
                     log.exception("%s died", self.name)
-                    self._tell(self.on_death, "running", error)
+                    self._inform(self.on_death, "running", error)
                     return
                 self.stumble("running", error)
                 self.stopping.wait(FIRST_PAUSE_S * 2 ** (len(self._ends) - 1))
@@ -128,7 +128,7 @@ class Service:
         self._ends.append(now)
         return True
 
-    def _tell(self, told: Told, what: str, error: Exception) -> None:
+    def _inform(self, told: Told, what: str, error: Exception) -> None:
         try:
             told(self, what, error)
         except Exception:  # whoever hears of trouble must not make more of it

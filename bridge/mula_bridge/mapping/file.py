@@ -55,6 +55,8 @@ def parse_mapping(text: str, file: str = "mapping") -> Mapping:
 
 def _read(path: Path) -> str:
     try:
+        if not path.is_file() and path.exists():  # a pipe would be waited for
+            raise MappingError(f"{path}: cannot be read: it is no file")
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
