@@ -8,7 +8,7 @@ RFC 1055).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Final, Protocol
 
@@ -17,9 +17,16 @@ from mula_bridge.osc import wire
 
 
 class FramingError(BadInput):
-    """Bytes from which no packet can come any more; the connection is of no use."""
+    """Bytes from which no packet can come any more; the connection is of no use.
+
+    ``packets`` are those that were complete before.
+    """
 
     code = "bad_framing"
+
+    def __init__(self, text: str, packets: Sequence[bytes] = ()) -> None:
+        super().__init__(text)
+        self.packets = packets
 
 
 class Framing(Protocol):
@@ -43,11 +50,14 @@ class LengthPrefixed:
 
     def feed(self, data: bytes) -> list[bytes]:
         self._buffer += data
-        packets, at = [], 0
+        packets: list[bytes] = []
+        at = 0
         while len(self._buffer) - at >= 4:
             (size,) = self._LENGTH.unpack_from(self._buffer, at)
             if not 0 <= size <= self._limit:
-                raise FramingError(f"a packet of {size} bytes; at most {self._limit} are taken")
+                raise FramingError(
+                    f"a packet of {size} bytes; at most {self._limit} are taken", packets
+                )
             if len(self._buffer) - at < 4 + size:
                 break
             if size:
@@ -61,41 +71,45 @@ class LengthPrefixed:
 
 
 class Slip:
-    """END after each packet, and before it too; END and ESC inside are escaped."""
+    """END after each packet, and before it too; END and ESC inside are escaped.
 
-    _BAD: Final = re.compile(rb"\xdb(?![\xdc\xdd])")
+    An escape byte without its second half is left as it is, as RFC 1055 advises: the next END
+    is as good as ever, and what the packet is worth is for the decoder to say.
+    """
+
+    _ESCAPED: Final = re.compile(rb"\xdb([\xdc\xdd])")
+    _PLAIN: Final = {b"\xdc": b"\xc0", b"\xdd": b"\xdb"}
 
     def __init__(self, limit: int = wire.MAX_PACKET) -> None:
         self._limit = limit
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        packets = []
+        packets: list[bytes] = []
         *ended, rest = data.split(b"\xc0")
         for piece in ended:
-            self._grow(piece)
+            self._grow(piece, packets)
             if self._buffer:
-                packets.append(self._packet())
+                packets.append(self._packet(packets))
                 self._buffer.clear()
-        self._grow(rest)
+        self._grow(rest, packets)
         return packets
 
     def frame(self, packet: bytes) -> bytes:
         escaped = packet.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc")
         return b"\xc0" + escaped + b"\xc0"
 
-    def _grow(self, piece: bytes) -> None:
+    def _grow(self, piece: bytes, packets: Sequence[bytes]) -> None:
         self._buffer += piece
         if len(self._buffer) > 2 * self._limit:  # escaped, every byte may be two
-            raise FramingError(f"no end after {len(self._buffer)} bytes")
+            raise FramingError(f"no end after {len(self._buffer)} bytes", packets)
 
-    def _packet(self) -> bytes:
-        escaped = bytes(self._buffer)
-        if self._BAD.search(escaped):
-            raise FramingError("an escape byte without its second half")
-        packet = escaped.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
+    def _packet(self, packets: Sequence[bytes]) -> bytes:
+        packet = self._ESCAPED.sub(lambda found: self._PLAIN[found[1]], bytes(self._buffer))
         if len(packet) > self._limit:
-            raise FramingError(f"a packet of {len(packet)} bytes; at most {self._limit} are taken")
+            raise FramingError(
+                f"a packet of {len(packet)} bytes; at most {self._limit} are taken", packets
+            )
         return packet
 
 

@@ -18,9 +18,16 @@ from mula_bridge.errors import BadInput
 
 
 class OscError(BadInput):
-    """Bytes that are no OSC packet, or arguments that fit in none."""
+    """Bytes that are no OSC packet, or arguments that fit in none.
+
+    ``address`` is that of the message that is wrong; empty where there is none.
+    """
 
     code = "bad_osc"
+
+    def __init__(self, text: str, address: str = "") -> None:
+        super().__init__(text)
+        self.address = address
 
 
 class Impulse(Enum):

@@ -6,6 +6,9 @@ checked against what is there, and whatever is wrong is one OscError: unknown
 types and arrays, NaN and infinity, text that is not UTF-8, padding that is not
 zero, short or left-over data, bundles nested deeper than eight. A message
 without type tags has no arguments, as old senders mean it.
+
+One message that is wrong takes no other with it (OSC 1.0: it is to be discarded). Only a
+wrong length ends its bundle, as nobody knows where the next message would begin.
 """
 
 from __future__ import annotations
@@ -47,11 +50,22 @@ class Message(NamedTuple):
     time: int = IMMEDIATELY
 
 
+Refuse = Callable[[OscError], None]
+"""Hears what is wrong with a message, or with the rest of a bundle; may raise it."""
+
 _new: Final = tuple.__new__
 
 
-def decode(packet: bytes) -> list[Message]:
-    """The messages of a packet, bundles taken apart in order. Raises OscError only."""
+def _strictly(error: OscError) -> None:
+    raise error
+
+
+def decode(packet: bytes, refuse: Refuse = _strictly) -> list[Message]:
+    """The messages of a packet, bundles taken apart in order.
+
+    What is wrong goes to ``refuse``, and the rest is decoded; left out, the first OscError is
+    raised. Raises nothing else.
+    """
     # A fader repeats address and type tags a hundred times a second. Everything up
     # to the first argument is looked up in one piece; what is left are the numbers.
     start = (packet.find(b"\0") + 4) & -4
@@ -63,7 +77,7 @@ def decode(packet: bytes) -> list[Message]:
             # As Message(...) does, without a Python call in between.
             return [_new(Message, (layout.address, values, layout.tags, IMMEDIATELY))]
     messages: list[Message] = []
-    _element(packet, messages, IMMEDIATELY, MAX_DEPTH)
+    _element(packet, messages, IMMEDIATELY, MAX_DEPTH, refuse)
     return messages
 
 
@@ -75,6 +89,10 @@ def encode(address: str, args: Sequence[Value] = (), tags: str | None = None) ->
     """
     if tags is None:
         tags = "".join([tag_of(value) for value in args])
+    if not address.startswith("/"):
+        raise OscError(
+            f"an address begins with a slash, as in /mula/knob/cfg; {address[:80]!r} does not"
+        )
     try:
         data = [TYPES[tag].write(value) for tag, value in zip(tags, args, strict=True)]
         packet = b"".join((_head(address, tags), *data))
@@ -110,47 +128,60 @@ def _remember(head: bytes, address: str, tags: str) -> None:
     _layouts[head] = _Layout(address, tags, struct.size, struct.unpack_from)
 
 
-def _element(data: bytes, messages: list[Message], time: int, depth: int) -> None:
-    if len(data) % 4:
-        raise OscError(f"{len(data)} bytes are no multiple of four")
-    if not data.startswith(b"#bundle\0"):
-        messages.append(_message(data, time))
-        return
-    if depth == 0:
-        raise OscError(f"bundles are nested deeper than {MAX_DEPTH}")
-    time, at = read_number(TIME, data, 8)
-    while at < len(data):
-        size, at = read_number(INT, data, at)
-        if not 0 < size <= len(data) - at:
-            raise OscError(f"a bundle element of {size} bytes, with {len(data) - at} left")
-        _element(data[at : at + size], messages, time, depth - 1)
-        at += size
+def _element(data: bytes, messages: list[Message], time: int, depth: int, refuse: Refuse) -> None:
+    try:
+        if not data.startswith(b"#bundle\0"):
+            messages.append(_message(data, time))
+        elif depth == 0:
+            raise OscError(f"bundles are nested deeper than {MAX_DEPTH}")
+        else:
+            time, at = read_number(TIME, data, 8)
+            while at < len(data):
+                size, at = read_number(INT, data, at)
+                if not 0 < size <= len(data) - at or size % 4:
+                    raise OscError(f"a bundle element of {size} bytes, with {len(data) - at} left")
+                _element(data[at : at + size], messages, time, depth - 1, refuse)
+                at += size
+    except OscError as error:
+        refuse(error)
 
 
 def _message(data: bytes, time: int) -> Message:
+    if len(data) % 4:
+        raise OscError(f"{len(data)} bytes are no multiple of four")
     if not data.startswith(b"/"):
         raise OscError(f"an address starts with a slash, not with {data[:4]!r}")
-    address, at = read_text(data, 0)
+    try:
+        address, at = read_text(data, 0)
+    except OscError as error:
+        # Named all the same, so that its sender finds it.
+        name = data.split(b"\0", 1)[0].decode(errors="backslashreplace")
+        raise OscError(str(error), name) from None
+    try:
+        return _arguments(data, address, at, time)
+    except OscError as error:
+        raise OscError(f"{address[:80]}: {error}", address) from None
+
+
+def _arguments(data: bytes, address: str, at: int, time: int) -> Message:
     if at == len(data):
         return Message(address, (), "", time)
     if data[at] != ord(","):
-        raise OscError(f"{address[:80]}: no type tags, but {len(data) - at} bytes of data")
+        raise OscError(f"no type tags, but {len(data) - at} bytes of data")
     tags, at = read_text(data, at)
     tags, head = tags[1:], at
     args: list[Value] = []
     for tag in tags:
         if tag not in TYPES:
-            raise OscError(f"{address[:80]}: the type {tag!r} is not supported")
+            raise OscError(f"the type {tag!r} is not supported")
         value, at = TYPES[tag].read(data, at)
         args.append(value)
     if at != len(data):
-        raise OscError(f"{address[:80]}: {len(data) - at} bytes too many for {tags[:40]!r}")
+        raise OscError(f"{len(data) - at} bytes too many for {tags[:40]!r}")
     _remember(data[:head], address, tags)
     return Message(address, tuple(args), tags, time)
 
 
 @lru_cache(512)
 def _head(address: str, tags: str) -> bytes:
-    if not address.startswith("/"):
-        raise ValueError(f"an address starts with a slash, not {address[:80]!r}")
     return write_text(address) + write_text("," + tags)

@@ -191,6 +191,8 @@ class _Client(asyncio.Protocol):
                 self._framing = detect(data)
             packets = self._framing.feed(data)
         except FramingError as error:
+            for packet in error.packets:  # what came before was right
+                self._server.obey(packet, self.peer)
             self._server.counters.cut_off += 1
             log.info("OSC over TCP from %s:%d is cut off: %s", *self.peer, error)
             self.cut()

@@ -50,7 +50,6 @@ def test_slip_takes_a_single_end_and_escapes() -> None:
     [
         (LengthPrefixed, pack(">i", -1)),
         (LengthPrefixed, pack(">i", 65_508)),
-        (Slip, b"\xc0a\xdbb\xc0"),
         (Slip, b"\xc0" + bytes(200_000)),
         (Slip, b"\xc0" + bytes(65_508) + b"\xc0"),
     ],
@@ -60,6 +59,28 @@ def test_streams_without_sense_or_bounds_are_refused(
 ) -> None:
     with pytest.raises(FramingError):
         make().feed(stream)
+
+
+def test_an_escape_without_its_second_half_spoils_its_own_packet_only() -> None:
+    stream = b"\xc0/a\xdbb\xc0\xc0/c\xdb\xdd\xc0"
+    assert Slip().feed(stream) == [b"/a\xdbb", b"/c\xdb"]
+
+
+@pytest.mark.parametrize(
+    ("make", "stream"),
+    [
+        (LengthPrefixed, pack(">i", 2) + b"/a" + pack(">i", -1)),
+        (LengthPrefixed, pack(">i", 2) + b"/a" + pack(">i", 1 << 30)),
+        (Slip, b"\xc0/a\xc0" + bytes(200_000)),
+        (Slip, b"\xc0/a\xc0" + bytes(65_508) + b"\xc0"),
+    ],
+)
+def test_what_came_before_a_stream_lost_its_sense_is_not_lost(
+    make: Callable[[], Framing], stream: bytes
+) -> None:
+    with pytest.raises(FramingError) as told:
+        make().feed(stream)
+    assert told.value.packets == [b"/a"]
 
 
 def test_the_first_byte_tells_the_framing() -> None:

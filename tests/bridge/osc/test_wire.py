@@ -13,13 +13,9 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from mula_bridge.osc import wire
 from mula_bridge.osc.wire import IMPULSE, Message, OscError, Value, decode, encode
+from support.osc_packets import BAD, bundle
 
 CFG = b"/mula/knob/cfg\0\0,f\0\0@ \0\0"
-
-
-def bundle(*elements: bytes, time: int = wire.IMMEDIATELY) -> bytes:
-    sized = (struct.pack(">i", len(element)) + element for element in elements)
-    return b"#bundle\0" + struct.pack(">Q", time) + b"".join(sized)
 
 
 def nested(depth: int) -> bytes:
@@ -143,6 +139,47 @@ def test_broken_packets_are_refused(packet: bytes) -> None:
         decode(packet)
 
 
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("depth", [0, 2])
+def test_a_bad_message_spoils_nothing_but_itself(bad: bytes, depth: int) -> None:
+    one, other = encode("/one", (1,)), encode("/other", (2.0,))
+    for _ in range(depth):
+        bad = bundle(encode("/beside"), bad, encode("/beside"))
+    refused: list[OscError] = []
+    messages = decode(bundle(one, bad, other), refused.append)
+    kept = [message.address for message in messages if message.address != "/beside"]
+    assert kept == ["/one", "/other"]
+    assert len(messages) == 2 + 2 * depth
+    (error,) = refused
+    assert error.address.startswith("/mula/knob/cfg")
+
+
+@pytest.mark.parametrize(
+    ("bad", "address"),
+    [
+        (b"junk", ""),
+        (b"/caf\xe9\0\0\0,\0\0\0", "/caf\\xe9"),
+        (nested(9), ""),
+        (b"#bundle\0\0\0\0\0", ""),
+    ],
+    ids=["no address", "address", "too deep", "bundle"],
+)
+def test_so_does_what_is_no_message(bad: bytes, address: str) -> None:
+    refused: list[OscError] = []
+    messages = decode(bundle(CFG, bad, CFG), refused.append)
+    assert [message.address for message in messages] == ["/mula/knob/cfg"] * 2
+    assert [error.address for error in refused] == [address]
+
+
+@pytest.mark.parametrize("size", [-4, 0, 3, 10, 2**31 - 1])
+def test_a_broken_length_ends_its_bundle_and_no_other(size: int) -> None:
+    broken = bundle(encode("/before")) + struct.pack(">i", size) + encode("/after")
+    refused: list[OscError] = []
+    messages = decode(bundle(encode("/one"), broken, encode("/other")), refused.append)
+    assert [message.address for message in messages] == ["/one", "/before", "/other"]
+    assert [f"{size} bytes" in str(error) for error in refused] == [True]
+
+
 def test_the_bundle_that_hangs_others_is_refused_at_once() -> None:
     packet = bundle() + struct.pack(">i", -4)
     assert len(packet) == 20
@@ -223,11 +260,14 @@ TYPED = st.one_of(
 
 def decode_or_refuse(packet: bytes) -> None:
     """Whatever comes, it is either taken or refused in the one way there is."""
+    refused: list[OscError] = []
+    messages = decode(packet, refused.append)
+    assert all(message.address.startswith("/") for message in messages)
     try:
-        for message in decode(packet):
-            assert message.address.startswith("/")
-    except OscError:
-        pass
+        assert decode(packet) == messages
+        assert not refused
+    except OscError as error:
+        assert str(error) == str(refused[0])
 
 
 @given(ADDRESSES, st.lists(TYPED, max_size=8))

@@ -25,6 +25,7 @@ from mula_bridge.net.loop import MAX_WAITING
 from mula_bridge.osc.framing import Framing, LengthPrefixed, Slip
 from mula_bridge.osc.wire import Value, decode, encode
 from mula_bridge.servers.tcp import SOURCE, OscTcpServer
+from support.osc_packets import BAD, around
 
 PATIENCE_S = 5.0
 SILENCE_S = 0.15
@@ -209,6 +210,30 @@ def test_a_stream_without_sense_is_cut_off(peer: MakePeer, server: OscTcpServer)
     three = peer()
     three.socket.sendall(pack(">i", 4) + b"junk")  # a packet that is none harms nobody
     assert three.hear()[0][0] == "/mula/error"
+
+
+@pytest.mark.parametrize("framing", [LengthPrefixed, Slip])
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_message_in_a_bundle_is_named_and_the_others_are_obeyed(
+    peer: MakePeer, session: StandInSession, framing: Callable[[], Framing], bad: bytes
+) -> None:
+    one = peer(framing)
+    one.socket.sendall(framing().frame(around(bad)) + framing().frame(encode("/mula/ping")))
+    heard = one.hear(2)
+    assert [address for address, _ in heard] == ["/mula/error", "/mula/pong"]
+    assert str(heard[0][1][0]).startswith("/mula/knob/cfg")
+    got = [command for command, _ in session.got]
+    assert got == [SetKnob("cfg", 3.0), SetKnob("top_k", 20)]
+
+
+def test_packets_before_a_stream_lost_its_sense_are_obeyed(
+    peer: MakePeer, session: StandInSession
+) -> None:
+    one = peer()
+    good = LengthPrefixed().frame(encode("/mula/generate"))
+    one.socket.sendall(good + pack(">i", 1 << 30))
+    assert one.socket.recv(1) == b""
+    assert [command for command, _ in session.got] == [Generate()]
 
 
 def test_there_is_room_for_so_many(peer: MakePeer, server: OscTcpServer) -> None:
