@@ -14,7 +14,7 @@ from typing import Final
 from mula_bridge.api import readers as readers
 from mula_bridge.api import writers as writers
 from mula_bridge.api.readers import QueryVersion, Reader, Request
-from mula_bridge.control import KNOBS, Knob, parse_quantum, quantum_text
+from mula_bridge.control import KNOBS, Knob, checked_text, legible, parse_quantum, quantum_text
 from mula_bridge.control.messages import (
     AudioDevice,
     AudioReport,
@@ -80,7 +80,15 @@ from mula_bridge.control.messages import (
     UndoJudgement,
 )
 from mula_bridge.errors import BadInput, nearest
-from mula_bridge.osc import MAX_LENGTH, ArgKind, Args, Argument, Mismatch, Pattern
+from mula_bridge.osc import (
+    MAX_LENGTH,
+    ArgKind,
+    Args,
+    Argument,
+    Mismatch,
+    Pattern,
+    with_impulses,
+)
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7770
@@ -117,6 +125,8 @@ class Row:
     names: tuple[str, ...] = ()
     opt_in: bool = False
     """Sent only to subscribers whose pattern asks for it."""
+    brakes: bool = False
+    """It ends something: whatever comes that is not a button's release triggers it."""
 
     @property
     def direction(self) -> str:
@@ -124,6 +134,12 @@ class Row:
         if self.takes is None:
             return "out"
         return "in" if self.gives is None else "both"
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether any number of texts may be sent to it: several words, of which any may be
+        ``bang``."""
+        return any(argument.repeats for argument in self.takes or ())
 
     def at(self, name: str) -> str:
         """The address for one NAME."""
@@ -244,7 +260,7 @@ ROWS: Final = (
         takes=(*_TRIGGER, _text("clip", optional=True)),
         read=readers.trigger_with_id(AuditionPlay)),
     Row("/mula/audition/stop", "Stops it; generation goes on.",
-        takes=_TRIGGER, read=readers.trigger(AuditionStop)),
+        takes=_TRIGGER, read=readers.brake(AuditionStop), brakes=True),
     Row("/mula/audition/next", "The next clip: the job's next take, then the job made before.",
         takes=_TRIGGER, read=readers.step(1)),
     Row("/mula/audition/prev", "The clip before, back to the newest job's first take.",
@@ -301,11 +317,12 @@ ROWS: Final = (
         gives=(_text("id"), _text("status"), Argument("favourite", ArgKind.SWITCH), _text("path")),
         report=ClipJudged, write=writers.judged),
     Row("/mula/cancel", "Cancels a job, or the running one.",
-        takes=(*_TRIGGER, _text("id", optional=True)), read=readers.trigger_with_id(Cancel)),
+        takes=(*_TRIGGER, _text("id", optional=True)), read=readers.brake_with_id(Cancel),
+        brakes=True),
     Row("/mula/stop", "Stops the sound; generation goes on.",
-        takes=_TRIGGER, read=readers.trigger(Stop)),
+        takes=_TRIGGER, read=readers.brake(Stop), brakes=True),
     Row("/mula/panic", "Silence at once, and every job is cancelled.",
-        takes=_TRIGGER, read=readers.trigger(Panic)),
+        takes=_TRIGGER, read=readers.brake(Panic), brakes=True),
     Row("/mula/preset/load", "Turns every knob of a preset, by its name or its number from 1.",
         takes=_PRESET, read=readers.preset(LoadPreset)),
     Row("/mula/preset/save", "Keeps knobs, tags and lyrics as a preset; its name comes back.",
@@ -327,7 +344,7 @@ ROWS: Final = (
         takes=_TRIGGER, read=readers.trigger(StartTransport)),
     Row("/mula/transport/stop", "Ends the song; beats are counted on, so that a trigger can wait "
         "for the bar.",
-        takes=_TRIGGER, read=readers.trigger(StopTransport)),
+        takes=_TRIGGER, read=readers.brake(StopTransport), brakes=True),
     Row("/mula/clock/source", "Whose time to follow: link, midi, internal, or auto, which takes "
         "the first of them that is there.",
         takes=(_text("source", optional=True),), gives=(_text("source"),),
@@ -348,7 +365,7 @@ ROWS: Final = (
     Row("/mula/learn/start", "Binds the next MIDI control you touch to a knob.",
         takes=(_text("knob"),), read=readers.learn),
     Row("/mula/learn/cancel", "Ends that without binding anything.",
-        takes=_TRIGGER, read=readers.trigger(StopLearning)),
+        takes=_TRIGGER, read=readers.brake(StopLearning), brakes=True),
     Row("/mula/learn/done", "A MIDI control moves this knob from now on.",
         gives=(_text("knob"), _text("source")), report=KnobLearnt, write=writers.learnt),
     Row("/mula/subscribe", "Sends everything that is set now, then every change, to a port of "
@@ -415,7 +432,7 @@ def decode(address: str, args: Args = ()) -> Command | Request | None:
     """
     name, row, read = _INCOMING.get(address) or _open(address)
     try:
-        return read(args)
+        return read(_admitted(address, row, args))
     except Mismatch as came:
         raise BadInput(f"{address} takes {row.expects(name)}; {came} came") from None
 
@@ -426,7 +443,7 @@ def encode(report: Report) -> list[tuple[str, Args]]:
     Empty for a kind of report that no row sends.
     """
     return [
-        (row.at(name), args)
+        (row.at(name), tuple([legible(arg) if isinstance(arg, str) else arg for arg in args]))
         for row, write in _OUTGOING.get(type(report), ())
         for name, args in write(report)
     ]
@@ -472,9 +489,26 @@ def matching(pattern: str) -> tuple[str, ...]:
     return tuple(address for address, row, _ in concrete() if row.names and fits(address))
 
 
+def _admitted(address: str, row: Row, args: Args) -> Args:
+    """The arguments as readers get them: texts checked, each bang an impulse. Raises BadInput."""
+    if len(args) == 1 and type(args[0]) is float:  # nearly every message there is
+        return args
+    if row.takes is not _ANYTHING:
+        for value in args:
+            if isinstance(value, str):
+                checked_text(value, f"a text for {address}")
+    return args if len(args) > 1 and row.takes_texts else with_impulses(args)
+
+
 def nearest_address(address: str) -> str | None:
     """The address most like this one that takes messages; None when none is close."""
     return nearest(address, _VALID) if len(address) <= MAX_LENGTH else None
+
+
+def brakes(address: str) -> bool:
+    """Whether what comes to this address ends something even where it cannot be read: not so
+    where an id may have been meant."""
+    return address in _BRAKES
 
 
 def _ignored(_args: Args) -> None:
@@ -492,6 +526,7 @@ def _entry(address: str, row: Row, knob: Knob | None) -> Entry:
 
 _INCOMING: Final[dict[str, Entry]] = {found[0]: _entry(*found) for found in concrete()}
 _VALID: Final = [address for address, row, _ in concrete() if row.takes is not None]
+_BRAKES: Final = frozenset(row.template for row in ROWS if row.brakes and row.takes == _TRIGGER)
 _OUTGOING: Final = {
     kind: [(row, row.write) for row in ROWS if row.report is kind and row.write is not None]
     for kind in {row.report for row in ROWS if row.report is not None}
@@ -508,4 +543,5 @@ def _open(address: str) -> Entry:
     name = address.removeprefix(TAG)
     if name == address or not writers.tag_name(name):
         raise UnknownAddress(address)
+    checked_text(name, "a tag")
     return name, _TAG_ROW, partial(readers.toggle_tag, name)

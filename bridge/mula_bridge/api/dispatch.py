@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from time import monotonic, perf_counter_ns, time
-from typing import Protocol
+from typing import Protocol, cast
 
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import UnknownAddress
 from mula_bridge.api.readers import REQUESTS, Request
-from mula_bridge.bindings import OscBindings
+from mula_bridge.bindings import OscBindings, Unbound
 from mula_bridge.control import Emit
-from mula_bridge.control.messages import Origin
+from mula_bridge.control.messages import Command, Origin
 from mula_bridge.errors import MulaError
 from mula_bridge.net import Peer
 from mula_bridge.osc import Args, is_pattern, wire
@@ -57,7 +57,9 @@ class Dispatch:
         self._bindings = bindings if bindings is not None else OscBindings()
         self._schedule = schedule
         self.malformed = 0
-        """Packets that were no OSC."""
+        """Packets, and messages in bundles, that were no OSC."""
+        self.faults = 0
+        """Messages that could not be obeyed, though nothing was wrong with them."""
 
     def obey_packet(self, packet: bytes, peer: Peer, received_ns: int = 0) -> None:
         """Everything that one packet asks for. Never raises.
@@ -65,12 +67,10 @@ class Dispatch:
         ``received_ns`` is ``perf_counter_ns`` at its arrival; 0: just now.
         """
         received_ns = received_ns or perf_counter_ns()
-        try:
-            messages = wire.decode(packet)
-        except wire.OscError as error:
-            self.malformed += 1
-            self._complain(Origin(self._source, peer, "", received_ns), error)
-            return
+        refused: list[wire.OscError] = []
+        messages = wire.decode(packet, refused.append)
+        for error in refused:
+            self._refuse(error, Origin(self._source, peer, error.address, received_ns))
         for message in messages:
             origin = Origin(self._source, peer, message.address, received_ns)
             if self._schedule is None or not self._waits(self._schedule, message, origin):
@@ -88,55 +88,80 @@ class Dispatch:
         return self._schedule.next_in(monotonic())
 
     def obey(self, message: wire.Message, origin: Origin) -> None:
-        """One message. Never raises."""
+        """One message. Never raises, whatever is behind its address."""
         try:
-            asked = addresses.decode(message.address, message.args)
+            try:
+                asked = addresses.decode(message.address, message.args)
+            except UnknownAddress as unknown:
+                self._obey_foreign(message, origin, unknown)
+                return
             if isinstance(asked, REQUESTS):
                 self._serve(asked, message, origin)
             elif asked is not None:
-                confirmation = addresses.confirmation(asked)
-                if confirmation is not None:
-                    self._moved(origin, confirmation)
-                self._emit(asked, origin)
-        except UnknownAddress as unknown:
-            self._obey_foreign(message, origin, unknown)
-        except MulaError as error:
-            self._complain(origin, error)
-        except Exception:  # a bug behind one address must not take the others away
-            log.exception("could not handle %s", message.address)
+                self._ask(asked, addresses.confirmation(asked), origin)
+        except Exception as error:  # what is wrong with one must not take the others away
+            self._stumble(error, origin)
+
+    def _ask(self, asked: Command, confirmation: Args | None, origin: Origin) -> None:
+        if confirmation is not None:
+            self._moved(origin, confirmation)
+        self._emit(asked, origin)
+
+    def _stumble(self, error: Exception, origin: Origin) -> None:
+        """Tell the sender that a message was not obeyed. Never raises."""
+        told = error
+        if not isinstance(error, MulaError):
+            self.faults += 1
+            log.error("could not handle %s", origin.address, exc_info=error)
+            told = MulaError(f"mulabridge could not do that ({type(error).__name__}: {error})")
+        try:
+            self._complain(origin, cast("MulaError", told))
+        except Exception:  # whoever cannot be told must not make more trouble
+            log.exception("could not complain about %s", origin.address)
+
+    def _refuse(self, error: wire.OscError, origin: Origin) -> None:
+        """A message cannot be read. Whose address is nobody's business here is not judged, and
+        what brakes does so all the same."""
+        if self._is_foreign(error.address):
+            return
+        self.malformed += 1
+        self._stumble(error, origin)
+        if addresses.brakes(error.address):
+            self.obey(wire.Message(error.address), origin)
+
+    def _is_foreign(self, address: str) -> bool:
+        """Whether an address is that of another program, which a mapping leaves unbound."""
+        return (
+            len(self._bindings) > 0
+            and address.startswith("/")
+            and not address.startswith("/mula/")
+            and not is_pattern(address)
+            and address not in self._bindings
+        )
 
     def _waits(self, schedule: Schedule, message: wire.Message, origin: Origin) -> bool:
         try:
             return schedule.keeps(message, origin, time(), monotonic())
-        except MulaError as error:
-            self._complain(origin, error)
+        except Exception as error:
+            self._stumble(error, origin)
             return True
 
     def _obey_foreign(self, message: wire.Message, origin: Origin, unknown: MulaError) -> None:
-        address = message.address
-        if address not in self._bindings:
-            if address.startswith("/mula/") or is_pattern(address) or not len(self._bindings):
-                self._obey_matching(message, origin, unknown)
-            return
+        address, args = message.address, message.args
         try:
-            asked = self._bindings.command(address, message.args)
-            if asked is None:
-                return
-            confirmation = self._bindings.confirmation(address, message.args, asked)
-            if confirmation is not None:
-                self._moved(origin, confirmation)
-            self._emit(asked, origin)
-        except MulaError as error:
-            self._complain(origin, error)
+            asked = self._bindings.command(address, args)
+        except Unbound:
+            self._obey_matching(message, origin, unknown)
+        else:
+            if asked is not None:
+                self._ask(asked, self._bindings.confirmation(address, args, asked), origin)
 
     def _obey_matching(self, message: wire.Message, origin: Origin, unknown: MulaError) -> None:
         address = message.address
-        try:
-            matching = addresses.matching(address) if is_pattern(address) else ()
-        except wire.OscError as error:
-            self._complain(origin, error)
+        if self._is_foreign(address):
             return
+        matching = addresses.matching(address) if is_pattern(address) else ()
         if not matching:
-            self._complain(origin, unknown)
+            raise unknown
         for one in matching:
             self.obey(message._replace(address=one), replace(origin, address=one))

@@ -38,12 +38,14 @@ from mula_bridge.control.messages import (
     ToggleTag,
 )
 from mula_bridge.osc import (
+    IMPULSE,
     Args,
     Mismatch,
     Pattern,
     Value,
     fires,
     is_question,
+    is_release,
     number,
     single,
     text,
@@ -93,13 +95,27 @@ def trigger(make: Callable[[], Command | Request]) -> Reader:
     return lambda _, args: make() if fires(args) else None
 
 
+def brake(make: Callable[[], Command]) -> Reader:
+    """Ends something, on whatever is not the release of a button."""
+    return lambda _, args: None if is_release(args) else make()
+
+
 def trigger_with_id(make: Callable[[str | None], Command]) -> Reader:
     """Forms: nothing; a trigger; an id; a trigger and an id."""
 
     def read(_: str, args: Args) -> Command | None:
-        identity = args[-1] if args and isinstance(args[-1], str) else None
-        rest = args if identity is None else args[:-1]
-        return make(identity or None) if fires(rest) else None
+        rest, identity = _identity(args)
+        return make(identity) if fires(rest) else None
+
+    return read
+
+
+def brake_with_id(make: Callable[[str | None], Command]) -> Reader:
+    """Forms: an id; anything and an id; whatever is not the release of a button."""
+
+    def read(_: str, args: Args) -> Command | None:
+        rest, identity = _identity(args)
+        return None if is_release(rest) else make(identity)
 
     return read
 
@@ -191,8 +207,10 @@ def live(_: str, args: Args) -> Command:
 
 
 def capture(_: str, args: Args) -> Command | None:
-    """Forms: nothing; how many bars. 0 is a button's release."""
-    bars = whole(single(args)) if args else None
+    """Forms: nothing, an impulse or true; how many bars. 0 is a button's release."""
+    if is_question(args) or args[0] is True:
+        return Capture() if fires(args) else None
+    bars = whole(single(args))
     return Capture(bars) if bars != 0 else None
 
 
@@ -252,6 +270,7 @@ def morph_presets(_: str, args: Args) -> Command:
 
 def subscribe(_: str, args: Args) -> Request:
     port = None
+    args = _without_impulse(args)
     if args and not isinstance(args[0], str):
         port, args = _port(args), args[1:]
     if len(args) > MAX_PATTERNS:
@@ -260,8 +279,20 @@ def subscribe(_: str, args: Args) -> Request:
 
 
 def unsubscribe(_: str, args: Args) -> Request:
+    args = _without_impulse(args)
     single(args or (None,))
     return Unsubscribe(_port(args) if args else None)
+
+
+def _identity(args: Args) -> tuple[Args, str | None]:
+    """What stands before an id, and the id; None where none stands at the end."""
+    if args and isinstance(args[-1], str):
+        return args[:-1], args[-1] or None
+    return args, None
+
+
+def _without_impulse(args: Args) -> Args:
+    return args[1:] if args and args[0] is IMPULSE else args
 
 
 def _name_or_number(value: Value) -> str | int:

@@ -3,6 +3,6 @@
 from mula_bridge.bindings.learn import Learner, Learnt
 from mula_bridge.bindings.learn_overlay import write_learnt
 from mula_bridge.bindings.midi import MidiRouter, Outgoing
-from mula_bridge.bindings.osc import OscBindings
+from mula_bridge.bindings.osc import OscBindings, Unbound
 
-__all__ = ["Learner", "Learnt", "MidiRouter", "OscBindings", "Outgoing", "write_learnt"]
+__all__ = ["Learner", "Learnt", "MidiRouter", "OscBindings", "Outgoing", "Unbound", "write_learnt"]

@@ -14,7 +14,20 @@ from mula_bridge.control import Action, Knobs, KnobValue, Lamps, Takeover, takeo
 from mula_bridge.control.messages import Command, KnobChanged, QueryKnob, Report, SetKnob, quantised
 from mula_bridge.errors import BadInput
 from mula_bridge.mapping import KnobTarget, Mapping, OscBinding
-from mula_bridge.osc import Args, Mismatch, fires, is_question, number, single
+from mula_bridge.osc import (
+    Args,
+    Mismatch,
+    fires,
+    is_question,
+    is_release,
+    number,
+    single,
+    with_impulses,
+)
+
+
+class Unbound(KeyError):
+    """No mapping binds this address, or not any more."""
 
 
 @dataclass(slots=True)
@@ -78,12 +91,14 @@ class OscBindings:
 
         None: nothing, as for the release of a button or a fader that has not picked its
         knob up yet. A knob without an argument is a question. Raises BadInput that says
-        what came and what is expected; KeyError for an address that is not bound.
+        what came and what is expected; Unbound.
         """
-        bound = self._bound[address]
+        bound = self._bound.get(address)  # one look: a reload may come at any moment
+        if bound is None:
+            raise Unbound(address)
         with self._lock:
             try:
-                command = self._act(bound, args)
+                command = self._act(bound, with_impulses(args))
             except Mismatch as came:
                 control = bound.binding.control
                 expected = f"a number {control.low:g} to {control.high:g}"
@@ -98,12 +113,14 @@ class OscBindings:
         """What a bound control shows by itself once it has sent ``args``, so that it need not be
         told (see ``addresses.confirmation``).
 
-        Empty for a button, which springs back; None for a question.
+        Empty for a button, which springs back, and for what is not bound any more; None for a
+        question.
         """
         if isinstance(command, QueryKnob):
             return None
-        control = self._bound[address].binding.control
-        return args if isinstance(command, SetKnob) and not control.button else ()
+        bound = self._bound.get(address)
+        springs_back = bound is None or bound.binding.control.button
+        return args if isinstance(command, SetKnob) and not springs_back else ()
 
     def hear(self, report: Report) -> list[tuple[str, Args]]:
         """The messages that tell bound controls of a report: address and arguments of each."""
@@ -123,7 +140,8 @@ class OscBindings:
     def _act(self, bound: _Bound, args: Args) -> Command | None:
         target, control = bound.binding.target, bound.binding.control
         if isinstance(target, Action):
-            return self._lamps.press(target) if fires(args) else None
+            pressed = not is_release(args) if target.row.brakes else fires(args)
+            return self._lamps.press(target) if pressed else None
         travel = target.travel
         here = travel.position(self._values[travel.knob.name])
         if control.button:

@@ -83,6 +83,7 @@ class ActionRow(Struct, frozen=True):
     """One row of the table.
 
     ``shown``: what a light shows of it; None: it has no state. ``toggles``: a press switches it.
+    ``brakes``: it ends something, so whatever is no release of a button triggers it.
     """
 
     name: str
@@ -90,6 +91,7 @@ class ActionRow(Struct, frozen=True):
     command: Callable[[str, Press], Command]
     shown: Shown | None = None
     toggles: bool = False
+    brakes: bool = False
 
     @property
     def has_state(self) -> bool:
@@ -119,19 +121,19 @@ def _jobs_under_way(before: Lit, report: JobChanged) -> Lit:
 _ROWS = (
     ActionRow("generate", Needs.NOTHING, lambda _, __: Generate(),
               Shown(JobChanged, _jobs_under_way)),
-    ActionRow("cancel", Needs.NOTHING, lambda _, __: Cancel()),
+    ActionRow("cancel", Needs.NOTHING, lambda _, __: Cancel(), brakes=True),
     ActionRow("live", Needs.NOTHING, lambda _, __: Live(),
               _switch(LiveChanged, lambda told: told.on)),
     ActionRow("capture", Needs.NOTHING, lambda _, __: Capture()),
-    ActionRow("stop", Needs.NOTHING, lambda _, __: Stop()),
-    ActionRow("panic", Needs.NOTHING, lambda _, __: Panic()),
+    ActionRow("stop", Needs.NOTHING, lambda _, __: Stop(), brakes=True),
+    ActionRow("panic", Needs.NOTHING, lambda _, __: Panic(), brakes=True),
     ActionRow("preset.load", Needs.PRESET, _load_preset),
     ActionRow("reset", Needs.KNOB, lambda name, _: ResetKnob(name)),
     ActionRow("tag", Needs.TAG, lambda tag, press: ToggleTag(tag, press.on),
               Shown(TagsChanged, _tags_on), toggles=True),
     ActionRow("audition.play", Needs.NOTHING, lambda _, __: AuditionPlay(),
               _switch(AuditionState, lambda told: told.playing is not Playing.STOPPED)),
-    ActionRow("audition.stop", Needs.NOTHING, lambda _, __: AuditionStop()),
+    ActionRow("audition.stop", Needs.NOTHING, lambda _, __: AuditionStop(), brakes=True),
     ActionRow("audition.next", Needs.NOTHING, lambda _, __: AuditionStep(1)),
     ActionRow("audition.prev", Needs.NOTHING, lambda _, __: AuditionStep(-1)),
     ActionRow("audition.ab", Needs.NOTHING, lambda _, __: AuditionCompare()),

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
+from typing import Final
 
 from mula_bridge.control import Knob
 from mula_bridge.osc.values import IMPULSE, Value
 
 Args = tuple[Value, ...]
+BANG: Final = "bang"
+"""What Pd and Max send of an impulse: this word, as text."""
 
 
 class ArgKind(StrEnum):
@@ -135,6 +138,20 @@ def fires(args: Args) -> bool:
         return True
     value = single(args)
     return value is IMPULSE or (value is not None and number(value) != 0)
+
+
+def is_release(args: Args) -> bool:
+    """Whether this is a plain 0, false or nil and nothing else: all that a safety command, such
+    as panic, does not fire on. In a hurry nobody looks at types."""
+    try:
+        return not fires(args)
+    except Mismatch:
+        return False
+
+
+def with_impulses(args: Args) -> Args:
+    """The arguments, with an impulse for every ``bang``."""
+    return tuple([IMPULSE if value == BANG else value for value in args]) if BANG in args else args
 
 
 def _described(value: Value) -> str:

@@ -267,7 +267,7 @@ def test_subscribe_takes_patterns_with_or_without_a_port() -> None:
         ("/mula/audition/quantise", ("tuesday",), ["'tuesday'", "off, beat, bar, 2bars"]),
         ("/mula/audition/gain", ("x",), ["a number", "nothing, to ask"]),
         ("/mula/audition/favourite", (1, "a", 2), ["3 arguments"]),
-        ("/mula/stop", (IMPULSE, 1), ["2 arguments"]),
+        ("/mula/audition/undo", (IMPULSE, 1), ["2 arguments"]),
         ("/mula/at/tuesday/generate", (), ["'tuesday'", "off, beat, bar, 2bars"]),
         ("/mula/at/bar/knob/cfg", ("loud",), ["/mula/knob/cfg", "a number 0..7"]),
         ("/mula/at/bar/ping", (), ["answered at once"]),

@@ -5,16 +5,35 @@ from __future__ import annotations
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mula_bridge.api import addresses
 from mula_bridge.api.dispatch import Dispatch
 from mula_bridge.api.readers import Ping, Request
+from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.knobs import KNOBS
-from mula_bridge.control.messages.commands import Command, Generate, QueryKnob, ResetKnob, SetKnob
+from mula_bridge.control.messages.commands import (
+    AuditionStop,
+    Cancel,
+    Command,
+    Generate,
+    Panic,
+    QueryKnob,
+    ResetKnob,
+    SetKnob,
+    Stop,
+    StopTransport,
+)
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.errors import BadInput, Busy, MulaError
+from mula_bridge.mapping.file import parse_mapping
+from mula_bridge.mapping.model import Mapping
 from mula_bridge.net.guests import Guests
 from mula_bridge.osc.arguments import Args
+from mula_bridge.osc.values import IMPULSE, Value
 from mula_bridge.osc.wire import Message, encode
+from support.osc_packets import BAD, NAN, around, bundle
 
 PEER = ("127.0.0.1", 50_000)
 
@@ -29,6 +48,8 @@ class StandInFront:
         self.emitted: list[tuple[Command, Origin]] = []
         self.failure: Exception | None = None
         """What ``serve`` and ``emit`` raise."""
+        self.speechless: Exception | None = None
+        """What ``complain`` raises."""
 
     def serve(self, request: Request, message: Message, origin: Origin) -> None:
         if self.failure is not None:
@@ -40,6 +61,8 @@ class StandInFront:
 
     def complain(self, origin: Origin, error: MulaError) -> None:
         self.complaints.append((origin.address, error.code))
+        if self.speechless is not None:
+            raise self.speechless
 
     def emit(self, command: Command, origin: Origin) -> None:
         if self.failure is not None:
@@ -135,6 +158,221 @@ def test_a_bug_is_logged_and_survived(
     front.failure = None
     dispatch.obey_packet(encode("/mula/generate", ()), PEER)
     assert [command for command, _ in front.emitted] == [Generate()]
+
+
+# --- one bad message among good ones -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_message_in_a_bundle_is_named_and_the_others_are_obeyed(
+    front: StandInFront, dispatch: Dispatch, bad: bytes
+) -> None:
+    dispatch.obey_packet(around(bad), PEER)
+    assert [command for command, _ in front.emitted] == [SetKnob("cfg", 3.0), SetKnob("top_k", 20)]
+    ((address, code),) = front.complaints
+    assert address.startswith("/mula/knob/cfg")
+    assert code == "bad_osc"
+    assert dispatch.malformed == 1
+
+
+def mapping() -> Mapping:
+    bound = "{from: {osc: /bound}, to: morph}"
+    brake = "{from: {osc: /panic}, do: panic}"
+    return parse_mapping(f"version: 1\nbindings: [{bound}, {brake}]\n")
+
+
+FOREIGN = NAN.replace(b"/mula/knob/cfg", b"/live/track/1\0")
+
+
+def test_beside_a_mapping_arguments_of_foreign_addresses_are_not_judged(
+    front: StandInFront,
+) -> None:
+    dispatch = Dispatch(front, front.emit, "test", OscBindings(mapping()))
+    dispatch.obey_packet(around(FOREIGN), PEER)
+    dispatch.obey_packet(FOREIGN, PEER)
+    assert len(front.emitted) == 2
+    assert (front.complaints, dispatch.malformed) == ([], 0)
+    dispatch.obey_packet(around(NAN.replace(b"/mula/knob/cfg\0\0", b"/bound\0\0")), PEER)
+    assert front.complaints == [("/bound", "bad_osc")]
+
+
+def test_without_a_mapping_they_are(front: StandInFront, dispatch: Dispatch) -> None:
+    dispatch.obey_packet(FOREIGN, PEER)
+    assert front.complaints == [("/live/track/1", "bad_osc")]
+
+
+# --- what ends something -------------------------------------------------------------------------
+
+PRESSES: dict[str, tuple[Value, ...]] = {
+    "nothing": (),
+    "bang": ("bang",),
+    "impulse": (IMPULSE,),
+    "two numbers": (1, 1.0),
+    "a zero and a number": (0, 1.0),
+    "word": ("now",),
+    "blob": (b"xyz",),
+    "negative": (-1.0,),
+    "true": (True,),
+}
+BRAKES = {
+    "/mula/panic": Panic(),
+    "/mula/stop": Stop(),
+    "/mula/audition/stop": AuditionStop(),
+    "/mula/transport/stop": StopTransport(),
+}
+
+
+@pytest.mark.parametrize("args", PRESSES.values(), ids=PRESSES)
+@pytest.mark.parametrize("address", BRAKES)
+def test_what_ends_something_is_not_particular(
+    front: StandInFront, dispatch: Dispatch, address: str, args: tuple[Value, ...]
+) -> None:
+    dispatch.obey_packet(encode(address, args), PEER)
+    assert [command for command, _ in front.emitted] == [BRAKES[address]]
+    assert front.complaints == []
+
+
+@pytest.mark.parametrize("value", [0, 0.0, False, None, "0"])
+@pytest.mark.parametrize("address", [*BRAKES, "/mula/cancel", "/panic"])
+def test_the_release_of_a_button_ends_nothing(
+    front: StandInFront, address: str, value: Value
+) -> None:
+    dispatch = Dispatch(front, front.emit, "test", OscBindings(mapping()))
+    if (address, value) != ("/mula/cancel", "0"):  # that one is an id
+        dispatch.obey_packet(encode(address, (value,)), PEER)
+    assert front.emitted == []
+
+
+@pytest.mark.parametrize("args", PRESSES.values(), ids=PRESSES)
+def test_a_bound_address_that_ends_something_is_not_particular_either(
+    front: StandInFront, args: tuple[Value, ...]
+) -> None:
+    dispatch = Dispatch(front, front.emit, "test", OscBindings(mapping()))
+    dispatch.obey_packet(encode("/panic", args), PEER)
+    assert [command for command, _ in front.emitted] == [Panic()]
+
+
+@pytest.mark.parametrize(
+    ("args", "command"),
+    [
+        (("bang",), Cancel()),
+        ((1, 1.0), Cancel()),
+        ((b"",), Cancel()),
+        (("intro",), Cancel("intro")),
+        ((1, "intro"), Cancel("intro")),
+        ((1, 2, "intro"), Cancel("intro")),
+        ((1, "bang"), Cancel()),
+    ],
+)
+def test_cancel_is_not_particular_but_for_the_id(
+    front: StandInFront, dispatch: Dispatch, args: tuple[Value, ...], command: Command
+) -> None:
+    dispatch.obey_packet(encode("/mula/cancel", args), PEER)
+    assert [asked for asked, _ in front.emitted] == [command]
+
+
+def test_panic_is_heard_even_where_its_arguments_cannot_be_read(
+    front: StandInFront, dispatch: Dispatch
+) -> None:
+    dispatch.obey_packet(NAN.replace(b"/mula/knob/cfg\0\0", b"/mula/panic\0"), PEER)
+    assert [command for command, _ in front.emitted] == [Panic()]
+    dispatch.obey_packet(NAN.replace(b"/mula/knob/cfg\0\0", b"/mula/cancel\0\0\0\0"), PEER)
+    assert len(front.emitted) == 1  # an id may have been meant: rather none than another
+    assert [address for address, _ in front.complaints] == ["/mula/panic", "/mula/cancel"]
+
+
+# --- whatever goes wrong behind an address -------------------------------------------------------
+
+
+class HastyBindings(OscBindings):
+    """Bindings that are reloaded, without anything bound, while they are being looked at."""
+
+    def __contains__(self, address: object) -> bool:
+        found = super().__contains__(address)
+        self.reload(Mapping())
+        return found
+
+    def __len__(self) -> int:
+        found = super().__len__()
+        self.reload(Mapping())
+        return found
+
+
+def test_a_reload_in_the_middle_of_a_batch_loses_no_other_message(front: StandInFront) -> None:
+    dispatch = Dispatch(front, front.emit, "test", HastyBindings(mapping()))
+    bound, foreign = encode("/bound", (0.5,)), encode("/live/x")
+    dispatch.obey_packet(bundle(foreign, bound, foreign, bound, encode("/mula/stop")), PEER)
+    assert front.emitted[-1][0] == Stop()
+
+
+class BrokenBindings(OscBindings):
+    """Bindings with a bug: at one method, an error that is none of ours."""
+
+    def __init__(self, broken: str, error: Exception) -> None:
+        super().__init__(mapping())
+
+        def fail(*args: object) -> None:
+            raise error
+
+        setattr(self, broken, fail)
+
+
+@pytest.mark.parametrize("broken", ["command", "confirmation"])
+@pytest.mark.parametrize("error", [KeyError("/bound"), RuntimeError("a bug"), OSError(5, "gone")])
+def test_a_bug_behind_a_bound_address_is_told_and_the_rest_of_the_batch_obeyed(
+    front: StandInFront, broken: str, error: Exception
+) -> None:
+    dispatch = Dispatch(front, front.emit, "test", BrokenBindings(broken, error))
+    dispatch.obey_packet(bundle(encode("/bound", (0.5,)), encode("/mula/stop")), PEER)
+    assert [command for command, _ in front.emitted] == [Stop()]
+    assert front.complaints == [("/bound", "error")]
+    assert dispatch.faults == 1
+
+
+def test_a_sender_who_cannot_be_told_holds_nobody_up(front: StandInFront) -> None:
+    front.speechless = RuntimeError("no voice")
+    dispatch = Dispatch(front, front.emit, "test")
+    dispatch.obey_packet(bundle(encode("/nothing"), NAN, encode("/mula/stop")), PEER)
+    assert [command for command, _ in front.emitted] == [Stop()]
+    assert len(front.complaints) == 2
+
+
+ERRORS = st.sampled_from([
+    None, KeyError("x"), RuntimeError("x"), OSError(5, "x"), Busy("x"), RecursionError(),
+    UnicodeEncodeError("utf-8", "\ud83d", 0, 1, "x"),
+])  # fmt: skip
+ADDRESSES = [address for address, row, _ in addresses.concrete() if row.takes is not None]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*ADDRESSES, "/bound", "/panic", "/live/x", "/mula/knob/*/reset"]),
+            st.lists(
+                st.sampled_from([0, 1, 0.5, "bang", "x", b"", True, None, IMPULSE]), max_size=3
+            ),
+        ),
+        max_size=6,
+    ),
+    ERRORS,
+    ERRORS,
+    ERRORS,
+)
+def test_obeying_never_raises(
+    messages: list[tuple[str, list[Value]]],
+    failing: Exception | None,
+    speechless: Exception | None,
+    broken: Exception | None,
+) -> None:
+    front = StandInFront()
+    front.failure, front.speechless = failing, speechless
+    bindings = BrokenBindings("command", broken) if broken else OscBindings(mapping())
+    dispatch = Dispatch(front, front.emit, "test", bindings)
+    dispatch.obey_packet(bundle(*[encode(*message) for message in messages]), PEER)
+    front.failure = front.speechless = None
+    before = len(front.emitted)
+    dispatch.obey_packet(encode("/mula/stop"), PEER)
+    assert [command for command, _ in front.emitted[before:]] == [Stop()]
 
 
 def test_guests_are_this_machine_and_those_that_are_named() -> None:

@@ -130,7 +130,7 @@ def test_what_is_no_number(args: Args, complaint: str) -> None:
 
 def test_what_no_button_sends() -> None:
     with pytest.raises(BadInput, match="/x takes nothing, or a number that is not 0"):
-        bound("from: {osc: /x}, do: stop").command("/x", ("loud",))
+        bound("from: {osc: /x}, do: generate").command("/x", ("loud",))
 
 
 def test_what_is_not_bound() -> None:

@@ -46,6 +46,7 @@ from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable
 from mula_bridge.net.guests import LOOPBACK
 from mula_bridge.osc.wire import Value, decode, encode
 from mula_bridge.servers.udp import OscServer
+from support.osc_packets import BAD, around
 
 Heard = tuple[str, tuple[Value, ...]]
 PATIENCE_S = 5.0
@@ -453,6 +454,18 @@ def test_the_offender_is_told(
     assert text
 
 
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_message_in_a_bundle_is_named_and_the_others_are_obeyed(
+    session: StandInSession, peer: MakePeer, bad: bytes
+) -> None:
+    one = peer()
+    one.raw(around(bad))
+    (error,) = [args for address, args in one.hear(3) if address == "/mula/error"]
+    assert str(error[0]).startswith("/mula/knob/cfg")
+    got = [command for command, _ in session.got]
+    assert got == [SetKnob("cfg", 3.0), SetKnob("top_k", 20)]
+
+
 def test_garbage_is_told_once_in_a_while_and_nothing_else_suffers(
     server: OscServer, peer: MakePeer
 ) -> None:
@@ -510,9 +523,17 @@ def test_a_report_that_cannot_be_sent_is_counted_and_not_raised(
     server: OscServer, peer: MakePeer
 ) -> None:
     subscribed(peer())
-    server.report(EngineChanged(EngineState.FAILED, "nul\0"))
     server.report(EngineChanged(EngineState.FAILED, "x" * 100_000))
-    assert server.counters.dropped == 2
+    assert server.counters.dropped == 1
+
+
+def test_what_osc_cannot_spell_is_written_out_for_whoever_hears_it(
+    server: OscServer, peer: MakePeer
+) -> None:
+    one = subscribed(peer())
+    server.report(EngineChanged(EngineState.FAILED, "a nul \0, a byte \udce9, half \ud83d"))
+    told = r"a nul \x00, a byte \udce9, half \ud83d"
+    assert one.hear() == [("/mula/engine", ("failed", told))]
 
 
 # --- who is let in ----------------------------------------------------------------------------

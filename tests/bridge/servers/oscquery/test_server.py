@@ -31,6 +31,7 @@ from mula_bridge.osc.wire import decode, encode
 from mula_bridge.servers.oscquery.clients import SOURCE
 from mula_bridge.servers.oscquery.server import OscQueryServer
 from mula_bridge.servers.oscquery.site import MAX_CLIENTS
+from support.osc_packets import BAD, around
 
 aiohttp = pytest.importorskip("aiohttp")
 
@@ -273,6 +274,21 @@ def test_a_packet_is_obeyed_and_told_to_the_others(
     command, origin = session.got[-1]
     assert command == SetKnob("cfg", 2.0, norm=True)
     assert origin.source == SOURCE
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_message_in_a_bundle_is_named_and_the_others_are_obeyed(
+    server: OscQueryServer, session: StandInSession, bad: bytes
+) -> None:
+    async def script(one: Socket) -> None:
+        await one.raw.send_bytes(around(bad))
+        address, args = await one.hear()
+        assert address == "/mula/error"
+        assert args[0].startswith("/mula/knob/cfg")
+
+    talk(server, script)
+    got = [command for command, _ in session.got if isinstance(command, SetKnob)]
+    assert got == [SetKnob("cfg", 3.0), SetKnob("top_k", 20)]
 
 
 def test_what_is_wrong_comes_back_as_an_error(server: OscQueryServer) -> None:
