@@ -238,6 +238,7 @@ class Conversation:
 
     def _send(self, deliveries: Iterable[Delivery], tags: str | None = None) -> None:
         packets: dict[tuple[str, int], bytes] = {}
+        failure: Exception | None = None
         for destination, address, args in deliveries:
             key = (address, id(args))  # many hear the same message: make it once
             try:
@@ -247,6 +248,11 @@ class Conversation:
             except (OSError, wire.OscError) as error:
                 self.dropped += 1
                 log.debug("could not send %s to %s: %s", address, destination, error)
+            except Exception as error:  # a bug on the way to one must not keep it from the others
+                self.dropped += 1
+                failure = error
+        if failure is not None:
+            raise failure
 
 
 class TagLamps:

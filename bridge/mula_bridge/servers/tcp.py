@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -22,8 +24,12 @@ from mula_bridge.osc import AUTO, FRAMINGS, FramingError, detect
 
 SOURCE: Final = "osc-tcp"
 MAX_CLIENTS: Final = 32
+"""Beyond that, who has never said anything gives way; where all have, one more is refused."""
 MAX_UNSENT: Final = 1 << 20
 """Bytes that wait for a client before it is cut off."""
+ALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPALIVE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""After so many seconds of silence the system asks whether a client is there, every so many more,
+and so often (Linux and Windows; macOS has another name for the first)."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +42,8 @@ class TcpCounters:
     refused: int = 0
     """Connections that were not let in, or came when there was no room."""
     cut_off: int = 0
-    """Clients that did not read, or whose stream made no sense."""
+    """Clients that did not read, whose stream made no sense, or that took the room of others
+    without ever saying anything."""
 
 
 class OscTcpServer:
@@ -66,12 +73,15 @@ class OscTcpServer:
         self.guests = Guests(allow)
         self.counters = TcpCounters()
         self._asked = (host, port)
+        self._bound: Peer | None = None
         self._max_clients = max_clients
         self._clients: dict[Peer, _Client] = {}
         self._conversation = Conversation(
             SOURCE, self._deliver, bindings=bindings, connected=True, scheduled=scheduled
         )
-        self._thread = LoopThread("osc-tcp", self._take, self._conversation.due)
+        self._thread = LoopThread(
+            SOURCE, self._open, self._close, self._take, self._conversation.due
+        )
         self._server: asyncio.Server | None = None
 
     # --- the thread that owns the daemon ------------------------------------------------------
@@ -79,19 +89,17 @@ class OscTcpServer:
     def start(self, emit: Emit) -> None:
         """Open the port and begin. Raises Unavailable."""
         self._conversation.begin(emit)
-        self._thread.start(self._open())
+        self._thread.start()
 
     def stop(self) -> None:
         """Close the port and every connection; what is reported later goes nowhere."""
-        self._thread.stop(self._close())
+        self._thread.stop()
+        self._bound = None
 
     @property
     def address(self) -> Peer:
         """Host and port; while it runs, the port that it really has."""
-        if self._server is None or not self._server.sockets:
-            return self._asked
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return host, port
+        return self._bound or self._asked
 
     @property
     def port(self) -> int:
@@ -113,7 +121,7 @@ class OscTcpServer:
     # --- the server's own thread --------------------------------------------------------------
 
     async def _open(self) -> None:
-        host, port = self._asked
+        host, port = self.address  # after a loop that died, the port that it had
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(lambda: _Client(self), host, port)
@@ -122,25 +130,34 @@ class OscTcpServer:
                 f"OSC over TCP cannot listen on {host}:{port}: {error.strerror or error}; "
                 "choose another port, or off"
             ) from None
+        self._bound = self._server.sockets[0].getsockname()[:2]
         if not is_loopback(self.address[0]):
             log.warning("OSC over TCP on %s:%d is open to the network; it obeys %s",
                         *self.address, self.guests)  # fmt: skip
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         for client in list(self._clients.values()):
             client.cut()
         await asyncio.sleep(0)  # lets the transports close their sockets
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        for client in list(self._clients.values()):  # whom a loop that died did not let go
+            self.left(client)
+        if server is not None:
+            await server.wait_closed()
 
     def joined(self, client: _Client) -> bool:
         """Whether a new connection is let in."""
-        if len(self._clients) >= self._max_clients or not self.guests.admit(client.peer[0]):
+        full = len(self._clients) >= self._max_clients
+        idle = next((one for one in self._clients.values() if not one.spoke), None)
+        if not self.guests.admit(client.peer[0]) or (full and idle is None):
             self.counters.refused += 1
             return False
+        if full and idle is not None:
+            self.counters.cut_off += 1
+            self.left(idle)
+            idle.cut()
         self._clients[client.peer] = client
         return True
 
@@ -153,7 +170,8 @@ class OscTcpServer:
     def obey(self, packet: bytes, peer: Peer) -> None:
         """A packet came from ``peer``."""
         self.counters.packets += 1
-        self._conversation.obey(packet, peer)
+        with self._thread.item("a packet"):
+            self._conversation.obey(packet, peer)
         self._thread.due()
 
     def _take(self, report: Report, *, to: Origin | None = None, but: Origin | None = None) -> None:
@@ -174,11 +192,14 @@ class _Client(asyncio.Protocol):
         self._framing = FRAMINGS[server.framing]() if server.framing in FRAMINGS else None
         self._transport: asyncio.Transport
         self.peer: Peer = ("", 0)
+        self.spoke = False
+        """Whether a whole packet ever came."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = (host, port)
+        _watch(transport.get_extra_info("socket"))
         if not self._server.joined(self):
             self.cut()
 
@@ -197,6 +218,7 @@ class _Client(asyncio.Protocol):
             log.info("OSC over TCP from %s:%d is cut off: %s", *self.peer, error)
             self.cut()
             return
+        self.spoke = self.spoke or bool(packets)
         for packet in packets:
             self._server.obey(packet, self.peer)
 
@@ -214,3 +236,13 @@ class _Client(asyncio.Protocol):
     def cut(self) -> None:
         """End the connection at once."""
         self._transport.abort()
+
+
+def _watch(connection: socket.socket) -> None:
+    """Let the system find out when the other end is gone without a word: a half-open connection
+    would keep its place for ever."""
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in ALIVE.items():
+            if (option := getattr(socket, name, None)) is not None:
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -17,7 +17,14 @@ from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation, addresses
 from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit, Service
 from mula_bridge.control.messages import Origin, Report
-from mula_bridge.net import LOOPBACK, Guests, Peer, is_loopback, open_udp, resolve
+from mula_bridge.net import (
+    LOOPBACK,
+    Guests,
+    Peer,
+    is_loopback,
+    open_udp,
+    resolve,
+)
 from mula_bridge.osc import write_text
 from mula_bridge.osc.udp import Backlog, Datagram, Receiver
 
@@ -170,8 +177,16 @@ class OscServer:
         self._conversation.heard({peer for _, peer, _ in batch})
         obey = self._conversation.obey
         for data, peer, received_ns in batch:
-            obey(data, peer, received_ns)
+            try:
+                obey(data, peer, received_ns)
+            except Exception as error:  # the others of the batch have done nothing wrong
+                self._stumble("a datagram", error)
         return self._conversation.due()
+
+    def _stumble(self, what: str, error: Exception) -> None:
+        receiver = self._receiver
+        if receiver is not None:
+            receiver.stumble(what, error)
 
     def _is_allowed(self, peer: Peer) -> bool:
         allowed = self._admit(peer[0])

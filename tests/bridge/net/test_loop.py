@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from threading import Event
 from time import monotonic, sleep
 
@@ -12,7 +13,7 @@ import pytest
 
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, Report
-from mula_bridge.net.loop import MAX_WAITING, LoopThread
+from mula_bridge.net.loop import MAX_WAITING, Act, LoopThread, TakeReport
 
 PATIENCE_S = 5.0
 
@@ -40,8 +41,8 @@ async def nothing() -> None: ...
 
 def test_what_fails_on_the_loop_is_a_fault_of_its_service_and_the_loop_goes_on() -> None:
     taker = Taker()
-    thread = LoopThread("a loop", taker.take, idle)
-    thread.start(nothing())
+    thread = looped(taker.take, idle)
+    thread.start()
     service = thread.service
     assert service is not None
     heard: list[str] = []
@@ -55,7 +56,7 @@ def test_what_fails_on_the_loop_is_a_fault_of_its_service_and_the_loop_goes_on()
     send(thread, "bug")
     send(thread, "last")
     assert taker.last.wait(PATIENCE_S)
-    thread.stop(nothing())
+    thread.stop()
     assert heard == ["RuntimeError('a bug in a callback')", "RuntimeError('a bug in a report')"]
     assert service.faults == 2
 
@@ -64,19 +65,28 @@ def idle() -> float | None:
     return None
 
 
+def looped(
+    take: TakeReport,
+    due: Callable[[], float | None],
+    opening: Act = nothing,
+    closing: Act = nothing,
+) -> LoopThread:
+    return LoopThread("a loop", opening, closing, take, due)
+
+
 def send(thread: LoopThread, text: str) -> None:
     thread.report(Failed("", "x", text))
 
 
 def test_reports_are_taken_in_order_on_the_thread() -> None:
     taker = Taker()
-    thread = LoopThread("a loop", taker.take, idle)
+    thread = looped(taker.take, idle)
     send(thread, "early")
-    thread.start(nothing())
+    thread.start()
     for text in ("one", "last"):
         send(thread, text)
     assert taker.last.wait(PATIENCE_S)
-    thread.stop(nothing())
+    thread.stop()
     assert taker.texts == ["early", "one", "last"]
     assert taker.threads == {"a loop"}
     assert "a loop" not in {one.name for one in threading.enumerate()}
@@ -84,13 +94,13 @@ def test_reports_are_taken_in_order_on_the_thread() -> None:
 
 def test_of_too_many_reports_the_newest_are_kept() -> None:
     taker = Taker()
-    thread = LoopThread("a loop", taker.take, idle)
+    thread = looped(taker.take, idle)
     for number in range(MAX_WAITING + 5):
         send(thread, str(number))
     send(thread, "last")
-    thread.start(nothing())
+    thread.start()
     assert taker.last.wait(PATIENCE_S)
-    thread.stop(nothing())
+    thread.stop()
     assert len(taker.texts) == MAX_WAITING
     assert taker.texts[0] == "6"
 
@@ -99,13 +109,13 @@ def test_a_bug_in_one_report_does_not_take_the_others_away(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     taker = Taker()
-    thread = LoopThread("a loop", taker.take, idle)
+    thread = looped(taker.take, idle)
     with caplog.at_level(logging.ERROR):
-        thread.start(nothing())
+        thread.start()
         send(thread, "bug")
         send(thread, "last")
         assert taker.last.wait(PATIENCE_S)
-        thread.stop(nothing())
+        thread.stop()
     assert "a bug in a report" in caplog.text
 
 
@@ -113,19 +123,19 @@ def test_what_opening_raises_is_raised_and_the_thread_ends() -> None:
     async def fail() -> None:
         raise OSError("taken")
 
-    thread = LoopThread("a loop", Taker().take, idle)
+    thread = looped(Taker().take, idle, opening=fail)
     with pytest.raises(OSError, match="taken"):
-        thread.start(fail())
+        thread.start()
     assert "a loop" not in {one.name for one in threading.enumerate()}
 
 
 def test_nothing_is_called_where_nothing_runs() -> None:
-    thread = LoopThread("a loop", Taker().take, idle)
+    thread = looped(Taker().take, idle)
     called: list[int] = []
     thread.call(called.append, 1)
-    thread.stop(nothing())
-    thread.start(nothing())
-    thread.stop(asyncio.sleep(0))
+    thread.stop()
+    thread.start()
+    thread.stop()
     thread.call(called.append, 2)
     assert called == []
 
@@ -144,20 +154,20 @@ class Chores:
 
 def run(chores: Chores, calls: int) -> LoopThread:
     """A thread that was told so often that something is due, and has had time for it."""
-    thread = LoopThread("a loop", Taker().take, chores.due)
 
     async def opening() -> None:
         for _ in range(calls):
             thread.due()
 
-    thread.start(opening())  # after which it looks for reports, and for what is due
+    thread = looped(Taker().take, chores.due, opening)
+    thread.start()  # after which it looks for reports, and for what is due
     sleep(0.15)
     return thread
 
 
 def test_what_is_due_is_done_as_long_as_there_is_more_however_often_it_is_asked_for() -> None:
     chores = Chores(0.05, 0.05, 0.05, 0.01, None)
-    run(chores, 2).stop(nothing())
+    run(chores, 2).stop()
     assert chores.waits == []
     assert chores.times[3] - chores.times[0] >= 0.045  # of three that were to come, one
     assert chores.times[4] - chores.times[3] >= 0.005
@@ -165,16 +175,104 @@ def test_what_is_due_is_done_as_long_as_there_is_more_however_often_it_is_asked_
 
 def test_what_is_due_earlier_is_not_kept_waiting() -> None:
     chores = Chores(30.0, 0.01, None)
-    run(chores, 1).stop(nothing())
+    run(chores, 1).stop()
     assert chores.waits == []
 
 
 def test_what_was_to_come_is_forgotten_at_the_end() -> None:
     chores = Chores(0.2, 0.01, None)
     thread = run(chores, 0)
-    thread.stop(nothing())
+    thread.stop()
     assert chores.waits == [0.01, None]
-    thread.start(nothing())
+    thread.start()
     sleep(0.15)
-    thread.stop(nothing())
+    thread.stop()
     assert chores.waits == []
+
+
+# --- a loop that dies -----------------------------------------------------------------------------
+
+
+class Place:
+    """A server that counts how often it was opened and closed."""
+
+    def __init__(self) -> None:
+        self.opened = self.closed = 0
+        self.refusals = 0
+        """So many of the next openings fail."""
+        self.open = Event()
+
+    async def opening(self) -> None:
+        if self.opened and self.refusals:
+            self.refusals -= 1
+            raise OSError("taken")
+        self.opened += 1
+        self.open.set()
+
+    async def closing(self) -> None:
+        self.closed += 1
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = monotonic() + PATIENCE_S
+    while not condition():
+        assert monotonic() < end
+        sleep(0.005)
+
+
+def kill() -> None:
+    """End the loop that runs this from within, as nobody should."""
+    asyncio.get_running_loop().stop()
+
+
+@pytest.mark.parametrize("refusals", [0, 2])
+def test_a_loop_that_dies_is_counted_and_opens_its_server_again(refusals: int) -> None:
+    taker, place = Taker(), Place()
+    thread = looped(taker.take, idle, place.opening, place.closing)
+    thread.start()
+    place.refusals = refusals
+    assert thread.service is not None
+    place.open.clear()
+    thread.call(kill)
+    assert place.open.wait(PATIENCE_S)
+    send(thread, "last")
+    assert taker.last.wait(PATIENCE_S)
+    assert thread.service.faults == 1 + refusals
+    assert not thread.service.dead
+    thread.stop()
+    assert (place.opened, place.closed) == (2, 2 + refusals)
+
+
+def test_a_loop_that_dies_again_and_again_is_given_up_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mula_bridge.control.service.FIRST_PAUSE_S", 0.001)
+    place = Place()
+    thread = looped(Taker().take, idle, place.opening, place.closing)
+    thread.start()
+    place.refusals = 1000
+    service = thread.service
+    assert service is not None
+    told: list[Exception] = []
+    service.on_death = lambda service, what, error: told.append(error)
+    thread.call(kill)
+    until(lambda: told)
+    assert service.dead
+    assert [str(error) for error in told] == ["taken"]
+    thread.report(Failed("", "x", "for nobody"))
+    thread.stop()
+
+
+def test_a_bug_in_what_was_due_is_a_fault_and_no_end() -> None:
+    taker = Taker()
+
+    def due() -> float | None:
+        raise RuntimeError("a bug in what was due")
+
+    thread = looped(taker.take, due)
+    thread.start()
+    send(thread, "last")
+    assert taker.last.wait(PATIENCE_S)
+    assert thread.service is not None
+    assert thread.service.faults >= 1
+    thread.stop()

@@ -23,7 +23,7 @@ _READ_NS: Final = 4_000_000
 _CLOSE_NS: Final = 1_000_000
 _REST_S: Final = 0.0005
 _FAULT_REST_S: Final = 0.02
-"""After a turn that failed, which the next may do as well."""
+"""After reading that failed, which the next may do as well."""
 
 
 class Receiver(Service):
@@ -65,17 +65,21 @@ class Receiver(Service):
                 if self.stopping.is_set():
                     self._woken.close()
                     return
-                pause = _FAULT_REST_S
-                with self.item("what came in"):
+                try:
                     self._read()
-                    pause = self._hand_over(self.backlog.take(BATCH))
+                except Exception as error:  # the socket may be well again the next time
+                    self.stumble("reading", error)
+                    self.stopping.wait(_FAULT_REST_S)
+                pause = self._hand_over(self.backlog.take(BATCH))
                 done_ns = perf_counter_ns()
 
     def _read(self) -> None:
         """Everything that waits in the socket; not for ever, should more come all the time."""
         until = perf_counter_ns() + _READ_NS
         while datagrams := self._reading.read():
-            urgent = self.backlog.extend(datagrams)
+            urgent: list[Datagram] = []
+            with self.item("sorting what came in"):
+                urgent = self.backlog.extend(datagrams)
             if urgent:
                 self._hand_over(urgent)
             if perf_counter_ns() > until:

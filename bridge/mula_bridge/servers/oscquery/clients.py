@@ -16,7 +16,7 @@ from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit
 from mula_bridge.control.messages import Failed, Origin, PresetsChanged, Report
 from mula_bridge.errors import BadInput
-from mula_bridge.net import LoopThread, Peer
+from mula_bridge.net import Act, LoopThread, Peer
 from mula_bridge.servers.oscquery.namespace import Limits, Namespace
 from mula_bridge.servers.oscquery.nodes import clean_path
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 SOURCE: Final = "page"
 MAX_QUEUE: Final = 1024
-"""Messages that wait for a client; beyond that the oldest are dropped."""
+MAX_QUEUED: Final = 1 << 20
+"""Messages, and their bytes, that wait for a client; beyond either the oldest are dropped."""
 _END: Final = ""
 _LISTEN_BY: Final = 'on a websocket, send {"COMMAND": "LISTEN", "DATA": an address}'
 
@@ -46,21 +47,24 @@ class Wish(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Client:
-    """The addresses in ``listening``, and a queue. The loop's thread."""
+    """The addresses in ``listening``, and a queue of at most ``MAX_QUEUE`` messages and
+    ``MAX_QUEUED`` bytes. The loop's thread."""
 
     peer: Peer
     listening: set[str] = field(default_factory=set)
     waiting: deque[bytes | str] = field(default_factory=deque)
     dropped: int = 0
     """Messages that it was too slow for."""
+    _size: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, message: bytes | str) -> None:
         """Queue a packet (bytes) or a JSON text."""
-        if len(self.waiting) >= MAX_QUEUE:
-            self.waiting.popleft()
-            self.dropped += 1
         self.waiting.append(message)
+        self._size += len(message)
+        while len(self.waiting) > MAX_QUEUE or (self._size > MAX_QUEUED and len(self.waiting) > 1):
+            self._take()
+            self.dropped += 1
         self._wake.set()
 
     def end(self) -> None:
@@ -74,7 +78,7 @@ class Client:
                 await self._wake.wait()
                 self._wake.clear()
                 while self.waiting:
-                    message = self.waiting.popleft()
+                    message = self._take()
                     if message == _END:
                         await socket.close(code=1001)
                         return
@@ -83,13 +87,20 @@ class Client:
                     else:
                         await socket.send_str(message)
 
+    def _take(self) -> bytes | str:
+        message = self.waiting.popleft()
+        self._size -= len(message)
+        return message
+
 
 class Clients:
     """Takes what clients send, and tells them what they listen to, all on its ``thread``.
 
-    ``begin`` comes before the first client joins. ``bindings`` and ``scheduled`` are those of a
-    Conversation.
+    ``begin`` comes before the first client joins, and ``live_on`` before ``begin``. ``bindings``
+    and ``scheduled`` are those of a Conversation.
     """
+
+    thread: LoopThread
 
     def __init__(
         self, namespace: Namespace, bindings: OscBindings | None = None, *, scheduled: bool = False
@@ -105,8 +116,13 @@ class Clients:
             scheduled=scheduled,
             encode=lambda report, to: namespace.encode(report),
         )
-        self.thread = LoopThread("oscquery", self._take, self._conversation.due)
         self._dropped = 0
+
+    def live_on(self, opening: Act, closing: Act) -> LoopThread:
+        """The thread that all of this happens on, which opens and closes the server."""
+        take, due = self._take, self._conversation.due
+        self.thread = LoopThread("oscquery", opening, closing, take, due)
+        return self.thread
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -140,7 +156,8 @@ class Clients:
 
     def obey(self, packet: bytes, client: Client) -> None:
         """An OSC packet. Never raises."""
-        self._conversation.obey(packet, client.peer)
+        with self.thread.item("a packet"):
+            self._conversation.obey(packet, client.peer)
         self.thread.due()
 
     def wish(self, text: str, client: Client) -> None:

@@ -58,7 +58,7 @@ class OscQueryServer:
         namespace = Namespace(presets)
         self._clients = Clients(namespace, bindings, scheduled=scheduled)
         self._site = Site((host, port), namespace, self._clients, Guests(allow), osc)
-        self._thread = self._clients.thread
+        self._thread = self._clients.live_on(self._site.open, self._close)
 
     # --- the thread that owns the daemon ------------------------------------------------------
 
@@ -68,14 +68,15 @@ class OscQueryServer:
         Raises Unavailable when the port is taken or aiohttp is not installed.
         """
         self._clients.begin(emit)
-        self._thread.start(self._site.open())
+        self._thread.start()
         for question in (QueryDump(), QueryStatus()):
             with suppress(MulaError):
                 emit(question, Origin(SOURCE))
 
     def stop(self) -> None:
         """Close the port and every websocket; what is reported later goes nowhere."""
-        self._thread.stop(self._close())
+        self._thread.stop()
+        self._site.move_out()
 
     @property
     def address(self) -> Peer:

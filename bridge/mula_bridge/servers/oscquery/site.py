@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 
 NAME: Final = "mulabridge"
 MAX_CLIENTS: Final = 32
+"""Websockets; one more is refused."""
+MAX_CONNECTIONS: Final = 64
+"""Connections of all kinds; beyond that the oldest that is no websocket gives way."""
+MAX_FIELD: Final = 32 << 10
+"""Bytes of one header field, and of a request's first line. Programs of everybody on this machine
+share the cookies of 127.0.0.1, so a browser may send more than any server of them means it to."""
+MAX_FIELDS: Final = 64
+SILENT_S: Final = 20.0
+"""A connection on which no request becomes whole for so long is closed."""
 PING_S: Final = 20.0
 """A client that answers no websocket ping for half of this is gone."""
 _REASONS: Final = {400: "no such attribute\n", 404: "no such address\n"}
@@ -58,6 +67,8 @@ class Site:
         self._guests = guests
         self._osc = osc
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._upgraded: set[object] = set()
         self.refused = 0
         """Requests of hosts, names or origins that are not let in, or without room for them."""
 
@@ -83,29 +94,61 @@ class Site:
         app.router.add_get("/page", self._page)
         app.router.add_get("/{path:.*}", self._get)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=1.0, max_line_size=4096, max_field_size=4096
+            app,
+            access_log=None,
+            shutdown_timeout=1.0,
+            keepalive_timeout=SILENT_S,
+            max_line_size=MAX_FIELD,
+            max_field_size=MAX_FIELD,
+            max_headers=MAX_FIELDS,
         )
         await self._runner.setup()
-        host, port = self._asked
+        host, port = self.address  # after a loop that died, the port that it had
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._accept, host, port)
         except OSError as error:
             await self._runner.cleanup()
             raise Unavailable(
                 f"the page cannot be served on {host}:{port}: {error.strerror or error}; "
                 "choose another place with --http HOST:PORT"
             ) from None
-        self._bound = cast("Peer", tuple(self._runner.addresses[0][:2]))
+        self._bound = cast("Peer", self._server.sockets[0].getsockname()[:2])
         if not is_loopback(self._bound[0]):
             log.warning("the page on %s:%d is open to the network; it obeys %s",
                         *self._bound, self._guests)  # fmt: skip
 
     async def close(self) -> None:
         """Close the port, when the websockets have ended or after a second."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+        self._upgraded.clear()
+
+    def move_out(self) -> None:
+        """Open at the place that was asked for, the next time. Once it is closed."""
         self._bound = None
+
+    def _accept(self) -> asyncio.Protocol:
+        """What serves a new connection."""
+        assert self._runner is not None
+        server = self._runner.server
+        assert server is not None
+        # It is counted once it is made, which comes before anything that is due now.
+        asyncio.get_running_loop().call_later(0, self._make_room, server)
+        return server()
+
+    def _make_room(self, server: web.Server) -> None:
+        """Let the oldest connections go that there are too many of."""
+        transports = ((one, one.transport) for one in server.connections)
+        held = [(one, its) for one, its in transports if its and not its.is_closing()]
+        plain = [its for one, its in held if one not in self._upgraded]
+        for transport in plain[: max(0, len(held) - MAX_CONNECTIONS)]:
+            self.refused += 1
+            transport.abort()
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -115,7 +158,13 @@ class Site:
         if not self._is_welcome(request):
             self.refused += 1
             return web.Response(status=403, text="this name or address is not let in\n")
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except web.HTTPException:
+            raise
+        except Exception as error:  # the next request has done nothing wrong
+            self._clients.thread.stumble(f"a request for {request.path[:80]}", error)
+            response = web.Response(status=500, text="see the daemon's log\n")
         if not response.prepared:
             response.headers.update(_HEADERS)
         return response
@@ -154,15 +203,24 @@ class Site:
     # --- websockets ---------------------------------------------------------------------------
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
-        from aiohttp import WSMsgType, web
+        from aiohttp import web
 
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() != f"http://{request.host}".lower():
             self.refused += 1
             return web.Response(status=403, text="websockets are for this server's own page\n")
-        if len(self._clients) >= MAX_CLIENTS:
+        if len(self._upgraded) >= MAX_CLIENTS:
             self.refused += 1
             return web.Response(status=503, text=f"{MAX_CLIENTS} websockets are open already\n")
+        self._upgraded.add(request.protocol)
+        try:
+            return await self._converse(request)
+        finally:
+            self._upgraded.discard(request.protocol)
+
+    async def _converse(self, request: web.Request) -> web.StreamResponse:
+        from aiohttp import WSMsgType, web
+
         socket = web.WebSocketResponse(
             max_msg_size=wire.MAX_PACKET, heartbeat=PING_S, compress=False, timeout=1.0
         )
@@ -176,11 +234,12 @@ class Site:
                 if message.type is WSMsgType.BINARY:
                     self._clients.obey(message.data, client)
                 elif message.type is WSMsgType.TEXT:
-                    self._clients.wish(message.data, client)
+                    with self._clients.thread.item("a wish"):
+                        self._clients.wish(message.data, client)
         finally:
             self._clients.leave(client)
             sender.cancel()
-            with suppress(asyncio.CancelledError):
+            with self._clients.thread.item("sending"), suppress(asyncio.CancelledError):
                 await sender
         return socket
 
