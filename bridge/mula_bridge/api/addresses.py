@@ -383,7 +383,8 @@ ROWS: Final = (
         gives=(_text("id"), _text("path"), _number("bpm"), _whole("bars"), _whole("seed"),
                _number("seconds"), _text("job")),
         report=ClipReady, write=writers.clip),
-    Row("/mula/engine", "The engine is starting, ready, restarting or failed; which one, or why.",
+    Row("/mula/engine", "The engine is starting, ready, restarting, resting (it died again and "
+        "again, and is tried again by itself) or failed; which one, or why.",
         gives=(_text("state"), _text("detail")), report=EngineChanged, write=writers.engine),
     Row("/mula/frame", "One frame, and the knobs it was sampled with.",
         gives=(_text("job"), _whole("index"), _whole("total"), _number("cfg"),

@@ -242,8 +242,8 @@ def running(
         if interface is not None and config.audio:
             insist(interface)
         stack.callback(_stop_engine, engine, recorder, mailbox)
-        engine.start(recorder)
         services.tend(*engine.services)
+        engine.start(recorder)
         # What is there now stays: no pause of the collector should be long enough to be heard.
         gc.collect()
         gc.freeze()

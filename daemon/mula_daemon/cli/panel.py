@@ -23,6 +23,7 @@ COLOURS: Final = {
     EngineState.STARTING: "yellow",
     EngineState.READY: "green",
     EngineState.RESTARTING: "yellow",
+    EngineState.RESTING: "red",
     EngineState.FAILED: "red",
 }
 STYLES: Final = {ServiceState.FAILING: "yellow", ServiceState.DEAD: "bold red"}

@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
                     announced = True
                 show(app)
         show(app)
-    return 0 if board.engine.state is not EngineState.FAILED else 1
+    return 1 if board.engine.state in (EngineState.FAILED, EngineState.RESTING) else 0
 
 
 def ready_line(board: Board, app: App) -> str:

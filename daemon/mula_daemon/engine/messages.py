@@ -1,7 +1,7 @@
 """What the daemon and an engine's host say to each other: plain data, one way each.
 
-To the engine: Turn, Run, Abort, Pace, Quit. From it: Ready, Frame, AudioBlock, Notice,
-Ended, Broken. The transport may be a pipe to a child process or something farther away.
+To the engine: Turn, Run, Abort, Pace, Quit. From it: Ready, Alive, Frame, AudioBlock, Notice,
+Ended, Leaving, Broken. The transport may be a pipe to a child process or something farther away.
 """
 
 from __future__ import annotations
@@ -83,11 +83,21 @@ class Ended(Struct, frozen=True):
     reason: str = ""
 
 
+class Alive(Struct, frozen=True):
+    """The engine waits for something to do, or for the time to do it."""
+
+
+class Leaving(Struct, frozen=True):
+    """This engine can work no more, and its process ends; another one may."""
+
+    reason: str
+
+
 class Broken(Struct, frozen=True):
-    """The engine cannot be had; a restart would not help."""
+    """The engine cannot be had as it is asked for; a restart alone would not help."""
 
     reason: str
 
 
 ToEngine = Turn | Run | Abort | Pace | Quit
-FromEngine = Ready | Frame | AudioBlock | Notice | Ended | Broken
+FromEngine = Ready | Alive | Frame | AudioBlock | Notice | Ended | Leaving | Broken

@@ -1,9 +1,9 @@
 """The daemon's side of the engine process: start, feed, listen, restart.
 
-Threads. Two live here: a writer, which sends the newest knobs (latest wins) and
-then jobs, so that a busy engine never blocks the session; and a reader, which
-hands what the engine says to the listener. When the listener is slow, the pipe
-fills and the engine waits: that is the audio back-pressure.
+Threads. Three live here: a writer, which sends the newest knobs (latest wins) and
+then jobs, so that a busy engine never blocks the session; a reader, which
+hands what the engine says to the listener; and the vigil, which ends an engine that hangs.
+When the listener is slow, the pipe fills and the engine waits: that is the audio back-pressure.
 """
 
 from __future__ import annotations
@@ -13,18 +13,24 @@ import multiprocessing
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from time import monotonic
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from mula_bridge.control import Service, Task
-from mula_bridge.control.messages import EngineState, Notice
+from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_daemon.engine.messages import (
     Abort,
+    Alive,
     Broken,
     Ended,
     EngineSpec,
     FromEngine,
+    Leaving,
     Pace,
     Quit,
     Ready,
@@ -32,7 +38,9 @@ from mula_daemon.engine.messages import (
     ToEngine,
     Turn,
 )
+from mula_daemon.engine.restarts import Restarts
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.vigil import Vigil
 from mula_daemon.engine.worker import main as worker_main
 
 if sys.platform == "win32":
@@ -40,9 +48,12 @@ if sys.platform == "win32":
 else:
     from multiprocessing.connection import Connection
 
-RESTARTS: Final = 3
-RESTART_WINDOW_S: Final = 60.0
-"""An engine that dies this often within this time is not started again."""
+STARTING_S: Final = 1800.0
+"""How long an engine may start without a word: 16 GB from a slow share take their time."""
+LASTING_S: Final = 60.0
+"""An engine that was warm for so long was of use, though nobody asked it for anything."""
+EXIT_S: Final = 2.0
+"""How long a process that has said its last may take to end."""
 
 
 class HostListener(Protocol):
@@ -67,7 +78,12 @@ class EngineHost(Protocol):
 
 
 class EngineProcess:
-    """An EngineHost that is a spawned child process. Every method: any thread."""
+    """An EngineHost that is a spawned child process. Every method: any thread.
+
+    Whatever becomes of the process, the listener hears of it, and there is another one:
+    at once, or, where several in a row came to nothing, after a rest (see `Restarts`). What the
+    listener raises is logged and told, and costs that one item.
+    """
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
@@ -79,7 +95,14 @@ class EngineProcess:
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._process: BaseProcess | None = None
-        self._threads: list[Task] = []
+        self._listener: HostListener | None = None
+        self._restarts = Restarts()
+        self._was_ready = False
+        self._reader = Task("engine-reader", self._supervise)
+        self._writer = Task("engine-writer", self._write)
+        self._vigil = Vigil(self._kill)
+        self.services: Sequence[Service] = (self._reader, self._writer, self._vigil)
+        """Its threads, for whoever wants to hear of them; they are started and stopped here."""
 
     @property
     def pid(self) -> int | None:
@@ -87,19 +110,11 @@ class EngineProcess:
         process = self._process
         return process.pid if process is not None else None
 
-    @property
-    def services(self) -> tuple[Service, ...]:
-        """Its threads, once it was started."""
-        return tuple(self._threads)
-
     def start(self, listener: HostListener) -> None:
         """Spawn the engine; its state changes reach ``listener`` as they happen."""
-        self._threads = [
-            Task("engine-reader", lambda: self._supervise(listener)),
-            Task("engine-writer", self._write),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._listener = listener
+        for service in self.services:
+            service.start()
 
     def turn(self, knobs: FrameKnobs) -> None:
         """Make ``knobs`` the newest; values that were not sent yet are forgotten."""
@@ -112,7 +127,7 @@ class EngineProcess:
         self._order(Run(request))
 
     def abort(self, job: str) -> None:
-        """Stop ``job`` at its next frame."""
+        """Stop ``job`` at its next frame; said again and again, it is sent once."""
         self._order(Abort(job))
 
     def pace(self, pace: Pace) -> None:
@@ -123,9 +138,10 @@ class EngineProcess:
 
     def stop(self, timeout: float = 1.5) -> None:
         """Ask the engine to leave, then make it; returns within about ``timeout`` seconds."""
-        self._stopping.set()
+        with self._wake:  # a process that is being spawned sees this, or is seen here
+            self._stopping.set()
+            process = self._process
         self._order(Quit())
-        process = self._process
         if process is not None:
             process.join(timeout)
             if process.is_alive():
@@ -133,104 +149,185 @@ class EngineProcess:
                 process.join(1.0)
         with self._wake:
             self._wake.notify_all()
-        for thread in self._threads:
-            thread.stop(timeout)
+        for service in self.services:
+            service.stop(timeout)
 
     def _order(self, order: ToEngine) -> None:
         with self._wake:
-            self._orders.append(order)
+            if order not in self._orders:
+                self._orders.append(order)
             self._wake.notify()
 
-    def _supervise(self, listener: HostListener) -> None:
-        deaths: deque[float] = deque(maxlen=RESTARTS)
-        state = EngineState.STARTING
+    def _kill(self) -> None:
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    # --- the reader ---------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
         while not self._stopping.is_set():
-            listener.engine_changed(state, self._spec.name, None)
-            last_words = self._live(listener)
+            self._say(EngineState.STARTING, self._spec.name)
+            try:
+                end: Broken | str = self._live()
+            except Exception as error:  # no memory, no process, no file: the system may recover
+                self._reader.stumble("starting the engine", error)
+                end = f"its process could not be started ({error})"
             if self._stopping.is_set():
                 return
-            if isinstance(last_words, Broken):
-                listener.engine_changed(EngineState.FAILED, last_words.reason, None)
-                return
-            deaths.append(monotonic())
-            if len(deaths) == RESTARTS and deaths[-1] - deaths[0] < RESTART_WINDOW_S:
-                listener.engine_changed(
-                    EngineState.FAILED,
-                    f"{last_words}; it died {RESTARTS} times within "
-                    f"{RESTART_WINDOW_S:.0f} s, so it is not started again: "
-                    "restart mula run, or try mula doctor",
-                    None,
-                )
-                return
-            listener.engine_changed(EngineState.RESTARTING, last_words, None)
-            state = EngineState.STARTING
+            if isinstance(end, Broken):
+                if not self._was_ready:
+                    self._say(EngineState.FAILED, end.reason)
+                    return
+                # It was fine before, so this will pass: memory that the last one still held.
+                end = end.reason
+            rest_s = self._restarts.rest_s()
+            if not rest_s:
+                self._say(EngineState.RESTARTING, end)
+                continue
+            self._say(
+                EngineState.RESTING,
+                f"{end}; it failed {self._restarts.in_vain} times in a row. Next try in "
+                f"{rest_s:g} s; mula doctor looks for the cause",
+            )
+            self._stopping.wait(rest_s)
 
-    def _live(self, listener: HostListener) -> Broken | str:
-        """Spawn one process and listen to it until it is gone; returns why."""
+    def _say(self, state: EngineState, detail: str, info: EngineInfo | None = None) -> None:
+        assert self._listener is not None
+        with self._reader.item(f"the news that the engine is {state}"):
+            self._listener.engine_changed(state, detail, info)
+
+    def _live(self) -> Broken | str:
+        """Spawn one process and listen to it until it is gone; returns why. Raises OSError."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(
-            target=worker_main, args=(theirs, self._spec), name="mula-engine", daemon=True
-        )
-        process.start()
-        theirs.close()
+        try:
+            process = context.Process(
+                target=worker_main, args=(theirs, self._spec), name="mula-engine", daemon=True
+            )
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._vigil.verdict = ""
         with self._wake:
             self._process, self._connection = process, ours
             self._knobs = self._newest
             # Orders for the process that died are void: its job has been failed.
             self._orders = deque(order for order in self._orders if isinstance(order, Quit))
             self._wake.notify()
-        broken = None
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                message: FromEngine = ours.recv()
-                if isinstance(message, Broken):
-                    broken = message
-                    break
-                _hand_over(message, listener)
-        with self._wake:
-            self._connection = None
-        process.join(5.0)
-        ours.close()
-        return broken or f"the engine process ended ({_exit_words(process.exitcode)})"
+            if self._stopping.is_set():
+                process.kill()
+        try:
+            last_words = self._listen(ours)
+        finally:
+            with self._wake:
+                self._connection = None
+            process.join(EXIT_S)
+            if process.is_alive():
+                process.kill()
+                process.join(EXIT_S)
+            ours.close()
+        if isinstance(last_words, Broken):
+            return last_words
+        ended = last_words or self._vigil.verdict or _exit_words(process.exitcode)
+        return f"the engine process ended ({ended})"
+
+    def _listen(self, ours: Connection) -> Broken | str:
+        """Hand on what the engine says until it is gone; its last words, if any."""
+        patience_s, since = STARTING_S, monotonic()
+        while True:
+            try:
+                with self._vigil.waiting(patience_s):
+                    data = ours.recv_bytes()
+            except (EOFError, OSError):
+                return ""
+            with self._reader.item("what the engine said"):
+                message: FromEngine = ForkingPickler.loads(data)
+                match message:
+                    case Broken():
+                        return message
+                    case Leaving(reason):
+                        return reason
+                    case Alive():
+                        if monotonic() - since > LASTING_S:
+                            self._restarts.worked()
+                    case Ready(info):
+                        patience_s, since, self._was_ready = info.patience_s, monotonic(), True
+                        self._say(EngineState.READY, info.name, info)
+                    case Frame():
+                        self._restarts.worked()
+                        self._hand_over(message)
+                    case _:
+                        self._hand_over(message)
+
+    def _hand_over(self, message: Frame | AudioBlock | Notice | Ended) -> None:
+        listener = self._listener
+        assert listener is not None
+        match message:
+            case Frame():
+                listener.frame(message)
+            case AudioBlock():
+                listener.audio(message)
+            case Notice():
+                listener.notice(message)
+            case Ended():
+                self._end(message, listener.ended)
+
+    def _end(self, ended: Ended, tell: Callable[[Ended], None]) -> None:
+        """Tell the end of a job, which must not get lost: whatever waits for it would wait on."""
+        try:
+            tell(ended)
+        except Exception as error:
+            tell(replace(ended, state=JobState.FAILED, reason=f"it could not be kept: {error!r}"))
+            raise
+
+    # --- the writer ---------------------------------------------------------------------------
 
     def _write(self) -> None:
-        while True:
-            with self._wake:
-                while not self._stopping.is_set() and (
-                    self._connection is None
-                    or (self._knobs is None and self._pace is None and not self._orders)
-                ):
-                    self._wake.wait()
-                connection = self._connection
-                if connection is None:
-                    return
-                message: ToEngine
-                if self._knobs is not None:
-                    message, self._knobs = Turn(self._knobs), None
-                elif self._pace is not None:
-                    message, self._pace = self._pace, None
-                elif self._orders:
-                    message = self._orders.popleft()
-                else:
-                    return
-            # A process that just died is the reader's business.
-            with contextlib.suppress(OSError):
-                connection.send(message)
+        while (due := self._due()) is not None:
+            connection, messages = due
+            for message in messages:
+                try:
+                    connection.send(message)
+                except OSError:
+                    self._cut_off(connection)
+                except Exception as error:
+                    self._writer.stumble(f"sending {type(message).__name__}", error)
+                    self._cut_off(connection)
 
+    def _due(self) -> tuple[Connection, list[ToEngine]] | None:
+        """Wait for what is to be sent next, and where to; None when it is time to leave.
 
-def _hand_over(message: FromEngine, listener: HostListener) -> None:
-    match message:
-        case Frame():
-            listener.frame(message)
-        case AudioBlock():
-            listener.audio(message)
-        case Notice():
-            listener.notice(message)
-        case Ended():
-            listener.ended(message)
-        case Ready(info):
-            listener.engine_changed(EngineState.READY, info.name, info)
+        An order goes right behind the newest knobs, so that neither waits for ever for the other.
+        """
+        with self._wake:
+            while not self._stopping.is_set() and (
+                self._connection is None
+                or (self._knobs is None and self._pace is None and not self._orders)
+            ):
+                self._wake.wait()
+            messages: list[ToEngine] = []
+            if self._knobs is not None:
+                messages.append(Turn(self._knobs))
+            if self._pace is not None:
+                messages.append(self._pace)
+            if self._orders:
+                messages.append(self._orders.popleft())
+            self._knobs = self._pace = None
+            if self._connection is None or not messages:
+                return None
+            return self._connection, messages
+
+    def _cut_off(self, connection: Connection) -> None:
+        """End a process that did not get what it was sent: it would wait for it, and its job
+        with it. One that just died is the reader's business anyway."""
+        with self._wake:
+            if self._connection is connection:
+                with contextlib.suppress(OSError):
+                    self._kill()
 
 
 def _exit_words(code: int | None) -> str:

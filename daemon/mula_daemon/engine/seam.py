@@ -192,6 +192,9 @@ class EngineInfo:
     """The fingerprint of the user's own sounds that it plays with; empty for its own."""
     notes: tuple[str, ...] = ()
     """Plain sentences for the start-up log, such as what will not fit."""
+    patience_s: float = 120.0
+    """Seconds that may pass between two frames, blocks or waits of a warm engine. One that takes
+    longer hangs, and is ended and started again."""
 
 
 class Engine(Protocol):

@@ -24,9 +24,12 @@ from mula_daemon.engine.seam import (
     FrameKnobs,
     KnobRange,
 )
+from mula_daemon.engine.tone_faults import FaultPlayer
 
 STEPS_PER_BEAT: Final = 4
 AMPLITUDE: Final = 0.25
+PATIENCE_S: Final = 10.0
+"""A frame takes some microseconds; the rest is for a busy machine."""
 
 
 def pitch_hz(cfg: float, seed: int) -> float:
@@ -38,6 +41,7 @@ class ToneEngine:
     """Honours cfg per frame; every other frame knob is ignored, and says so by its absence."""
 
     def __init__(self, sample_rate: int = 48_000) -> None:
+        self._faults = FaultPlayer()
         self.info = EngineInfo(
             name="tone",
             version=__version__,
@@ -46,33 +50,39 @@ class ToneEngine:
             device="cpu",
             knobs={"cfg": KnobRange(0.0, 5.0, Effect.FRAME)},
             frames_per_beat=STEPS_PER_BEAT,
+            patience_s=PATIENCE_S,
         )
 
     def warm_up(self) -> None:
         """Nothing to load."""
+        self._faults.start()
 
     def generate(
         self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]
     ) -> Iterator[Frame | AudioBlock | Notice]:
         """One frame and one block per take and sixteenth; phase runs on through pitch changes."""
-        tones = Tones(clip, self.info.sample_rate)
+        tones = Tones(clip, self.info.sample_rate, self._faults)
         return play(clip, tones.total, knobs, tones, tones)
 
 
 class Tones:
     """The frames of a clip, and their sound."""
 
-    def __init__(self, clip: ClipRequest, rate: int) -> None:
+    def __init__(self, clip: ClipRequest, rate: int, faults: FaultPlayer) -> None:
         self.total = 0 if clip.endless else clip.beats * STEPS_PER_BEAT
         self._clip = clip
         self._rate = rate
         self._phases = [0.0] * len(clip.seeds)
         self._frames, self._samples = 0, 0
+        self._faults = faults
+        self._made = 0
 
     def make(self, asked: FrameKnobs) -> MadeFrame:
         """Codes that say the pitch of each take."""
         pitches = (pitch_hz(asked.cfg, seed) for seed in self._clip.seeds)
         codes = tuple((round(1200 * float(np.log2(hz / 110.0))),) for hz in pitches)
+        self._faults.frame(self._clip.lyrics, self._made)
+        self._made += 1
         return MadeFrame(codes, asked)
 
     def add(self, frame: MadeFrame, _made_s: float) -> Iterator[AudioBlock]:

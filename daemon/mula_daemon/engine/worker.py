@@ -7,6 +7,7 @@ thread that would fight the model for the interpreter lock.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import traceback
@@ -15,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from time import perf_counter, perf_counter_ns
+from typing import Final
 
 from mula_bridge.control.messages import JobState, Notice
 from mula_bridge.errors import MulaError
@@ -23,13 +25,17 @@ from mula_bridge.speech import unfailing
 from mula_daemon.engine.engines import build
 from mula_daemon.engine.messages import (
     Abort,
+    Alive,
     Broken,
     Ended,
     EngineSpec,
+    FromEngine,
+    Leaving,
     Pace,
     Quit,
     Ready,
     Run,
+    ToEngine,
     Turn,
 )
 from mula_daemon.engine.phase_lock import PhaseLock
@@ -39,26 +45,40 @@ Item = Frame | AudioBlock | Notice
 """What an engine yields."""
 
 
+ALIVE_S: Final = 2.0
+"""How often an engine that waits says that it is there."""
+PROBE: Final = ClipRequest("probe", (), (0,), bars=1)
+"""What an engine makes a frame of to see whether it still can."""
+
+
 @unfailing()
 def main(connection: Connection, spec: EngineSpec) -> None:
-    """Run an engine until the daemon says Quit or goes away. The process's only thread."""
+    """Run an engine until the daemon says Quit or goes away, or until it can work no more. The
+    process's only thread."""
     # Control-C in a terminal goes to the whole process group; the daemon decides when we stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        try:
-            engine = build(spec)
-            engine.warm_up()
-        except MulaError as error:
-            connection.send(Broken(str(error)))
-            return
-        except Exception as error:
-            traceback.print_exc()
-            connection.send(Broken(f"{type(error).__name__}: {error}"))
-            return
-        connection.send(Ready(engine.info))
-        _serve(Orders(connection), engine)
+    with contextlib.suppress(NoDaemon):
+        inbox = Orders(connection)
+        inbox.send(_work(inbox, spec))
     # A daemon that died leaves nobody to report to, and torch's exit can be slow.
     os._exit(0)
+
+
+def _work(inbox: Orders, spec: EngineSpec) -> Leaving | Broken:
+    """Build the engine and serve; the last words. Raises NoDaemon."""
+    try:
+        engine = build(spec)
+        engine.warm_up()
+    except (MulaError, ImportError) as error:
+        return Broken(str(error))
+    except Exception as error:  # a driver, or memory: the next process may have more luck
+        return Leaving(f"it did not start: {_words(error)}")
+    inbox.send(Ready(engine.info))
+    return Leaving(_serve(inbox, engine))
+
+
+class NoDaemon(Exception):
+    """The daemon is not there any more. Engines raise what looks like it, so it has a name."""
 
 
 class Orders:
@@ -72,9 +92,12 @@ class Orders:
         self._pace: Pace | None = None
         self.quit = False
 
-    def send(self, message: Item | Ended) -> None:
-        """Report to the daemon; blocks while it holds us back."""
-        self._connection.send(message)
+    def send(self, message: FromEngine) -> None:
+        """Report to the daemon; blocks while it holds us back. Raises NoDaemon."""
+        try:
+            self._connection.send(message)
+        except OSError as error:
+            raise NoDaemon from error
 
     def knobs(self) -> FrameKnobs:
         """The newest knobs at this moment."""
@@ -102,37 +125,87 @@ class Orders:
         self._aborted.discard(job)
 
     def read(self, timeout: float | None) -> None:
-        """Take everything that has arrived, waiting up to ``timeout`` seconds for the first."""
-        while self._connection.poll(timeout):
-            match message := self._connection.recv():
-                case Turn(knobs):
-                    self._knobs = knobs
-                case Run(request):
-                    self._jobs.append(request)
-                case Abort(job):
-                    self._aborted.add(job)
-                case Pace():
-                    self._pace = message
-                case Quit():
-                    self.quit = True
-            timeout = 0
+        """Take everything that has arrived, waiting up to ``timeout`` seconds for the first, or
+        for as long as it takes; meanwhile the daemon hears that we are alive. Raises NoDaemon."""
+        end = None if timeout is None else perf_counter() + timeout
+        try:
+            while not self._connection.poll(_slice(end)):
+                if end is not None and perf_counter() >= end:
+                    return
+                self.send(Alive())
+            while self._connection.poll(0):
+                self._take(self._connection.recv())
+        except (EOFError, OSError) as error:
+            raise NoDaemon from error
+
+    def _take(self, message: ToEngine) -> None:
+        match message:
+            case Turn(knobs):
+                self._knobs = knobs
+            case Run(request):
+                self._aborted.discard(request.job)  # which was another job of that name
+                self._jobs.append(request)
+            case Abort(job):
+                self._aborted.add(job)
+            case Pace():
+                self._pace = message
+            case Quit():
+                self.quit = True
 
 
-def _serve(inbox: Orders, engine: Engine) -> None:
+def _slice(end: float | None) -> float:
+    """How long to wait in one go until ``end``, in seconds."""
+    return ALIVE_S if end is None else max(0.0, min(ALIVE_S, end - perf_counter()))
+
+
+def _serve(inbox: Orders, engine: Engine) -> str:
+    """Run one job after another; why that ended. Raises NoDaemon.
+
+    An error that nobody foresaw may be one that stays, as a CUDA error does until its process
+    ends: then the engine makes a frame for nobody, and leaves if it cannot, or if the job before
+    failed so, too.
+    """
+    before = ""
     while (request := inbox.next_job()) is not None:
+        unforeseen = ""
         try:
             state, reason = _run(inbox, engine, request), ""
         except MulaError as error:
             state, reason = JobState.FAILED, str(error)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+        except NoDaemon:
             raise
         except Exception as error:
-            traceback.print_exc()
-            state, reason = JobState.FAILED, f"{type(error).__name__}: {error}"
+            state, reason = JobState.FAILED, _words(error)
+            unforeseen = reason
         if request.endless:
             relax()
         inbox.forget(request.job)
         inbox.send(Ended(request.job, state, reason))
+        if unforeseen and (before or not _works(engine)):
+            return f"the engine could not go on after {unforeseen}"
+        before = unforeseen
+    return "as it was told to"
+
+
+def _works(engine: Engine) -> bool:
+    """Whether it can make a frame."""
+    gc.collect()  # the job that failed may still hold what the next one needs
+    try:
+        with contextlib.closing(_iterator(engine.generate(PROBE, FrameKnobs))) as items:
+            return any(isinstance(item, Frame) for item in items)
+    except Exception as error:
+        _words(error)
+        return False
+
+
+def _words(error: Exception) -> str:
+    """An error that nobody foresaw, in words; where it came from goes to the terminal."""
+    with contextlib.suppress(Exception):  # which may be gone
+        traceback.print_exception(error)
+    kind = type(error).__name__
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
+        return f"out of memory: take fewer takes or bars, or close other programs ({kind}: {error})"
+    return f"{kind}: {error}"
 
 
 def _run(inbox: Orders, engine: Engine, request: ClipRequest) -> JobState:

@@ -82,6 +82,8 @@ class Scheduler:
         lost = self._jobs.alive() if for_good else self._jobs.alive()[:1]
         for job in lost:
             if for_good or job.state is JobState.RUNNING:
+                # It may have been handed to the next engine by now, before we heard of the loss.
+                self._host.abort(job.id)
                 self._end(job, JobState.FAILED, reason)
 
     def _start_next(self) -> None:

@@ -45,7 +45,7 @@ class JobWatch:
         match report:
             case EngineChanged(EngineState.READY):
                 self.ready = True
-            case EngineChanged(EngineState.FAILED, text) | Failed(_, _, text):
+            case EngineChanged(EngineState.FAILED | EngineState.RESTING, text) | Failed(_, _, text):
                 self.problem = self.problem or text
             case ClipReady():
                 self.clips.append(report)

@@ -16,35 +16,50 @@ import pytest
 from mula_bridge.control.messages.reports import Notice
 from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.clips.replay import performance
+from mula_daemon.engine import process as process_module
+from mula_daemon.engine import restarts, tone_faults, vigil
 from mula_daemon.engine.messages import Ended, EngineSpec
 from mula_daemon.engine.process import EngineProcess
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
 
 
 class Log:
-    """A HostListener that remembers; ``gate`` closed holds the reader back in ``audio``."""
+    """A HostListener that remembers; ``gate`` closed holds the reader back in ``audio``.
+
+    ``raises`` are errors for the next call of a kind, once each.
+    """
 
     def __init__(self) -> None:
         self.items: list[object] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.raises: dict[str, Exception] = {}
         self._news = threading.Condition()
 
     def engine_changed(self, state: EngineState, detail: str, info: EngineInfo | None) -> None:
         self._add((state, detail, info))
+        self._may_raise(state)
 
     def frame(self, frame: Frame) -> None:
         self._add(frame)
+        self._may_raise("frame")
 
     def audio(self, block: AudioBlock) -> None:
         self.gate.wait()
         self._add(block)
+        self._may_raise("audio")
 
     def notice(self, notice: Notice) -> None:
         self._add(notice)
 
     def ended(self, ended: Ended) -> None:
+        self._may_raise("ended")
         self._add(ended)
+
+    def _may_raise(self, at: str) -> None:
+        error = self.raises.pop(at, None)
+        if error is not None:
+            raise error
 
     def _add(self, item: object) -> None:
         with self._news:
@@ -56,6 +71,10 @@ class Log:
 
     def states(self) -> list[EngineState]:
         return [item[0] for item in list(self.items) if isinstance(item, tuple)]
+
+    def words(self, state: EngineState) -> list[str]:
+        """What was said with each change to ``state``."""
+        return [i[1] for i in list(self.items) if isinstance(i, tuple) and i[0] is state]
 
     def until(self, test: object, timeout: float = 20.0) -> None:
         end = monotonic() + timeout
@@ -81,6 +100,15 @@ def engine(spec: EngineSpec) -> Iterator[tuple[EngineProcess, Log]]:
     finally:
         log.gate.set()
         process.stop()
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[EngineProcess, Log]]:
+    """A tone engine that plays faults, see tone_faults.py."""
+    monkeypatch.setenv(tone_faults.VARIABLE, "by lyrics")
+    with engine(EngineSpec("tone")) as (process, log):
+        log.until(lambda: EngineState.READY in log.states())
+        yield process, log
 
 
 @pytest.fixture
@@ -207,3 +235,247 @@ def test_stop_leaves_no_process_even_in_the_middle_of_a_job(
     assert monotonic() - start < 2.0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def fault(kind: str, job: str = "bad") -> ClipRequest:
+    return ClipRequest(job, ("x",), (0,), bars=1, lyrics=f"fault: {kind}")
+
+
+def works(process: EngineProcess, log: Log, job: str) -> None:
+    """The engine makes a whole clip."""
+    process.run(ClipRequest(job, ("x",), (0,), bars=1))
+    assert log.end_of(job).state is JobState.DONE
+    assert len([frame for frame in log.frames() if frame.job == job]) == 16
+
+
+def test_an_engine_that_can_never_work_again_is_replaced(
+    faulty: tuple[EngineProcess, Log],
+) -> None:
+    process, log = faulty
+    pid = process.pid
+    process.run(fault("sticky"))
+    ended = log.end_of("bad")
+    assert (ended.state, ended.reason[:24]) == (JobState.FAILED, "RuntimeError: CUDA error")
+    log.until(lambda: log.states().count(EngineState.READY) == 2)
+    assert "could not go on after RuntimeError: CUDA error" in log.words(EngineState.RESTARTING)[0]
+    assert process.pid != pid
+    works(process, log, "next")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("once", "a bug"), ("memory", "out of memory: take fewer"), ("pipe", "ends too soon")],
+)
+def test_an_engine_that_failed_once_and_works_stays(
+    faulty: tuple[EngineProcess, Log], kind: str, words: str
+) -> None:
+    process, log = faulty
+    pid = process.pid
+    process.run(fault(kind))
+    assert words in log.end_of("bad").reason
+    works(process, log, "next")
+    assert process.pid == pid
+
+
+def test_an_engine_that_fails_one_job_after_another_is_replaced_though_it_says_it_works(
+    faulty: tuple[EngineProcess, Log],
+) -> None:
+    process, log = faulty
+    process.run(fault("once", "one"))
+    process.run(fault("once", "two"))
+    assert log.end_of("two").state is JobState.FAILED
+    log.until(lambda: log.states().count(EngineState.READY) == 2)
+    works(process, log, "next")
+
+
+def test_an_engine_that_hangs_is_ended_and_replaced(
+    faulty: tuple[EngineProcess, Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, log = faulty
+    monkeypatch.setattr(vigil, "SLICE_S", 10.0)  # so that one look is as long as its patience
+    process.run(fault("hang"))
+    log.until(lambda: len(log.frames()) == tone_faults.FRAME)
+    for _ in range(2):
+        process.services[2].look()  # type: ignore[attr-defined]
+    log.until(lambda: log.states().count(EngineState.READY) == 2)
+    assert "it hung: no sign of it for 10 s" in log.words(EngineState.RESTARTING)[0]
+    works(process, log, "next")
+
+
+def test_an_engine_that_waits_or_is_held_back_does_not_hang(
+    tone: tuple[EngineProcess, Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, log = tone
+    pid = process.pid
+    log.gate.clear()
+    process.run(ClipRequest("j", ("x",), (0,), bars=16))
+    log.until(lambda: bool(log.frames()))
+    monkeypatch.setattr(vigil, "SLICE_S", 10.0)
+    for _ in range(5):
+        process.services[2].look()  # type: ignore[attr-defined]
+    monkeypatch.undo()
+    log.gate.set()
+    assert log.end_of("j").state is JobState.DONE
+    assert process.pid == pid
+
+
+def test_an_engine_that_keeps_dying_rests_longer_and_longer_and_says_for_how_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(tone_faults.VARIABLE, "start")
+    monkeypatch.setattr(restarts, "FIRST_REST_S", 0.05)
+    with engine(EngineSpec("tone")) as (process, log):
+        log.until(lambda: log.states().count(EngineState.RESTING) == 1)
+        assert log.states() == ["starting", "restarting", "starting", "restarting", "starting",
+                                "resting"]  # fmt: skip
+        (words,) = log.words(EngineState.RESTING)
+        assert "no start, as MULA_TONE_FAULTS asks for" in words
+        assert "it failed 3 times in a row. Next try in 0.05 s; mula doctor" in words
+        log.until(lambda: log.states().count(EngineState.RESTING) == 2)
+        assert "4 times in a row. Next try in 0.1 s" in log.words(EngineState.RESTING)[1]
+        monkeypatch.delenv(tone_faults.VARIABLE)
+        log.until(lambda: EngineState.READY in log.states())
+        works(process, log, "next")
+
+
+@pytest.mark.parametrize(
+    ("at", "error"),
+    [
+        ("starting", ValueError("?")),
+        ("ready", OSError(28, "disk full")),
+        ("frame", OSError(28, "disk full")),
+        ("audio", EOFError("?")),
+        ("ended", OSError(28, "disk full")),
+        ("restarting", ValueError("?")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_listener_that_raises_costs_one_item_and_no_engine(at: str, error: Exception) -> None:
+    process, log = EngineProcess(EngineSpec("tone")), Log()
+    told: list[str] = []
+    for service in process.services:
+        service.on_fault = lambda service, what, error: told.append(f"{service.name}: {what}")
+    log.raises[at] = error
+    process.start(log)
+    try:
+        log.until(lambda: EngineState.READY in log.states())
+        process.run(ClipRequest("j", ("x",), (0,), bars=1))
+        ended = log.end_of("j")
+        assert ended.state is (JobState.FAILED if at == "ended" else JobState.DONE)
+        assert log.states().count(EngineState.STARTING) == 1
+        if at == "restarting":
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGKILL)
+            log.until(lambda: log.states().count(EngineState.READY) == 2)
+        works(process, log, "next")
+        assert len(told) == 1
+        assert told[0].startswith("engine-reader: ")
+    finally:
+        process.stop()
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, tries = process_module.multiprocessing.get_context, []
+
+    def get_context(kind: str) -> object:
+        tries.append(kind)
+        if len(tries) == 1:
+            raise OSError(11, "no more processes")
+        return real(kind)
+
+    monkeypatch.setattr(process_module.multiprocessing, "get_context", get_context)
+    with engine(EngineSpec("tone")) as (process, log):
+        log.until(lambda: EngineState.READY in log.states())
+        assert "no more processes" in log.words(EngineState.RESTARTING)[0]
+        works(process, log, "next")
+
+
+def test_what_cannot_be_sent_ends_the_engine_rather_than_leaving_a_job_without_an_end(
+    tone: tuple[EngineProcess, Log],
+) -> None:
+    process, log = tone
+    process.run(lambda: None)  # type: ignore[arg-type]
+    log.until(lambda: log.states().count(EngineState.READY) == 2)
+    works(process, log, "next")
+
+
+def test_the_same_abort_waits_once_however_often_it_is_said() -> None:
+    process = EngineProcess(EngineSpec("tone"))
+    for _ in range(1000):
+        process.abort("j")
+    assert len(process._orders) == 1
+
+
+class Killing(Log):
+    """A Log that kills the engine when it hears the ``nth`` item of a kind."""
+
+    def __init__(self, process: EngineProcess, at: str, nth: int) -> None:
+        super().__init__()
+        self.process, self.at, self.left = process, at, nth
+
+    def _may_raise(self, at: str) -> None:
+        self.left -= at == self.at
+        if self.left == 0:
+            self.left = -1
+            assert self.process.pid is not None
+            os.kill(self.process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("at", "nth", "bars", "lost"),
+    [
+        ("ready", 1, 1, False),  # before it is asked for anything
+        ("frame", 1, 1, True),  # as soon as it has read its prompt
+        ("audio", 7, 4, True),
+        ("frame", 9, 400, True),  # while it writes: what it made since does not fit the pipe
+        ("ended", 1, 1, False),
+    ],
+)
+def test_an_engine_killed_at_any_moment_loses_no_job_in_silence(
+    at: str, nth: int, bars: int, lost: bool
+) -> None:
+    process = EngineProcess(EngineSpec("tone"))
+    log = Killing(process, at, nth)
+    process.start(log)
+    try:
+        log.until(lambda: EngineState.READY in log.states())
+        if at == "ready":
+            log.until(lambda: log.states().count(EngineState.READY) == 2)
+        process.run(ClipRequest("j", ("x",), (0,), bars=bars))
+        if lost:
+            log.until(lambda: EngineState.RESTARTING in log.states())
+            assert "signal 9" in log.words(EngineState.RESTARTING)[0]
+            assert not [item for item in log.items if isinstance(item, Ended)]
+        else:
+            assert log.end_of("j").state is JobState.DONE
+        log.until(lambda: log.states().count(EngineState.READY) == 2)
+        works(process, log, "next")
+    finally:
+        process.stop()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.2])
+def test_an_engine_killed_while_it_starts_is_started_again(after_s: float) -> None:
+    process, log = EngineProcess(EngineSpec("tone")), Log()
+    process.start(log)
+    try:
+        while process.pid is None:
+            sleep(0.001)
+        sleep(after_s)
+        os.kill(process.pid, signal.SIGKILL)
+        log.until(lambda: EngineState.READY in log.states())
+        assert EngineState.RESTARTING in log.states()
+        works(process, log, "next")
+    finally:
+        process.stop()
+
+
+def test_stop_leaves_no_process_even_while_one_is_being_started() -> None:
+    for delay in (0.0, 0.01, 0.05):
+        process, log = EngineProcess(EngineSpec("tone")), Log()
+        process.start(log)
+        sleep(delay)
+        process.stop()
+        if process.pid is not None:
+            with pytest.raises(ProcessLookupError):
+                os.kill(process.pid, 0)

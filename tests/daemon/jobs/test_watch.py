@@ -41,6 +41,7 @@ def test_who_waits_is_woken_by_a_report() -> None:
     ("report", "words"),
     [
         (EngineChanged(EngineState.FAILED, "no weights"), "no weights"),
+        (EngineChanged(EngineState.RESTING, "it keeps dying"), "it keeps dying"),
         (Failed("", "bad_input", "unknown key"), "unknown key"),
         (JobChanged("job1", JobState.FAILED, "killed by signal 9"), "killed by signal 9"),
         (JobChanged("job1", JobState.CANCELLED), "cancelled"),

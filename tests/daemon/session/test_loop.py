@@ -394,14 +394,18 @@ def test_frames_are_reported_with_progress(rig: Rig) -> None:
     assert rig.ear.all(Progress) == [Progress("a", 0.25)]
 
 
-def test_a_lost_engine_fails_the_running_job_and_keeps_the_others(rig: Rig) -> None:
+@pytest.mark.parametrize("state", [EngineState.RESTARTING, EngineState.RESTING])
+def test_a_lost_engine_fails_the_running_job_and_keeps_the_others(
+    rig: Rig, state: EngineState
+) -> None:
     rig.ready()
     rig.send(Generate("a"), Generate("b"))
-    rig.mailbox.post(EngineNews(EngineState.RESTARTING, "killed by signal 9", None))
+    rig.mailbox.post(EngineNews(state, "killed by signal 9", None))
     rig.mailbox.post(EngineNews(EngineState.STARTING, "tone", None))
     rig.send()
     assert JobChanged("a", JobState.FAILED, "killed by signal 9") in rig.ear.all(JobChanged)
     assert rig.states("b") == [JobState.QUEUED]
+    assert rig.host.aborts == ["a"]  # which the next engine may have been handed by now
     rig.ready()
     rig.send()
     assert rig.host.runs[-1].job == "b"

@@ -70,7 +70,11 @@ class EngineState(StrEnum):
     STARTING = "starting"
     READY = "ready"
     RESTARTING = "restarting"
+    """It died, and is started again at once."""
+    RESTING = "resting"
+    """It died again and again; the next try comes by itself, in a while."""
     FAILED = "failed"
+    """It cannot be had as it is asked for."""
 
 
 class DeviceState(StrEnum):

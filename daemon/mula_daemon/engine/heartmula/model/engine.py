@@ -70,6 +70,10 @@ LIVE_WINDOW: Final = 750
 LIVE_KEPT: Final = 375
 """Frames of them that are read again, so that the music knows where it comes from."""
 
+PATIENCE_S: Final = 120.0
+SLOW_PATIENCE_S: Final = 1800.0
+"""What a long prompt or a window of the codec may take without a card."""
+
 USUAL_POSITIONS: Final = 1024
 """Prompt and frames of most clips: up to a minute."""
 
@@ -221,4 +225,5 @@ class HeartMulaEngine:
             frame_seconds=0.0 if self._placement is Placement.AFTER else FRAME_S,
             delay_seconds=self._stream.for_live().delay * FRAME_S,
             notes=notes,
+            patience_s=PATIENCE_S if self._device.type == "cuda" else SLOW_PATIENCE_S,
         )
