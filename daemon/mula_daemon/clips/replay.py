@@ -15,13 +15,20 @@ def replay_request(recipe: Recipe, job: str) -> ClipRequest:
     """What makes the clip of ``recipe`` again: code for code on the same engine and device.
 
     Raises BadInput for a clip that was captured from live play: what it went on from is gone.
+    And for one whose sidecar does not say all that is needed.
     """
     if recipe.parent is not None:
         raise BadInput(
             f"clip {recipe.id} was captured at frame {recipe.parent.frame} of live play and cannot "
             "be made again: what came before it was not kept"
         )
-    initial = {name: float(recipe.knobs.initial[name]) for name in FRAME_KNOBS}
+    try:
+        initial = {name: float(recipe.knobs.initial[name]) for name in FRAME_KNOBS}
+        beats_per_bar = int(recipe.meter.partition("/")[0])
+    except KeyError as error:
+        raise BadInput(f"the sidecar of clip {recipe.id} does not have the knob {error}") from None
+    except ValueError as error:
+        raise BadInput(f"the sidecar of clip {recipe.id} has a wrong value: {error}") from None
     texts = Texts(recipe.tags, recipe.tags_b, recipe.lyrics)
     fit = recipe.fit
     return ClipRequest(
@@ -34,7 +41,7 @@ def replay_request(recipe: Recipe, job: str) -> ClipRequest:
         bars=recipe.bars if fit is None else fit.asked_bars,
         spare_bars=0 if fit is None else fit.spare_bars,
         key=recipe.key,
-        beats_per_bar=int(recipe.meter.partition("/")[0]),
+        beats_per_bar=beats_per_bar,
         performance=performance(initial, recipe.knobs.timeline, texts),
         follows=texts,
     )
