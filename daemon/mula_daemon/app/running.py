@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from msgspec import Struct
 from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Curve, Emit, Errands, Listener, Preset, Service, Task
 from mula_bridge.control.messages import Panic
-from mula_bridge.errors import MulaError, Unavailable
+from mula_bridge.errors import Unavailable
 from mula_bridge.mapping import BASE, Mapping, MappingWatcher, load_mapping, mapping_paths
 from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file
 from mula_daemon.app.learning import Learning
@@ -283,8 +283,7 @@ def engine_spec(config: Config) -> EngineSpec:
 
 def _stop_engine(engine: EngineProcess, recorder: Recorder, mailbox: Mailbox) -> None:
     """End what runs in an orderly way: whoever listens hears that the job was cancelled."""
-    with suppress(MulaError):
-        mailbox.put(Panic())
+    mailbox.pass_on(Panic())
     engine.stop()
     recorder.abandon_all("the daemon stopped")
 

@@ -102,14 +102,14 @@ class LivePlay(Handler[LiveCommand, Never]):
             failed = report.state is JobState.FAILED
             self._publish(LiveChanged(False, report.reason if failed else ""))
             if recording is not None and recording.too_slow:
-                self._mailbox.put(Generate())
+                self._mailbox.pass_on(Generate())
 
     # --- for the scheduler and the trace ------------------------------------------------------
 
     def record(self, job: Job, engine: EngineInfo) -> LiveRecording:
         """Set the endless ``job`` going. Raises TooSlow for an engine that cannot play live."""
         if not (engine.frames_per_beat or engine.frame_seconds):
-            self._mailbox.put(Generate())
+            self._mailbox.pass_on(Generate())
             raise TooSlow(
                 f"{engine.name} cannot play live as it is set up here; a clip is made instead"
             )

@@ -7,7 +7,7 @@ nobody else needs locks for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, Final, get_args
 
@@ -50,6 +50,7 @@ class Session(Service):
         super().__init__("session")
         self._mailbox = mailbox
         self._publish = publisher.publish
+        publisher.on_fault = self.stumble
         self._handlers = tuple(handlers)
         self._owners: dict[type, Handler[Any, Any]] = {}
         self._hearers: dict[type, list[Handler[Any, Any]]] = {}
@@ -85,26 +86,38 @@ class Session(Service):
             if stopping:
                 return
             for handler in self._handlers:
-                self._guard(handler.settle)
+                with self.item(f"settling {_name(handler)}"):
+                    handler.settle()
             self._tick()
 
     def _obey(self, command: Command, origin: Origin) -> None:
+        match command:
+            case Stop() | Panic():
+                for handler in self._handlers:
+                    self._try(command, origin, handler.hush, command)
+            case QueryDump():
+                for handler in self._handlers:
+                    self._try(command, origin, handler.dump, origin)
+            case _:
+                self._try(command, origin, self._handle, command, origin)
+
+    def _handle(self, command: Command, origin: Origin) -> None:
+        self._owners[type(command)].handle(command, origin)
+
+    def _try(
+        self, command: Command, origin: Origin, act: Callable[..., None], *arguments: object
+    ) -> None:
+        """Have one handler obey; who asked hears of it if that fails."""
         try:
-            match command:
-                case Stop() | Panic():
-                    for handler in self._handlers:
-                        handler.hush(command)
-                case QueryDump():
-                    for handler in self._handlers:
-                        handler.dump(origin)
-                case _:
-                    self._owners[type(command)].handle(command, origin)
+            act(*arguments)
         except MulaError as error:
             failed = Failed(origin.address, error.code, str(error))
-            self._publish(failed, to=None if origin == DAEMON else origin)
-        except Exception:  # a bug must not take the knobs away in the middle of a session
-            log.exception("could not handle %s", command)
-            self._publish(Failed(origin.address, "internal", "see the daemon's log"), to=origin)
+        except Exception as error:  # a bug must not take the knobs away in the middle of a session
+            self.stumble(f"obeying {type(command).__name__}", error)
+            failed = Failed(origin.address, "internal", "see the daemon's log")
+        else:
+            return
+        self._publish(failed, to=None if origin == DAEMON else origin)
 
     def _hear(self, event: object) -> None:
         if isinstance(event, Outcome):
@@ -112,7 +125,8 @@ class Session(Service):
             return
         hearers = self._hearers.get(type(event), ())
         for handler in hearers:
-            self._guard(handler.hear, event)
+            with self.item(f"{_name(handler)} hearing of {type(event).__name__}"):
+                handler.hear(event)
         if not hearers:
             if isinstance(event, Report):
                 self._publish(event)
@@ -124,10 +138,9 @@ class Session(Service):
             return
         self._next_tick = monotonic() + TICK_S
         for handler in self._handlers:
-            self._guard(handler.tick)
+            with self.item(f"the tick of {_name(handler)}"):
+                handler.tick()
 
-    def _guard(self, act: Any, *arguments: object) -> None:
-        try:
-            act(*arguments)
-        except Exception:  # as for commands
-            log.exception("could not do %s", act)
+
+def _name(handler: Handler[Any, Any]) -> str:
+    return type(handler).__name__

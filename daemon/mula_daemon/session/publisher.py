@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from mula_bridge.control import Listener
 from mula_bridge.control.messages import DAEMON, Origin, Report
@@ -15,11 +16,13 @@ class Publisher:
     """Session thread only, but for ``listen``, which is for the owner before that begins.
 
     A listener that publishes while it is told of something is not heard before everybody knows
-    of that. One that raises is logged, and the others hear the report all the same. What waits
-    is what was said about one command or event, which bounds it.
+    of that. Of one that raises ``on_fault`` hears, and the others hear the report all the same.
+    What waits is what was said about one command or event, which bounds it.
     """
 
     def __init__(self) -> None:
+        self.on_fault: Callable[[str, Exception], None] = _log_fault
+        """Hears what could not be told to whom. Must not publish, or it might never end."""
         self._listeners: list[Listener] = []
         self._waiting: deque[tuple[Report, Origin | None, Origin | None]] = deque()
         self._telling = False
@@ -48,5 +51,10 @@ class Publisher:
         for listener in self._listeners:
             try:
                 listener.report(report, to=to, but=but)
-            except Exception:  # it must take neither the others nor the session with it
-                log.exception("%s could not take %s", listener, report)
+            except Exception as error:  # it must take neither the others nor the session with it
+                who, what = type(listener).__name__, type(report).__name__
+                self.on_fault(f"telling {who} of {what}", error)
+
+
+def _log_fault(what: str, error: Exception) -> None:
+    log.error("%s failed", what, exc_info=error)

@@ -169,7 +169,7 @@ class Steering(Handler[SteeringCommand, SteeringEvent]):
             wanted = self.controls.knobs.number("bpm")
             held = self._conductor.set_bpm(wanted)
             if held != wanted:
-                self._mailbox.put(SetKnob("bpm", held), CLOCK)
+                self._mailbox.pass_on(SetKnob("bpm", held), CLOCK)
         if "gain_db" in changed:
             self._speaker.gain.decibels = self.controls.knobs.number("gain_db")
         for name in changed:

@@ -20,7 +20,6 @@ from mula_bridge.control.messages import (
     ChooseClock,
     Clock,
     Command,
-    Failed,
     Origin,
     Panic,
     Quantised,
@@ -30,7 +29,7 @@ from mula_bridge.control.messages import (
     StopTransport,
     TempoCommand,
 )
-from mula_bridge.errors import Busy, MulaError
+from mula_bridge.errors import Busy
 from mula_bridge.net import hurry
 from mula_daemon.session import Handler, Mailbox
 from mula_daemon.tempo.conductor import CLOCK, Conductor
@@ -183,7 +182,7 @@ class Transport(Handler[TempoCommand, Never], Service):
         self._mailbox.post(state)
         if state.leader is not Clock.INTERNAL and state.bpm != old.bpm:
             # The knob goes along; from it, the next clip gets its tempo.
-            self._mailbox.put(SetKnob("bpm", state.bpm), CLOCK)
+            self._mailbox.pass_on(SetKnob("bpm", state.bpm), CLOCK)
 
     # --- its own thread -----------------------------------------------------------------------
 
@@ -207,15 +206,9 @@ class Transport(Handler[TempoCommand, Never], Service):
                     self._news.wait(max(0, self._until(line, ahead) - now) / 1e9)
                     continue
             for command, origin in ready:
-                self._obey(command, origin)
+                self._mailbox.pass_on(command, origin)
             if beat is not None:
                 self._mailbox.post(beat)
-
-    def _obey(self, command: Command, origin: Origin) -> None:
-        try:
-            self._mailbox.put(command, origin)
-        except MulaError as error:
-            self._mailbox.post(Failed(origin.address, error.code, str(error)))
 
     def _until(self, line: Timeline, ahead_ns: int) -> int:
         beat = line.ns_at(self._beat + 1)

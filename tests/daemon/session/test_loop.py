@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any, Never, get_args
 
 import pytest
@@ -49,6 +50,7 @@ from mula_bridge.control.messages.reports import (
     PresetSaved,
     PresetsChanged,
     Progress,
+    Report,
     StatusReport,
     TagsChanged,
 )
@@ -56,6 +58,7 @@ from mula_bridge.control.messages.states import DeviceState, EngineState, JobSta
 from mula_bridge.control.presets import Preset
 from mula_bridge.control.service import Errands
 from mula_bridge.errors import Unavailable
+from mula_daemon.app.services import Services
 from mula_daemon.app.sound import Sounding
 from mula_daemon.audio.levels import Gain
 from mula_daemon.clips.catalogue import Catalogue
@@ -125,6 +128,7 @@ class Rig:
         self.refuse = ""
         self.learning = FakeLearning()
         self.mailbox, publisher = Mailbox(), Publisher()
+        self.publisher = publisher
         self.conductor = Conductor()
         self.library = Library(folder)
         self.library.prepare()
@@ -481,6 +485,60 @@ def test_a_handler_with_bugs_costs_what_it_was_asked_and_nothing_else(tmp_path: 
     assert rig.host.turns[-1].cfg == 3.0
     rig.session.stop()
     assert not rig.session.alive
+    assert rig.session.faults >= 4  # and is told, as of any service
+
+
+class Stubborn(Clumsy):
+    """And in what it should do for everybody."""
+
+    commands = ()
+    events = ()
+
+    def hush(self, command: object) -> None:
+        raise RuntimeError("it does not stop")
+
+    def dump(self, origin: Origin) -> None:
+        raise RuntimeError("it does not tell")
+
+
+def test_a_panic_reaches_all_whatever_one_of_them_does(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Stubborn())
+    rig.session._handlers = (Stubborn(), *rig.session._handlers)
+    rig.session.start()
+    rig.send(Panic(), Stop(), QueryDump())
+    rig.session.stop()
+    assert rig.speaker.calls == ["panic", "stop"]
+    assert rig.ear.all(KnobChanged)
+    assert {failed.code for failed in rig.ear.all(Failed)} == {"internal"}
+
+
+class Deaf:
+    """A listener that can take nothing, not even the word of that."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        self.told += 1
+        raise RuntimeError("a listener's bug")
+
+
+def test_a_listener_that_can_take_nothing_is_told_of_to_the_others_and_does_not_go_round(
+    rig: Rig,
+) -> None:
+    """What is said of its trouble is trouble for it, too."""
+    deaf, services = Deaf(), Services(rig.publisher.publish)
+    rig.publisher._listeners.insert(0, deaf)
+    services.tend(rig.session)
+    rig.session._handlers = (*rig.session._handlers, services)
+    rig.send(SetKnob("cfg", 3.0))
+    failed = rig.ear.wait(Failed)
+    assert failed.code == "service"
+    assert "session left something undone: telling Deaf of" in failed.text
+    before = deaf.told
+    sleep(0.6)  # two ticks
+    assert deaf.told - before < 20
+    assert rig.session.alive
 
 
 def test_two_owners_of_one_command_are_found_at_the_start() -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from threading import Thread
+from time import sleep
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.commands import Generate, SetKnob, Stop
-from mula_bridge.control.messages.origin import Origin
-from mula_bridge.errors import Busy
+from mula_bridge.control.messages.commands import Command, Generate, Panic, SetKnob, Stop
+from mula_bridge.control.messages.origin import DAEMON, Origin
+from mula_bridge.errors import Busy, Unavailable
 from mula_daemon.session.mailbox import Mailbox
 
 ALICE = Origin("osc", ("127.0.0.1", 1))
@@ -66,14 +69,90 @@ def _views(commands: list) -> list[tuple[object, dict[str, object]]]:
     return [*views, (None, knobs)]
 
 
-def test_beyond_its_limit_it_is_busy_but_takes_our_own_events() -> None:
-    mailbox: Mailbox = Mailbox(limit=2)
-    mailbox.put(Stop(), ALICE)
-    mailbox.put(Stop(), ALICE)
+def full() -> Mailbox:
+    mailbox = Mailbox(limit=2)
+    mailbox.put(Generate("a"), ALICE)
+    mailbox.put(Generate("b"), ALICE)
     with pytest.raises(Busy, match="2 messages"):
-        mailbox.put(Stop(), ALICE)
-    mailbox.post("shutdown")
-    assert mailbox.take(0)[-1] == "shutdown"
+        mailbox.put(Generate("c"), ALICE)
+    return mailbox
+
+
+def test_beyond_its_limit_nothing_of_our_own_is_refused() -> None:
+    mailbox = full()
+    mailbox.post("moved")
+    mailbox.pass_on(Generate("d"), ALICE)
+    mailbox.pass_on(SetKnob("bpm", 90.0))
+    mailbox.pass_on(SetKnob("bpm", 91.0))
+    assert mailbox.take(0)[2:] == [
+        "moved", (Generate("d"), ALICE), (SetKnob("bpm", 91.0), DAEMON)
+    ]  # fmt: skip
+
+
+def test_what_we_say_to_ourselves_refuses_nobody() -> None:
+    mailbox = Mailbox(limit=2)
+    for number in range(10):
+        mailbox.post(number)
+        mailbox.pass_on(Generate(str(number)))
+    mailbox.put(Generate("a"), ALICE)
+    mailbox.put(Generate("b"), ALICE)
+    assert len(mailbox.take(0)) == 22
+
+
+@pytest.mark.parametrize("command", [Stop(), Panic()], ids=["stop", "panic"])
+def test_what_makes_silence_is_obeyed_in_any_flood_and_takes_one_place(command: Command) -> None:
+    mailbox = full()
+    for _ in range(1000):
+        mailbox.put(command, BOB)
+    assert mailbox.take(0)[2:] == [(command, BOB)]
+
+
+def test_room_is_there_again_once_it_was_emptied() -> None:
+    mailbox = full()
+    mailbox.take(0)
+    mailbox.put(Generate("c"), ALICE)
+    mailbox.put(Generate("d"), ALICE)
+    with pytest.raises(Busy):
+        mailbox.put(Generate("e"), ALICE)
+    assert len(mailbox.take(0)) == 2
+
+
+def test_who_posts_more_than_may_wait_is_held_back_until_there_is_room() -> None:
+    mailbox = Mailbox(events=2)
+    posted: list[int] = []
+
+    def post() -> None:
+        for number in range(4):
+            mailbox.post(number)
+            posted.append(number)
+
+    poster = Thread(target=post)
+    poster.start()
+    taken: list[object] = []
+    while len(taken) < 4:
+        sleep(0.01)
+        assert len(posted) <= len(taken) + 2
+        taken += mailbox.take(1.0)
+    poster.join(5)
+    assert taken == [0, 1, 2, 3]
+
+
+def test_who_takes_is_never_held_back_itself() -> None:
+    mailbox = Mailbox(events=1)
+    mailbox.take(0)
+    for number in range(3):
+        mailbox.post(number)
+    assert mailbox.take(0) == [0, 1, 2]
+
+
+def test_an_ending_daemon_says_so_and_still_hears_itself() -> None:
+    mailbox = Mailbox()
+    mailbox.close()
+    with pytest.raises(Unavailable, match="is ending"):
+        mailbox.put(Generate("a"), ALICE)
+    mailbox.pass_on(Panic())
+    mailbox.post("moved")
+    assert mailbox.take(0) == [(Panic(), DAEMON), "moved"]
 
 
 def test_nothing_comes_from_an_empty_mailbox() -> None:

@@ -49,6 +49,24 @@ def test_everyone_hears_whom_it_is_for() -> None:
     )
 
 
+def test_listeners_hear_in_the_order_in_which_they_came() -> None:
+    """Who owns a state is asked before those who only pass it on."""
+    publisher, order = Publisher(), list[str]()
+
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+            order.append(self.name)
+
+    for name in ("live", "trace", "osc", "inbox"):
+        publisher.listen(Named(name))
+    publisher.publish(LiveChanged(True))
+    publisher.publish(LiveChanged(False), by=ALICE)
+    assert order == ["live", "trace", "osc", "inbox"] * 3
+
+
 def test_who_caused_the_news_has_it_for_an_answer_and_the_daemon_needs_none() -> None:
     publisher, note = Publisher(), Note()
     publisher.listen(note)

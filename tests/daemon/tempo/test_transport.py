@@ -22,7 +22,7 @@ from mula_bridge.control.messages.commands import (
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Beat, ClockChanged, Failed, Report
 from mula_bridge.control.messages.states import Clock
-from mula_bridge.errors import BadInput, Busy
+from mula_bridge.errors import BadInput
 from mula_daemon.session.publisher import Publisher
 from mula_daemon.tempo.conductor import CLOCK, Conductor
 from mula_daemon.tempo.timeline import Timeline
@@ -39,7 +39,6 @@ class Rig:
         self.published: list[tuple[Report, Origin | None]] = []
         self.emitted: SimpleQueue[tuple[Command, Origin, int]] = SimpleQueue()
         self.posted: SimpleQueue[Beat | ClockChanged | Failed] = SimpleQueue()
-        self.busy = False
         self.ahead_ns = 0
         publisher = Publisher()
         publisher.listen(self)
@@ -58,9 +57,7 @@ class Rig:
     def post(self, event: Beat | ClockChanged | Failed) -> None:
         self.posted.put(event)
 
-    def put(self, command: Command, origin: Origin) -> None:
-        if self.busy:
-            raise Busy("full")
+    def pass_on(self, command: Command, origin: Origin) -> None:
         self.emitted.put((command, origin, perf_counter_ns()))
 
     def send(self, command: TempoCommand) -> None:
@@ -137,14 +134,6 @@ def test_panic_forgets_what_waits_and_is_left_to_the_others(rig: Rig) -> None:
     rig.transport.hush(Panic())
     with pytest.raises(Empty):
         rig.emitted.get(timeout=0.5)
-
-
-def test_what_nobody_takes_on_the_beat_is_reported(rig: Rig) -> None:
-    rig.busy = True
-    rig.send(Quantised(Generate("a"), 1))
-    while not isinstance(report := rig.posted.get(timeout=5), Failed):
-        pass
-    assert report == Failed("/mula/here", "busy", "full")
 
 
 def test_the_clock_can_be_asked_for_and_chosen(rig: Rig) -> None:
