@@ -201,7 +201,9 @@ def running(
                     stack.callback(service.stop)
 
         # The loudness meter's imports take a second, which the first clip should not wait for.
-        begin(Task("preload", preload))
+        loading = Task("preload", preload)
+        services.tend(loading)
+        loading.start()
         services.tend(link.listener)
         stack.callback(link.listener.stop)
         conductor.offer_link(link, in_auto=config.link)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from mula_bridge.control import KNOBS, KnobValue
 from mula_bridge.control.messages import EngineState, Prompt, ServiceState
-from mula_daemon.cli.board import Board
+from mula_daemon.cli.board import Board, legible
 
 BAR_WIDTH: Final = 28
 FLOOR_DBFS: Final = -60.0
@@ -30,18 +29,23 @@ STYLES: Final = {ServiceState.FAILING: "yellow", ServiceState.DEAD: "bold red"}
 
 
 def panel(board: Board, title: str, places: str) -> RenderableType:
-    """The whole panel for a Board as it is now, over a line of ``places``; main thread."""
+    """The whole panel for a Board as it is now, over a line of ``places``. Any thread.
+
+    All that is not ours is Text, in which nothing is markup.
+    """
+    board = board.snapshot()
     parts: list[RenderableType] = [_knobs(board), _job(board)]
     if board.audio is not None:
         parts.append(_level(board.audio.peak_dbfs, board.audio.underruns))
     parts.append(_clips(board))
     parts += _troubled(board)
-    parts.append(Text("\n".join(list(board.lines)[-LAST_LINES:]), style="dim", overflow="ellipsis"))
+    lines = "\n".join(board.lines).splitlines()[-LAST_LINES:]
+    parts.append(Text("\n".join(lines), style="dim", overflow="ellipsis"))
     state = board.engine.state
     return Panel(
         Group(*parts),
-        title=f"{title}  [{COLOURS[state]}]{state.value}[/]",
-        subtitle=f"{escape(places)}  Control-C stops",
+        title=Text.assemble(legible(title), "  ", (state.value, COLOURS[state])),
+        subtitle=Text(f"{legible(places)}  Control-C stops"),
     )
 
 
@@ -72,13 +76,13 @@ def _heard(board: Board, name: str, value: KnobValue) -> str:
 
 
 def _job(board: Board) -> RenderableType:
-    tags = ", ".join(board.tags.get(Prompt.A, ())) or "no tags"
+    tags = legible(", ".join(board.tags.get(Prompt.A, ())) or "no tags")
     if not board.job:
         return Text(f"\n{tags}   idle")
     table = Table.grid(padding=(0, 2))
     table.add_row(
-        f"\n{tags}",
-        f"\n{board.job}",
+        Text(f"\n{tags}"),
+        Text(f"\n{legible(board.job)}"),
         Group("", ProgressBar(total=1.0, completed=board.progress, width=BAR_WIDTH)),
         f"\n{board.progress:4.0%}",
     )
@@ -98,14 +102,16 @@ def _level(peak_dbfs: float, underruns: int) -> RenderableType:
 
 
 def _clips(board: Board) -> RenderableType:
-    return Text("\n".join(Path(clip.path).name for clip in board.clips), style="green")
+    names = [legible(Path(clip.path).name) for clip in board.clips]
+    return Text("\n".join(names), style="green")
 
 
 def _troubled(board: Board) -> list[RenderableType]:
     """A line for each part of the daemon that is not well."""
     troubled = [one for one in board.services.values() if one.state is not ServiceState.WELL]
     return [
-        Text(f"{one.name} {one.state}: {one.detail}", style=STYLES[one.state]) for one in troubled
+        Text(legible(f"{one.name} {one.state}: {one.detail}"), style=STYLES[one.state])
+        for one in troubled
     ]
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,13 +12,12 @@ from mula_bridge.control.messages import EngineState, Live, Origin
 from mula_daemon.app import App, running
 from mula_daemon.cli.board import Board
 from mula_daemon.cli.options import config_of, parser
+from mula_daemon.cli.screen import screen
 from mula_daemon.clips import note_folder
 from mula_daemon.settings import SETTINGS
 
 REFRESH_S: Final = 0.125
 CLI: Final = Origin("cli")
-
-Show = Callable[[App], None]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     config = config_of(parsed)
     board = Board()
     stop = threading.Event()
-    with panel_or_lines(board, plain=parsed.no_panel) as show, stopping_on_signals(stop, board):
+    with screen(board, plain=parsed.no_panel) as shown, stopping_on_signals(stop):
         with running(config, [board]) as app:
             note_folder(app.library.folder)
             announced = False
@@ -42,10 +39,10 @@ def main(argv: Sequence[str]) -> int:
                 board.changed.wait(REFRESH_S)
                 board.changed.clear()
                 if board.engine.state is EngineState.READY and not announced:
-                    board.lines.append(ready_line(board, app))
+                    board.say(ready_line(board, app))
                     announced = True
-                show(app)
-        show(app)
+                shown.show(app)
+        shown.show(app)
     return 1 if board.engine.state in (EngineState.FAILED, EngineState.RESTING) else 0
 
 
@@ -61,16 +58,16 @@ def ready_line(board: Board, app: App) -> str:
 
 
 @contextmanager
-def stopping_on_signals(stop: threading.Event, board: Board) -> Iterator[None]:
-    """SIGINT and SIGTERM set ``stop``; a second one ends the process the hard way."""
+def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGINT, SIGTERM and a terminal that is closed set ``stop``; a second SIGINT or SIGTERM ends
+    the process the hard way."""
 
-    def handle(_number: int, _frame: object) -> None:
-        if stop.is_set():
+    def handle(number: int, _frame: object) -> None:
+        if stop.is_set() and number in (signal.SIGINT, signal.SIGTERM):
             raise KeyboardInterrupt
-        stop.set()
-        board.changed.set()
+        stop.set()  # and no more: the main thread may hold the board's own locks
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in _signals()}
     try:
         yield
     finally:
@@ -78,56 +75,11 @@ def stopping_on_signals(stop: threading.Event, board: Board) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class LogToBoard(logging.Handler):
-    """Log records as lines of the board, so that they do not tear the panel."""
-
-    def __init__(self, board: Board) -> None:
-        super().__init__(logging.INFO)
-        self._board = board
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._board.lines.append(f"{record.levelname.lower()}: {self.format(record)}")
-        except Exception:  # a record that cannot be formatted must not end whoever made it
-            self.handleError(record)
-        self._board.changed.set()
-
-
-@contextmanager
-def panel_or_lines(board: Board, *, plain: bool) -> Iterator[Show]:
-    """What shows a Board: rich's live panel on a terminal, else one printed line per event."""
-    handler = LogToBoard(board)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        if plain or not sys.stdout.isatty():
-            yield lambda app: print_lines(board)
-            return
-        from rich.live import Live
-
-        from mula_daemon.cli.panel import panel
-
-        with Live(auto_refresh=False, screen=False) as live:
-            yield lambda app: live.update(
-                panel(board, title(board, app), places(app)), refresh=True
-            )
-    finally:
-        root.removeHandler(handler)
-
-
-def print_lines(board: Board) -> None:
-    """Print and forget the board's lines."""
-    while board.lines:
-        print(board.lines.popleft(), flush=True)
-
-
-def places(app: App) -> str:
-    """Where clips land, and where the page is."""
-    return f"{app.library.folder}  {app.page}".rstrip()
-
-
-def title(board: Board, app: App) -> str:
-    """The panel's title: engine and OSC address."""
-    host, port = app.osc_address or ("-", 0)
-    return f"mula  {board.engine.detail}  osc {host}:{port}"
+def _signals() -> list[signal.Signals]:
+    found = [signal.SIGINT, signal.SIGTERM]
+    for name in ("SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        # With nohup it is to go on when the terminal is closed.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            found.append(number)
+    return found
