@@ -89,13 +89,7 @@ def _converted(wanted: Release, root: Path, dtype: str) -> Path:
     from mula_daemon.engine.heartmula.model import DTYPES, convert
 
     target = root.parent / f"{root.name}-{dtype}"
-    convert(
-        root,
-        target,
-        DTYPES[dtype],
-        wanted.castable,
-        lambda name: print(f"converting {name}", file=sys.stderr),
-    )
+    convert(root, target, DTYPES[dtype], wanted.castable, _say)
     write_record(target, wanted.name, read_record(root), dtype=dtype)
     return target
 

@@ -1,10 +1,11 @@
 """Where weights come from: releases, the hub, and how they are pulled."""
 
-from mula_daemon.weights.content import flaw, is_hidden, tensors_of
+from mula_daemon.weights.content import flaw, is_hidden, metadata_of, tensors_of
 from mula_daemon.weights.hub import Hub
 from mula_daemon.weights.pull import (
     ASIDE,
     GB,
+    RECORD,
     PullProgress,
     begin,
     is_half_replaced,
@@ -24,7 +25,26 @@ from mula_daemon.weights.releases import (
 )
 
 __all__ = [
-    "ASIDE", "CODEC", "GB", "MODEL", "RELEASES", "WEIGHTS", "Hub", "PullProgress", "Release",
-    "begin", "default_place", "flaw", "is_half_replaced", "is_hidden", "pull", "read_record",
-    "release", "set_aside", "tensors_of", "write_record",
+    "ASIDE",
+    "CODEC",
+    "GB",
+    "MODEL",
+    "RECORD",
+    "RELEASES",
+    "WEIGHTS",
+    "Hub",
+    "PullProgress",
+    "Release",
+    "begin",
+    "default_place",
+    "flaw",
+    "is_half_replaced",
+    "is_hidden",
+    "metadata_of",
+    "pull",
+    "read_record",
+    "release",
+    "set_aside",
+    "tensors_of",
+    "write_record",
 ]  # fmt: skip

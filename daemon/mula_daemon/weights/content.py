@@ -10,6 +10,7 @@ from typing import Any, Final
 _GLANCE: Final = 512
 _HEADER_MOST: Final = 100_000_000
 """Bytes of a header; safetensors itself refuses longer ones."""
+_UNREADABLE: Final = "is damaged: its header cannot be read"
 _POINTER: Final = b"version https://git-lfs"
 """What Git LFS leaves in a file's place until it is fetched."""
 
@@ -57,6 +58,24 @@ def tensors_of(path: Path) -> Mapping[str, Mapping[str, Any]]:
     (github.com/huggingface/safetensors). Raises OSError, and ValueError in words for a file that
     is cut short or something else.
     """
+    header, length = _header(path)
+    size = path.stat().st_size
+    try:
+        end = max((int(row["data_offsets"][1]) for row in header.values()), default=0)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError):
+        raise ValueError(_UNREADABLE) from None
+    if 8 + length + end != size:
+        raise ValueError(f"is cut short or damaged: {size} bytes instead of {8 + length + end}")
+    return header
+
+
+def metadata_of(path: Path) -> Mapping[str, str]:
+    """What a safetensors file says of itself; raises as `tensors_of` does."""
+    return _header(path, kept=True)[0]
+
+
+def _header(path: Path, *, kept: bool = False) -> tuple[Mapping[str, Any], int]:
+    """The rows of the header, or what was ``kept`` beside them; and its length in bytes."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -66,11 +85,12 @@ def tensors_of(path: Path) -> Mapping[str, Mapping[str, Any]]:
             raise ValueError(f"is cut short, or no safetensors file ({size} bytes)")
         try:
             header = json.loads(file.read(length).decode())
-            header.pop("__metadata__", None)
-            end = max((int(row["data_offsets"][1]) for row in header.values()), default=0)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-            raise ValueError("is damaged: its header cannot be read") from None
-    if 8 + length + end != size:
-        raise ValueError(f"is cut short or damaged: {size} bytes instead of {8 + length + end}")
-    found: Mapping[str, Mapping[str, Any]] = header
-    return found
+        except (ValueError, RecursionError):
+            header = None
+    if not isinstance(header, dict):
+        raise ValueError(_UNREADABLE)
+    more = header.pop("__metadata__", {})
+    rows = more if kept else header
+    if not isinstance(rows, dict):
+        raise ValueError(_UNREADABLE)
+    return rows, length

@@ -8,6 +8,7 @@ file again from its first byte, and the largest ones have five gigabytes.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -135,6 +136,8 @@ class Hub:
                 raise Unavailable(
                     f"{what} {found}; start again to fetch it anew, or from another --endpoint"
                 )
+            with part.open("rb+") as arrived_whole:  # its name is to mean that it is complete
+                os.fsync(arrived_whole.fileno())
             part.replace(path)
         except OSError as error:
             raise unwritable(path.parent, error) from error

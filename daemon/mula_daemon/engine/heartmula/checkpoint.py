@@ -6,27 +6,31 @@ of everything never exist. Nothing but safetensors is opened: pickles can run co
 Engine process only.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from mula_bridge.errors import Unavailable
+from mula_daemon.engine.heartmula.parts import (
+    INDEX,
+    REMEDY,
+    SINGLE,
+    CheckpointError,
+    damaged,
+    integer,
+    missing,
+    read_json,
+    shards,
+)
 from mula_daemon.engine.lm import FLAVOURS, Flavour, LanguageModel, LMConfig
 
-INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
-REMEDY = "mula pull heartmula --into DIR fetches what is missing"
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-
-
-class CheckpointError(Unavailable):
-    """A checkpoint that cannot be used; the message names the file or key and what to do."""
+__all__ = [
+    "INDEX", "REMEDY", "SINGLE", "CheckpointError", "SpecialIds", "fill", "integer",
+    "load_language_model", "read_config", "read_json", "read_special_ids", "tensors",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def read_config(directory: Path, flavours: Mapping[str, Flavour] = FLAVOURS) -> 
         name = values.get(key)
         if not isinstance(name, str) or name not in flavours:
             raise CheckpointError(
-                f"{path}: {key} is {name!r}; this version knows {', '.join(sorted(flavours))}"
+                f"{path}: {key} is {name!r}; this version knows {', '.join(sorted(flavours))}: "
+                "a newer mulabridge may know more"
             )
         return flavours[name]
 
@@ -111,11 +116,11 @@ def fill(model: nn.Module, weights: Iterable[tuple[Path, str, Tensor]], director
                 f"{expected[name]}; weights and config.json are of two models: {REMEDY}"
             )
         found[name] = tensor
-    missing = sorted(expected.keys() - found.keys())
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    lacking = sorted(expected.keys() - found.keys())
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise CheckpointError(
-            f"{directory}: key {missing[0]!r}{more} missing from the weights; is a shard missing "
+            f"{directory}: key {lacking[0]!r}{more} missing from the weights; is a shard missing "
             f"from the index? {REMEDY}"
         )
     model.load_state_dict(found, assign=True)
@@ -131,58 +136,10 @@ def tensors(
     """
     for path in shards(directory):
         if not path.is_file():
-            raise CheckpointError(f"{path} is missing{_pickles(directory)}; {REMEDY}")
+            raise missing(path)
         try:
             with safe_open(path, framework="pt") as shard:
                 for name in filter(wanted, shard.keys()):
                     yield path, name, shard.get_tensor(name)
-        except SafetensorError as error:
-            raise CheckpointError(
-                f"{path} is damaged or cut short ({error}); delete it, and {REMEDY}"
-            ) from error
-
-
-def shards(directory: Path) -> list[Path]:
-    """The folder's safetensors files, whether they are there or not. Raises `CheckpointError`."""
-    index = directory / INDEX
-    if not index.is_file():
-        return [directory / SINGLE]
-    files = read_json(index).get("weight_map")
-    if not isinstance(files, dict) or not files:
-        raise CheckpointError(f"{index}: key 'weight_map' missing; {REMEDY}")
-    names = sorted({str(name) for name in files.values()})
-    if any(Path(name).name != name or not name.endswith(".safetensors") for name in names):
-        raise CheckpointError(
-            f"{index}: names files that are no safetensors beside it; pickles can run code and "
-            f"are never read: {REMEDY}"
-        )
-    return [directory / name for name in names]
-
-
-def _pickles(directory: Path) -> str:
-    """What to say of a folder whose weights are pickles."""
-    found = sorted(path.name for path in directory.glob("*") if path.suffix in PICKLES)
-    return f" ({found[0]} is a pickle, which could run code, and is never read)" if found else ""
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises `CheckpointError`."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing; {REMEDY}") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read ({error}); delete it, and {REMEDY}"
-        ) from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path} holds no JSON object")
-    return values
-
-
-def integer(values: Mapping[str, Any], key: str, path: Path) -> int:
-    """``values[key]``, which ``path`` held, not negative. Raises `CheckpointError`."""
-    value = values.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise CheckpointError(f"{path}: key {key!r} must be a whole number, not {value!r}")
-    return value
+        except (SafetensorError, OSError) as error:
+            raise damaged(path, f"is damaged or cut short ({error})") from error

@@ -16,7 +16,9 @@ from mula_daemon.engine.heartmula.memory_plan import (
     make_plan,
     report,
 )
+from mula_daemon.engine.heartmula.parts import require_sound
 from mula_daemon.engine.messages import EngineSpec
+from mula_daemon.weights import default_place
 
 
 def memory(spec: EngineSpec) -> Iterator[Finding]:
@@ -37,17 +39,18 @@ def memory(spec: EngineSpec) -> Iterator[Finding]:
 
 
 def checkpoint(spec: EngineSpec) -> Iterator[Finding]:
-    """The checkpoint folder, if one is named."""
-    if not spec.checkpoint:
+    """The checkpoint folder, if one is named, or was pulled."""
+    place = Path(spec.checkpoint) if spec.checkpoint else default_place("heartmula")
+    if not spec.checkpoint and not place.is_dir():
         return
     try:
-        find_layout(Path(spec.checkpoint))
+        require_sound(find_layout(place))
     except MulaError as error:
         yield Finding(
             "checkpoint", Grade.FAIL, str(error), "name a whole release with --checkpoint, or none"
         )
     else:
-        yield Finding("checkpoint", Grade.OK, spec.checkpoint)
+        yield Finding("checkpoint", Grade.OK, str(place))
 
 
 def findings(spec: EngineSpec) -> Iterator[Finding]:

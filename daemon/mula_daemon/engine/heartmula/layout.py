@@ -1,17 +1,33 @@
 """Where the parts of a HeartMuLa release lie in a folder. Imports no torch.
 
-Both the layout of the published instructions and folders named after the repositories are known.
+What a folder is stands in its config.json, not in its name. Known are the layout of the published
+instructions, folders named after the repositories, and the cache of huggingface_hub.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import Any, Final
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.weights import CODEC, MODEL
+from mula_daemon.weights import CODEC, MODEL, RELEASES
 
-FETCH = "mula pull heartmula --into"
+FETCH: Final = "mula pull heartmula --into"
+SMALL: Final = ("gen_config.json", "tokenizer.json")
+_DEPTH: Final = 3
+"""Levels that are searched: a cache has models--A--B/snapshots/COMMIT."""
+_MOST: Final = 1000
+"""Folders that are looked into, should somebody name a whole disk."""
+_CACHED: Final = "models--"
+"""How the folder of a repository begins in the cache of huggingface_hub."""
+_REPOS: Final = tuple(
+    f"{_CACHED}{source.repo.replace('/', '--')}" for source in RELEASES["heartmula"].sources
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,37 +39,154 @@ class ReleaseLayout:
     codec: Path
 
 
+class Half(Enum):
+    """The two models of a release, by what they are called, and their usual folders."""
+
+    MODEL = MODEL
+    CODEC = CODEC
+
+
 def find_layout(root: Path) -> ReleaseLayout:
     """The parts below ``root``. Raises Unavailable that says what this folder is instead."""
-    root = root.expanduser()
+    with contextlib.suppress(RuntimeError):  # ~ of nobody
+        root = root.expanduser()
+    if root.is_file():
+        raise Unavailable(
+            f"{root} is a file; name the folder of a whole release with --checkpoint, such as the "
+            f"one that {FETCH} DIR makes"
+        )
     if not root.is_dir():
         raise Unavailable(f"{root} is no folder; {FETCH} {root} makes it, or mend --checkpoint")
-    if root.name.startswith(("HeartMuLa-oss", "HeartCodec-oss")) or (
-        (root / "config.json").is_file() and (root.parent / "gen_config.json").is_file()
-    ):
+    cache = _cache_of(root)
+    folders = list(_folders(cache or root))
+    small = next((each for each in folders if _has_small(each)), None)
+    found = {half: _choose(half, folders, cache or root) for half in Half}
+    model, codec = found[Half.MODEL], found[Half.CODEC]
+    if small and model and codec:
+        return ReleaseLayout(small, model, codec)
+    if (half := _half(root)) is not None and small is None:
+        _refuse_half(root, half)
+    lacking = [name for name in SMALL if not ((small or root) / name).is_file()]
+    lacking += [f"{half.value}/config.json" for half in Half if found[half] is None]
+    raise Unavailable(
+        f"{root} has no {', no '.join(lacking)}: {_what_it_is(root, folders)}; "
+        f"{_remedy(root, cache, whole=model is not None and codec is not None)}"
+    )
+
+
+def _remedy(root: Path, cache: Path | None, *, whole: bool) -> str:
+    if cache is not None:
+        return "mula pull heartmula fetches a whole release into a folder of its own"
+    if whole:  # which is not to be fetched again, nor another one in its place
+        repo = RELEASES["heartmula"].sources[0].repo
+        return f"hf download {repo} {' '.join(SMALL)} --local-dir {root} fetches what is missing"
+    return f"{FETCH} {root} fetches what is missing"
+
+
+def _what_it_is(root: Path, folders: list[Path]) -> str:
+    packed = next((path for each in folders for path in each.glob("*.[gG][gG][uU][fF]")), None)
+    if packed is not None:
+        return f"{packed.name} is a GGUF repack, which is not read here"
+    return "it is no HeartMuLa release, or a part of one"
+
+
+def _refuse_half(root: Path, half: Half) -> None:
+    """Raises Unavailable for one model alone: with the folder to name, or with what is missing."""
+    around = root.parent
+    if _half(around) is None and any((around / name).is_file() for name in SMALL):
         raise Unavailable(
-            f"{root} is one half of a release; name the folder around it: "
-            f"--checkpoint {root.parent}"
+            f"{root} is one half of a release; name the folder around it: --checkpoint {around}"
         )
-    missing = [
-        name for name in ("gen_config.json", "tokenizer.json") if not (root / name).is_file()
-    ]
-    model, codec = _folder(root, MODEL), _folder(root, CODEC)
-    missing += [f"{folder.name}/config.json" for folder in (model, codec) if not _is_there(folder)]
-    if missing:
-        raise Unavailable(
-            f"{root} has no {', no '.join(missing)}: it is no HeartMuLa release, or a part of one; "
-            f"{FETCH} {root} fetches what is missing"
-        )
-    return ReleaseLayout(root, model, codec)
+    other = next(each for each in Half if each is not half)
+    raise Unavailable(
+        f"{root} is the {half.name.lower()} of a release alone, without {', '.join(SMALL)} and "
+        f"{other.value}; put it into one folder with those, or {FETCH} DIR fetches a whole one"
+    )
 
 
-def _folder(root: Path, name: str) -> Path:
-    """``root/name``, or a folder whose name begins so, as the repositories' names do."""
-    exact = root / name
-    others = sorted(path for path in root.glob(f"{name}*") if _is_there(path))
-    return exact if _is_there(exact) or not others else others[0]
+def _cache_of(root: Path) -> Path | None:
+    """The folder of repositories, when ``root`` is a cache of huggingface_hub or lies in one."""
+    for each in (root, *root.absolute().parents):
+        if each.name.startswith(_CACHED) and (each / "snapshots").is_dir():
+            return each.parent
+    inside = any(path.is_dir() for path in root.glob(f"{_CACHED}*"))
+    hub = root / "hub"  # its parent, HF_HOME, is named as often
+    return root if inside else hub if any(hub.glob(f"{_CACHED}*")) else None
 
 
-def _is_there(folder: Path) -> bool:
-    return (folder / "config.json").is_file()
+def _folders(root: Path) -> Iterator[Path]:
+    """``root`` and what is below, the nearest first; links are followed, hidden ones are not."""
+    level, left = [root], _MOST
+    for depth in range(_DEPTH + 1):
+        below: list[Path] = []
+        for folder in level:
+            left -= 1
+            if left < 0:
+                return
+            yield folder
+            if depth < _DEPTH:
+                with contextlib.suppress(OSError):  # not ours to read
+                    below += sorted(path for path in folder.iterdir() if _is_visible(path))
+        level = below
+
+
+def _is_visible(path: Path) -> bool:
+    return not path.name.startswith(".") and path.is_dir()
+
+
+def _has_small(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in SMALL)
+
+
+def _choose(half: Half, folders: list[Path], root: Path) -> Path | None:
+    """The folder of one model: at its usual place, else of the usual repository, else the nearest.
+
+    Raises Unavailable for several that are as good.
+    """
+    usual = root / half.value
+    found = [folder for folder in folders if _half(folder) is half]
+    if not found or usual in found:
+        return usual if found else None
+    for repo in _REPOS:
+        cached = [folder for folder in found if repo in folder.parts]
+        if cached:
+            return _current(cached)
+    nearest = [each for each in found if len(each.parts) == len(found[0].parts)]
+    parents = {each.parent for each in nearest}
+    if len(nearest) == 1 or (len(parents) == 1 and nearest[0].parent.name == "snapshots"):
+        return _current(nearest)
+    named = ", ".join(each.relative_to(root).as_posix() for each in nearest)
+    raise Unavailable(
+        f"{root} has several {half.name.lower()}s, {named}; which is meant cannot be told: move "
+        "all but one to another place"
+    )
+
+
+def _current(snapshots: list[Path]) -> Path:
+    """Of several commits of one repository the one that is checked out, else the newest."""
+    for folder in snapshots:
+        with contextlib.suppress(OSError):
+            main = (folder.parents[1] / "refs" / "main").read_text(encoding="utf-8").strip()
+            if folder.name == main:
+                return folder
+    return max(snapshots, key=lambda folder: folder.stat().st_mtime)
+
+
+def _half(folder: Path) -> Half | None:
+    """Which model a folder holds, by its config.json; by its name where that cannot be read."""
+    path = folder / "config.json"
+    if not path.is_file():
+        return None
+    try:
+        values: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        named = [half for half in Half if folder.name.startswith(half.value)]
+        return named[0] if named else None
+    if not isinstance(values, dict):
+        return None
+    said = f"{values.get('model_type')} {values.get('architectures')}".lower()
+    if "backbone_flavor" in values or "heartmula" in said:
+        return Half.MODEL
+    if "heartcodec" in said or {"codebook_dim", "num_quantizers"} <= values.keys():
+        return Half.CODEC
+    return None

@@ -32,6 +32,7 @@ from mula_daemon.engine.heartmula.model.device import NOTES, pick_device, sizes_
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.sound import FRAME_S, CodecLane, DecodedTakes
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
+from mula_daemon.engine.heartmula.parts import require_sound
 from mula_daemon.engine.heartmula.tag_guide import advice
 from mula_daemon.engine.lm import (
     AUTO,
@@ -114,8 +115,9 @@ class HeartMulaEngine:
         self.info = self._describe(MAX_TOP_K, 48_000)
 
     def warm_up(self) -> None:
-        """Load language model and codec. Raises Unavailable, naming the file that is missing."""
+        """Load language model and codec. Raises Unavailable, naming the file that is to blame."""
         layout = find_layout(self._root)
+        require_sound(layout)
         try:
             self._load(layout)
         except (torch.OutOfMemoryError, MemoryError) as error:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from mula_daemon.engine.heartmula.checkpoint import REMEDY, CheckpointError, SpecialIds
+from mula_daemon.engine.heartmula.checkpoint import SpecialIds
+from mula_daemon.engine.heartmula.parts import damaged, missing
 from mula_daemon.engine.lm import PromptTokens
 
 
@@ -19,11 +20,11 @@ class PromptEncoder:
     def from_file(cls, path: Path, ids: SpecialIds) -> "PromptEncoder":
         """From a ``tokenizer.json``. Raises `CheckpointError`."""
         if not path.is_file():
-            raise CheckpointError(f"{path} is missing; {REMEDY}")
+            raise missing(path)
         try:
             return cls(Tokenizer.from_file(str(path)), ids)
         except Exception as error:  # the library raises nothing narrower
-            raise CheckpointError(f"{path} is no tokenizer ({error})") from error
+            raise damaged(path, f"is no tokenizer ({error})") from error
 
     def encode(self, tags: str, lyrics: str = "") -> PromptTokens:
         """Lower-cased; tags wrapped once as ``<tag>...</tag>``; empty lyrics are fine."""
