@@ -8,6 +8,8 @@ from mula_bridge.midi import Event, EventKind
 
 PRESSED = 64
 """The lowest value of a button's control change that counts as pressed."""
+_BOUNCE_NS = 50_000_000
+"""The same message again within so long is no other press."""
 
 
 class Hand:
@@ -19,6 +21,8 @@ class Hand:
     def __init__(self, binding: Binding) -> None:
         self._control = binding.control
         self._down = False
+        self._lets_go = False  # whether it says when it is let go; some buttons do not
+        self._pressed: tuple[int, int] | None = None  # with what value it was, and when
         self._acceleration = Acceleration(binding.control.step, binding.control.max_step)
         self._position: float | None = None  # of an encoder, finer than the knob's rounding
         self._takeover: Takeover | None = None
@@ -30,14 +34,23 @@ class Hand:
         """Whether it is an endless encoder, which sends no position."""
         return self._control.encoding is not Encoding.ABSOLUTE
 
-    def pressed(self, event: Event) -> bool:
-        """Whether the event is a press: a note that begins, a program, a button going down."""
+    def pressed(self, event: Event, now_ns: int) -> bool:
+        """Whether the event is a press: a note that begins, a program, a button going down.
+
+        Of a button that never was let go the same message again is a press again.
+        """
         if event.kind is EventKind.PROGRAM_CHANGE:
             return True
         if event.kind is EventKind.NOTE:
             return event.value > 0
-        was, self._down = self._down, raw_value(event, self._control.bits) >= PRESSED
-        return self._down and not was
+        value = raw_value(event, self._control.bits)
+        was, self._down = self._down, value >= PRESSED
+        self._lets_go = self._lets_go or not self._down
+        before, before_ns = self._pressed or (None, 0)
+        again = value == before and not self._lets_go and now_ns - before_ns > _BOUNCE_NS
+        if self._down:
+            self._pressed = value, now_ns
+        return self._down and (again or not was)
 
     def move(self, event: Event, now_ns: int, target: float) -> float | None:
         """Where 0..1 the event puts the knob that stands at ``target``; None: it stays."""

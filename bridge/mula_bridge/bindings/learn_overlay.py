@@ -10,7 +10,7 @@ from typing import Final
 from mula_bridge.bindings.learn import Learnt
 from mula_bridge.errors import BadInput
 from mula_bridge.files import replace_text
-from mula_bridge.mapping import parse_mapping
+from mula_bridge.mapping import Binding, addresses, parse_mapping
 
 _HEAD: Final = """\
 # Controls learnt by touching them. Written by mulabridge, one line each; delete any line,
@@ -18,7 +18,7 @@ _HEAD: Final = """\
 version: 1
 bindings:
 """
-_LINE = re.compile(r"  - \{from: (\{.*\}), to: \w+\}")
+_LINE = re.compile(r"  - \{from: \{.*\}, to: \w+\}")
 
 
 def add_learnt(text: str, learnt: Learnt) -> str:
@@ -27,20 +27,18 @@ def add_learnt(text: str, learnt: Learnt) -> str:
     What the same control did before is replaced. Raises BadInput when ``text`` was
     not written here, so that nothing of the user's is lost.
     """
-    source = _source(learnt)
+    new = f"  - {{from: {_source(learnt)}, to: {learnt.knob}}}"
     lines = []
     if text.strip():
         body = text.removeprefix(_HEAD)
         if body == text:
             raise BadInput("the file for learnt controls holds something else; move it away")
         for line in body.splitlines():
-            found = _LINE.fullmatch(line)
-            if found is None:
+            if not _LINE.fullmatch(line):
                 raise BadInput(f"not a learnt control: {line!r}; move it to a file of your own")
-            if found[1] != source:
+            if not _heard(line) & _heard(new):
                 lines.append(line)
-    lines.append(f"  - {{from: {source}, to: {learnt.knob}}}")
-    return _HEAD + "\n".join(lines) + "\n"
+    return _HEAD + "\n".join([*lines, new]) + "\n"
 
 
 def write_learnt(path: Path, learnt: Learnt) -> None:
@@ -52,6 +50,16 @@ def write_learnt(path: Path, learnt: Learnt) -> None:
     parse_mapping(text, str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_text(path, text)
+
+
+def _heard(line: str) -> set[tuple[str, object]]:
+    """What a line listens to, each with its port. Raises MappingError."""
+    bindings: tuple[Binding, ...] = parse_mapping(_HEAD + line).bindings
+    return {
+        (binding.controller.input.lower(), address)
+        for binding in bindings
+        for address in addresses(binding.control)
+    }
 
 
 def _source(learnt: Learnt) -> str:

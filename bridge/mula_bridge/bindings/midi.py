@@ -136,11 +136,11 @@ class MidiRouter:
             # Some boxes put a button's light out by themselves.
             shown.waiting, shown.answered = True, event
         if isinstance(binding.target, Action):
-            return self._act(binding.target, event) if hand.pressed(event) else None
+            return self._act(binding.target, event) if hand.pressed(event, now_ns) else None
         travel = binding.target.travel
         here = travel.position(self._values[travel.knob.name])
         if binding.control.button:
-            if not hand.pressed(event):
+            if not hand.pressed(event, now_ns):
                 return None
             return self._turn(travel, 0.0 if here >= 0.5 else 1.0)
         raw = raw_value(event, binding.control.bits)

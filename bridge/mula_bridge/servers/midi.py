@@ -64,7 +64,7 @@ _STOP, _REFRESH, _UNLEARN = _Word(), _Word(), _Word()
 @dataclass(frozen=True, slots=True)
 class _Learning:
     learner: Learner
-    done: Callable[[Learnt], None]
+    done: Callable[[Learnt | MulaError], None]
 
 
 _Item = _Heard | _Told | Mapping | _Learning | _Word
@@ -145,11 +145,12 @@ class MidiSource:
         """Send every light again, and let every control take over anew. Any thread."""
         self._inbox.put(_REFRESH)
 
-    def learn(self, learner: Learner, done: Callable[[Learnt], None]) -> None:
+    def learn(self, learner: Learner, done: Callable[[Learnt | MulaError], None]) -> None:
         """Give what is touched next to ``learner``, instead of moving knobs. Any thread.
 
-        Every port counts, mapped or not. ``done`` is called on the worker's thread, once;
-        controls that cannot be learnt go to ``failed``, and it listens on.
+        Every port counts, mapped or not. ``done`` is called on the worker's thread, once, with
+        the reason where nothing could be learnt for long; controls that cannot be learnt go to
+        ``failed``, and it listens on.
         """
         self._inbox.put(_Learning(learner, done))
 
@@ -174,6 +175,8 @@ class MidiSource:
             try:
                 self._tick(item)
                 self._take(item)
+                if self._learning:
+                    self._end_learning(self._learning)
                 self._send(self._router.due(perf_counter_ns()))
                 if perf_counter_ns() >= self._connections.next_look_ns:
                     self._look()
@@ -206,8 +209,8 @@ class MidiSource:
 
     def _take(self, item: _Item | None) -> None:
         match item:
-            case _Heard(port, data) if self._learning:
-                self._learn_from(self._learning, port, data)
+            case _Heard(port, data, at_ns) if self._learning:
+                self._learning.learner.listen(port, data, at_ns)
             case _Heard(port, data, at_ns):
                 for command, origin in self._router.receive(port, data, at_ns):
                     self._emit(command, origin)
@@ -228,8 +231,12 @@ class MidiSource:
                 self._router.rearm()
                 self._send(self._router.everything())
 
-    def _learn_from(self, learning: _Learning, port: str, data: bytes) -> None:
-        learnt = learning.learner.hear(port, data)
+    def _end_learning(self, learning: _Learning) -> None:
+        """When the hand has come to rest, or after too long a time."""
+        try:
+            learnt: Learnt | MulaError | None = learning.learner.due(perf_counter_ns())
+        except MulaError as error:
+            learnt = error
         if learnt is not None:
             self._learning = None
             self._connections.next_look_ns = 0

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from mula_bridge.bindings import Learner, Learnt, write_learnt
 from mula_bridge.control.messages import Failed, KnobLearnt
 from mula_bridge.errors import MulaError
 from mula_bridge.servers.midi import MidiSource
+
+LEARN: Final = "/mula/learn/start"
+"""Where it is said that nothing was learnt, or that it could not be kept: learning has ended."""
 
 
 def default_learnt_file() -> Path:
@@ -45,11 +49,14 @@ class MidiLearning:
         """Move knobs again. Any thread."""
         self._midi.stop_learning()
 
-    def _keep(self, learnt: Learnt) -> None:
+    def _keep(self, learnt: Learnt | MulaError) -> None:
+        if isinstance(learnt, MulaError):
+            self._post(Failed(LEARN, learnt.code, str(learnt)))
+            return
         try:
             write_learnt(self._file, learnt)
         except (MulaError, OSError) as error:
-            self._post(Failed("/mula/learn/start", "learn", f"{self._file}: {error}"))
+            self._post(Failed(LEARN, "learn", f"{self._file}: {error}"))
             return
         self._changed()
         self._post(KnobLearnt(learnt.knob, describe(learnt)))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from mula_bridge.control.messages import Failed, KnobLearnt
+from mula_bridge.errors import BadInput
 from mula_bridge.speech import is_heard
 from mula_daemon.settings import load_config, midi_ports
 
@@ -62,21 +63,34 @@ def ports(system: str | None) -> int:
 
 
 def learn(knob: str, pattern: str, system: str | None) -> int:
-    """Wait for a control, keep it; a running daemon takes it over by itself."""
+    """Wait for a control, keep it; a running daemon takes it over by itself.
+
+    Raises BadInput, with the reason, when nothing could be learnt or kept.
+    """
     from mula_bridge.mapping import Mapping
-    from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file, list_ports
+    from mula_bridge.servers import (
+        LEARN,
+        MidiLearning,
+        MidiSource,
+        default_learnt_file,
+        list_ports,
+    )
 
     file = load_config({}).learnt or default_learnt_file()
     list_ports(system)  # says at once when there is no MIDI
     done = threading.Event()
     learnt: list[KnobLearnt] = []
+    failed: list[Failed] = []
 
     def hear(news: Failed | KnobLearnt) -> None:
         if isinstance(news, KnobLearnt):
             learnt.append(news)
-            done.set()
+        elif news.address == LEARN:
+            failed.append(news)
         else:
             print(news.text, flush=True)
+            return
+        done.set()
 
     midi = MidiSource(Mapping(), pattern, system, failed=hear)
     midi.start(lambda command, origin: None)
@@ -86,5 +100,7 @@ def learn(knob: str, pattern: str, system: str | None) -> int:
         done.wait()
     finally:
         midi.stop()
+    if failed:
+        raise BadInput(failed[0].text)
     print(f"{learnt[0].name}: {learnt[0].source}, kept in {file}")
     return 0

@@ -106,6 +106,17 @@ def test_buttons_trigger_on_the_rising_edge_at_64() -> None:
     assert send(midi, 0xB0, 16, 127) == [Generate()]
 
 
+def test_a_button_that_says_nothing_when_it_is_let_go_is_pressed_each_time() -> None:
+    midi = router("{from: box.k, do: generate}")
+    for now in range(3):
+        assert send(midi, 0xB0, 16, 127, at=now * 100 * MS) == [Generate()]
+        assert send(midi, 0xB0, 16, 127, at=now * 100 * MS + 5 * MS) == []  # it bounced
+    assert send(midi, 0xB0, 16, 126, at=LATER) == []  # a pedal on its way
+    assert send(midi, 0xB0, 16, 0, at=LATER) == []
+    assert send(midi, 0xB0, 16, 127, at=LATER) == [Generate()]
+    assert send(midi, 0xB0, 16, 127, at=2 * LATER) == []
+
+
 def test_program_changes_load_presets_from_one() -> None:
     midi = router(
         "{from: {program_change: any}, do: preset.load}, {from: {program_change: 5}, do: generate}"

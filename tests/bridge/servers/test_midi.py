@@ -18,7 +18,7 @@ from mula_bridge.control.knobs import KNOBS, knob
 from mula_bridge.control.messages.commands import Command, Generate, LoadPreset, QueryDump, SetKnob
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, KnobChanged
-from mula_bridge.errors import BadInput, Busy, Unavailable
+from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.mapping.model import Mapping
 from mula_bridge.midi.backend import Gone, MidiInput, MidiOutput, RtMidi
@@ -323,7 +323,7 @@ def test_learning_takes_what_is_touched_instead_of_moving_knobs() -> None:
         system.ins = ["Box 1", "Unmapped 20:0"]
 
     only_box = parse_mapping("version: 1\nbindings: [{from: {cc: 1, port: 'Box*'}, to: cfg}]")
-    learnt: list[Learnt] = []
+    learnt: list[Learnt | MulaError] = []
     with running(prepare, only_box) as run:
         run.source.learn(Learner("morph"), learnt.append)
         eventually(lambda: len(run.source.ports()) == 2)
@@ -335,6 +335,19 @@ def test_learning_takes_what_is_touched_instead_of_moving_knobs() -> None:
         assert learnt == [Learnt("morph", "Unmapped*", {"cc": 74, "channel": 1})]
         run.say(0xB0, 1, 0)
         eventually(lambda: run.emit.commands == [SetKnob("cfg", 0.0, norm=True)])
+
+
+def test_learning_ends_with_a_reason_when_nothing_is_touched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mula_bridge.bindings.learn.GIVE_UP_NS", 50_000_000)
+    ended: list[Learnt | MulaError] = []
+    with running() as run:
+        run.source.learn(Learner("morph"), ended.append)
+        eventually(lambda: ended)
+        assert "nothing was learnt for morph: no MIDI control spoke" in str(ended[0])
+        run.say(0xB0, 16, 127)
+        eventually(lambda: run.emit.commands == [SetKnob("cfg", 1.0, norm=True)])
 
 
 def test_learning_can_be_given_up() -> None:

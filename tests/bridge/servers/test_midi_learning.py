@@ -1,0 +1,120 @@
+"""Learning from the first touch to the file, and to the reason where there is nothing to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter_ns
+
+import pytest
+
+from mula_bridge.control.messages.commands import SetKnob
+from mula_bridge.control.messages.reports import Failed, KnobLearnt
+from mula_bridge.errors import UnknownName
+from mula_bridge.mapping.file import load_mapping
+from mula_bridge.mapping.model import Mapping
+from mula_bridge.midi.reader import Heard
+from mula_bridge.servers.midi import MidiSource
+from mula_bridge.servers.midi_learning import LEARN, MidiLearning
+from support.midi_box import Commands, eventually
+
+
+class Box:
+    """A Backend with one port that one can listen to."""
+
+    heard: Heard
+
+    def inputs(self) -> list[str]:
+        return ["Box 1"]
+
+    def outputs(self) -> list[str]:
+        return []
+
+    def listen(self, name: str, heard: Heard) -> Box:
+        self.heard = heard
+        return self
+
+    def speak(self, name: str) -> Box:
+        raise AssertionError(f"{name} shows nothing")
+
+    def send(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+    def say(self, *data: int) -> None:
+        self.heard(bytes(data), perf_counter_ns())
+
+
+@contextmanager
+def learning(file: Path) -> Iterator[tuple[MidiLearning, Box, list[Failed | KnobLearnt], Commands]]:
+    box, posted, emit = Box(), list[Failed | KnobLearnt](), Commands()
+    source = MidiSource(Mapping(), failed=posted.append, backend=lambda: box, poll_seconds=0.01)
+    source.start(emit)
+    try:
+        yield (
+            MidiLearning(source, file, lambda: source.reload(load_mapping([file])), posted.append),
+            box,
+            posted,
+            emit,
+        )
+    finally:
+        source.stop()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mula_bridge.bindings.learn.REST_NS", 100_000_000)
+
+
+def test_what_is_touched_moves_its_knob_once_the_hand_has_come_to_rest(tmp_path: Path) -> None:
+    file = tmp_path / "learnt.yaml"
+    with learning(file) as (learner, box, posted, emit):
+        learner.learn("morph")
+        eventually(lambda: hasattr(box, "heard"))
+        for value in (*range(100, 2, -7), 2, *range(10, 124, 7), 124):
+            box.say(0xB0, 7, value)
+        eventually(lambda: posted)
+        assert posted == [KnobLearnt("morph", "cc 7, ends [2, 124], channel 1 of Box*")]
+        box.say(0xB0, 7, 124)
+        box.say(0xB0, 7, 2)
+        eventually(lambda: len(emit.commands) == 2)
+        assert emit.commands == [SetKnob("morph", share, norm=True) for share in (1.0, 0.0)]
+
+
+def test_when_nothing_can_be_learnt_the_reason_is_told_and_knobs_move_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mula_bridge.bindings.learn.GIVE_UP_NS", 300_000_000)
+    with learning(tmp_path / "learnt.yaml") as (learner, box, posted, _):
+        learner.learn("morph")
+        eventually(lambda: hasattr(box, "heard"))
+        box.say(0xB0, 123, 0)
+        box.say(0xB0, 7, 63)
+        eventually(lambda: len(posted) == 2)
+        refused, ended = posted
+        assert isinstance(refused, Failed) and isinstance(ended, Failed)
+        assert (refused.address, ended.address, ended.code) == ("midi", LEARN, "learn")
+        assert "cc 123 is not for knobs" in refused.text
+        assert "cc 7 on channel 1 sent only 63" in ended.text
+    assert not (tmp_path / "learnt.yaml").exists()
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "learnt.yaml"
+    file.mkdir()
+    with learning(file) as (learner, box, posted, _):
+        learner.learn("morph")
+        eventually(lambda: hasattr(box, "heard"))
+        for value in (127, 0):
+            box.say(0xB0, 7, value)
+        eventually(lambda: posted)
+        (failed,) = posted
+        assert isinstance(failed, Failed)
+        assert failed.address == LEARN
+        assert failed.text.startswith(f"{file}: ")
+
+
+def test_a_knob_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    with learning(tmp_path / "learnt.yaml") as (learner, *_), pytest.raises(UnknownName):
+        learner.learn("morf")
