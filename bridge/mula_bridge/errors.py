@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+LIKENESS: Final = 0.6
+"""How like a name has to be, 0..1, to be proposed in place of another one."""
 
 
 class MulaError(Exception):
@@ -27,9 +31,12 @@ class UnknownName(BadInput):
 
     code = "unknown"
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str]) -> None:
+    def __init__(
+        self, kind: str, name: str, valid: Iterable[str], meant: str | None = None
+    ) -> None:
+        """``meant`` is the hint where likeness is no guide."""
         self.name = name
-        self.nearest = nearest(name, valid)
+        self.nearest = meant or nearest(name, valid)
         hint = f"; did you mean {self.nearest}?" if self.nearest else ""
         super().__init__(f"unknown {kind} {name!r}{hint}")
 
@@ -48,5 +55,5 @@ class Unavailable(MulaError):
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name most like ``name``, or None when nothing is close."""
-    found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    found = difflib.get_close_matches(name, list(valid), n=1, cutoff=LIKENESS)
     return found[0] if found else None

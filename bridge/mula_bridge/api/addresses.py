@@ -14,7 +14,15 @@ from typing import Final
 from mula_bridge.api import readers as readers
 from mula_bridge.api import writers as writers
 from mula_bridge.api.readers import QueryVersion, Reader, Request
-from mula_bridge.control import KNOBS, Knob, checked_text, legible, parse_quantum, quantum_text
+from mula_bridge.control import (
+    ELSEWHERE,
+    KNOBS,
+    Knob,
+    checked_text,
+    legible,
+    parse_quantum,
+    quantum_text,
+)
 from mula_bridge.control.messages import (
     AudioDevice,
     AudioReport,
@@ -502,8 +510,33 @@ def _admitted(address: str, row: Row, args: Args) -> Args:
 
 
 def nearest_address(address: str) -> str | None:
-    """The address most like this one that takes messages; None when none is close."""
-    return nearest(address, _VALID) if len(address) <= MAX_LENGTH else None
+    """The address that takes messages and was most likely meant; None when none is close.
+
+    Parts are compared one by one, as addresses have most of their letters in common: one that
+    leaves parts out, or else misspells them.
+    """
+    if len(address) > MAX_LENGTH:
+        return None
+    *folders, last = address.strip("/").split("/")
+    parts = [*folders, ELSEWHERE.get(last, last)]
+    left_out = [one for one in _VALID if _within(parts, one.strip("/").split("/"))]
+    if 0 < len(left_out) <= 2:  # more would be a guess; two are a knob and its travel
+        return min(left_out, key=lambda one: (len(one), one))
+    alike = [one for one in _VALID if _alike(parts, one.strip("/").split("/"))]
+    return nearest("/" + "/".join(parts), alike)
+
+
+def _within(parts: list[str], others: list[str]) -> bool:
+    """Whether ``parts`` are some of the others, in their order, the last one included."""
+    rest = iter(others)
+    return parts[-1] == others[-1] and all(part in rest for part in parts)
+
+
+def _alike(parts: list[str], others: list[str]) -> bool:
+    return len(parts) == len(others) and all(
+        part == other or nearest(part, (other,)) is not None
+        for part, other in zip(parts, others, strict=True)
+    )
 
 
 def brakes(address: str) -> bool:

@@ -8,13 +8,14 @@ anywhere else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
+from mula_bridge.control.keys import KEY, KEYS, parse_key
 from mula_bridge.control.tapers import Linear, Log, Piecewise, Taper
 from mula_bridge.errors import BadInput, UnknownName
 
@@ -32,20 +33,14 @@ class Effect(StrEnum):
     """At once, without the engine."""
 
 
-KEYS: Final = tuple(
-    f"{tonic}{mode}"
-    for mode in ("maj", "min")
-    for tonic in ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-)
-
-
 class Knob(Struct, frozen=True):
     """One row of the table.
 
     ``minimum`` and ``maximum`` bound the value in ``unit``; ``taper`` maps the
     knob's travel 0..1, which may cover less than that range. A knob with
     ``choices`` has one of those strings as its value and its travel steps
-    through them.
+    through them; ``read`` knows how others may write one, and raises BadInput,
+    ``form`` is the pattern of that.
     """
 
     name: str
@@ -58,18 +53,23 @@ class Knob(Struct, frozen=True):
     description: str
     integer: bool = False
     choices: tuple[str, ...] = ()
+    read: Callable[[str], str] | None = None
+    form: str = ""
 
     def coerce(self, value: object) -> KnobValue:
         """The nearest value this knob can have.
 
         Numbers are clamped, integers rounded; a choice is taken by name (in any
-        case) or by index. Raises BadInput for another type, NaN or infinity.
+        case, and as ``read`` knows it) or by index. Raises BadInput for another type, NaN or
+        infinity.
         """
         if self.choices and isinstance(value, str):
             word = value.strip().lower()
             for choice in self.choices:
                 if choice.lower() == word:
                     return choice
+            if self.read is not None:
+                return self.read(value)
             raise UnknownName(self.name, value, self.choices)
         wanted = f"one of {', '.join(self.choices)}" if self.choices else "a number"
         number = self._finite(value, wanted)
@@ -77,6 +77,13 @@ class Knob(Struct, frozen=True):
             return self.choices[min(len(self.choices) - 1, max(0, round(number)))]
         clamped = min(self.maximum, max(self.minimum, number))
         return round(clamped) if self.integer else float(clamped)
+
+    @property
+    def schema(self) -> dict[str, object]:
+        """The JSON schema of a choice in a file."""
+        if not self.form:
+            return {"enum": list(self.choices)}
+        return {"type": "string", "pattern": self.form, "examples": list(self.choices)}
 
     def from_norm(self, travel: float) -> KnobValue:
         """The value at ``travel`` 0..1 (clamped) of this knob's way."""
@@ -122,7 +129,8 @@ _ROWS = (
     Knob("seed", "", -1, 2**31 - 1, -1, Linear(-1, 999), Effect.CLIP,
          "Seed of the next clip; -1 draws a fresh one, which the clip reports.", integer=True),
     Knob("key", "", 0, len(KEYS) - 1, "Amin", Linear(0, len(KEYS) - 1), Effect.CLIP,
-         "Tonic and mode of the next clip.", choices=KEYS),
+         "Tonic and mode of the next clip.", choices=KEYS, read=parse_key,
+         form=KEY),
     Knob("pace", "x real time", 0.0, 8.0, 0.0, Linear(0.0, 8.0), Effect.CLIP,
          "How fast a clip is generated: 1 is as fast as it plays, so that there is time to turn "
          "knobs; 0 is as fast as the machine can."),
@@ -135,12 +143,20 @@ FRAME_KNOBS: Final = ("cfg", "temperature", "top_k", "morph")
 """What an engine reads before each frame; genre_strength reaches it as the first three."""
 
 
+ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType({
+    "tempo": "bpm", "guidance": "cfg", "cfg_scale": "cfg", "temp": "temperature", "topk": "top_k",
+    "volume": "gain_db", "gain": "gain_db", "level": "gain_db", "length": "bars", "scale": "key",
+    "speed": "pace",
+})  # fmt: skip
+"""What other programs call our knobs: a hint, where likeness would name another knob."""
+
+
 def knob(name: str) -> Knob:
-    """The row called ``name``; raises UnknownName with the nearest valid one."""
+    """The row called ``name``; raises UnknownName with the one that is meant, or the nearest."""
     try:
         return KNOBS[name]
     except KeyError:
-        raise UnknownName("knob", name, KNOBS) from None
+        raise UnknownName("knob", name, KNOBS, ELSEWHERE.get(name.lower())) from None
 
 
 class Knobs(Mapping[str, KnobValue]):

@@ -244,7 +244,7 @@ def knob_value(row: Knob) -> Kind:
     """A value of a knob, which has to be within its range as it stands."""
     low, high = row.minimum, row.maximum
     if row.choices:
-        return TEXT.then(row.coerce, {"enum": list(row.choices)})
+        return TEXT.then(row.coerce, row.schema)
     outside = f"{row.name} {{value:g}} is outside {low:g}..{high:g}"
     kind = NUMBER.where(lambda number: low <= number <= high, outside, minimum=low, maximum=high)
     if row.integer:

@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
             )
             made.add_argument(
                 f"--{name.replace('_', '-')}",
-                type=str if row.choices else (int if row.integer else float),
+                type=row.coerce if row.choices else (int if row.integer else float),
                 metavar=row.unit.split()[-1] if row.unit else "X",
                 help=f"{row.description} ({span}, default {row.default})".replace("%", "%%"),
             )

@@ -42,10 +42,8 @@ def _values(row: Knob) -> Any:
     """The type of what a file may ask of a knob: better refused than silently clamped, since a
     file is written once and read by nobody."""
     if row.choices:
-        words = f"one of {', '.join(row.choices)}"
-        return Annotated[
-            Literal[row.choices], Meta(description=row.description, extra={"words": words})
-        ]
+        meta = Meta(description=row.description, extra_json_schema=row.schema)
+        return Annotated[str, meta]
     kind = "whole number" if row.integer else "number"
     return Annotated[
         float,  # so that a program which knows no others may write 4.0 for 4
@@ -113,7 +111,12 @@ def read_request(text: str, file: str) -> Request:
             raise BadInput(f"{file}: field {name} only goes with do: generate, not {asked.do!r}")
         return Request(asked.id, (action.command(Press()),))
     # Knobs that steer what sounds are turned for everyone; the others hold for this job only.
-    knobs = {name: KNOBS[name].coerce(value) for name, value in mine.pop("knobs", {}).items()}
+    knobs = {}
+    for name, value in mine.pop("knobs", {}).items():
+        try:
+            knobs[name] = KNOBS[name].coerce(value)
+        except BadInput as error:
+            raise BadInput(f"{file}: field knobs.{name}: {error}") from error
     own = {name: value for name, value in knobs.items() if KNOBS[name].effect is Effect.CLIP}
     live = [SetKnob(name, value) for name, value in knobs.items() if name not in own]
     return Request(asked.id, (*live, Generate(asked.id or None, own, **mine)))

@@ -24,6 +24,7 @@ from mula_bridge.control.messages.commands import (
     AuditionStep,
     AuditionStop,
     Cancel,
+    Capture,
     ChooseClock,
     Favourite,
     Generate,
@@ -45,6 +46,7 @@ from mula_bridge.control.messages.commands import (
     SetTags,
     StartTransport,
     Stop,
+    StopLearning,
     StopTransport,
     ToggleTag,
     UndoJudgement,
@@ -202,6 +204,138 @@ from mula_bridge.osc.wire import IMPULSE, Value
 )
 def test_decode(address: str, args: Args, expected: object) -> None:
     assert decode(address, args) == expected
+
+
+BANGED = {
+    "/mula/generate": Generate(),
+    "/mula/reroll": Reroll(),
+    "/mula/more": MakeMore(),
+    "/mula/capture": Capture(),
+    "/mula/audition/play": AuditionPlay(),
+    "/mula/audition/stop": AuditionStop(),
+    "/mula/audition/next": AuditionStep(1),
+    "/mula/audition/prev": AuditionStep(-1),
+    "/mula/audition/ab": AuditionCompare(),
+    "/mula/audition/keep": Judge(Status.KEPT),
+    "/mula/audition/reject": Judge(Status.REJECTED),
+    "/mula/audition/restore": Judge(Status.NEW),
+    "/mula/audition/undo": UndoJudgement(),
+    "/mula/cancel": Cancel(),
+    "/mula/stop": Stop(),
+    "/mula/panic": Panic(),
+    "/mula/knob/cfg/reset": ResetKnob("cfg"),
+    "/mula/transport/start": StartTransport(),
+    "/mula/transport/stop": StopTransport(),
+    "/mula/learn/cancel": StopLearning(),
+    "/mula/status": QueryStatus(),
+    "/mula/dump": QueryDump(),
+    "/mula/version": QueryVersion(),
+    "/mula/subscribe": Subscribe(),
+    "/mula/unsubscribe": Unsubscribe(),
+    "/mula/ping": Ping(),
+    "/mula/at/bar/generate": Quantised(Generate(), 4),
+    "/mula/knob/cfg": QueryKnob("cfg"),
+    "/mula/norm/cfg": QueryKnob("cfg", norm=True),
+    "/mula/knob/key": QueryKnob("key"),
+    "/mula/bpm": QueryKnob("bpm"),
+    "/mula/tags": SetTags(None),
+    "/mula/tags/b": SetTags(None, Prompt.B),
+    "/mula/lyrics": SetLyrics(None),
+    "/mula/clock/source": ChooseClock(None),
+    "/mula/audition/loop": AuditionLoop(None),
+    "/mula/audition/follow": AuditionFollow(None),
+    "/mula/audition/advance": AuditionAdvance(None),
+    "/mula/audition/quantise": AuditionQuantise(None),
+    "/mula/audition/gain": AuditionGain(None),
+}
+"""What an impulse asks for."""
+WITHOUT = (
+    "/mula/render", "/mula/live", "/mula/audition/favourite", "/mula/preset/load",
+    "/mula/preset/save", "/mula/preset/morph", "/mula/learn/start", "/mula/knob/cfg/delta",
+    "/mula/tag/dark", "/mula/at/bar/live",
+)  # fmt: skip
+"""Where it has no meaning."""
+
+
+@pytest.mark.parametrize("impulse", ["bang", IMPULSE], ids=["bang", "I"])
+@pytest.mark.parametrize("address", BANGED)
+def test_a_bang_is_an_impulse_and_no_id_and_no_text(address: str, impulse: Value) -> None:
+    assert decode(address, (impulse,)) == BANGED[address]
+
+
+@pytest.mark.parametrize("impulse", ["bang", IMPULSE], ids=["bang", "I"])
+@pytest.mark.parametrize("address", WITHOUT)
+def test_where_an_impulse_has_no_meaning_that_is_said(address: str, impulse: Value) -> None:
+    with pytest.raises(BadInput, match="an impulse came"):
+        decode(address, (impulse,))
+
+
+def test_every_address_knows_what_a_bang_means() -> None:
+    known = {row.template for one, row, _ in concrete() if one in (*BANGED, *WITHOUT)}
+    takes = {row.template for row in ROWS if row.takes is not None}
+    assert takes - known == {"/mula/tag/NAME", "/mula/at/NAME/ADDRESS"}
+
+
+@pytest.mark.parametrize(
+    ("address", "args", "expected"),
+    [
+        ("/mula/generate", ("bang", "intro"), Generate("intro")),
+        ("/mula/tags", ("bang", "techno"), SetTags(("bang", "techno"))),
+        ("/mula/lyrics", ("bang", "bang"), SetLyrics("bang\nbang")),
+        ("/mula/capture", (True,), Capture()),
+        ("/mula/capture", (False,), None),
+        ("/mula/capture", (2,), Capture(2)),
+        ("/mula/subscribe", (IMPULSE, 9001), Subscribe(9001)),
+    ],
+)
+def test_a_bang_among_others(address: str, args: Args, expected: object) -> None:
+    assert decode(address, args) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "args"),
+    [
+        ("/mula/generate", (1, "bang")),
+        ("/mula/reroll", ("clip", "bang")),
+        ("/mula/more", ("clip", 3, "bang")),
+        ("/mula/render", ("clip", "bang")),
+        ("/mula/preset/morph", ("a", "bang", 0.5)),
+    ],
+)
+def test_a_bang_is_no_name_anywhere(address: str, args: Args) -> None:
+    with pytest.raises(BadInput):
+        decode(address, args)
+
+
+@pytest.mark.parametrize(
+    "address", ["/mula/generate", "/mula/tags", "/mula/lyrics", "/mula/preset/save", "/mula/cancel"]
+)
+@pytest.mark.parametrize("text", ["a\x07", "a\ud83d", "a\0"], ids=["bell", "surrogate", "nul"])
+def test_a_text_that_cannot_be_written_is_refused_at_the_door(address: str, text: str) -> None:
+    with pytest.raises(BadInput, match=f"a text for {address} has"):
+        decode(address, (text,))
+
+
+def test_a_ping_may_say_anything() -> None:
+    assert decode("/mula/ping", ("a\x07",)) == Ping()
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("/mula/play", "/mula/audition/play"),
+        ("/mula/save", "/mula/preset/save"),
+        ("/knob/cfg", "/mula/knob/cfg"),
+        ("/mula/knob/tempo", "/mula/knob/bpm"),
+        ("/mula/tempo", "/mula/bpm"),
+        ("/mula/volume", "/mula/knob/gain_db"),
+        ("/mula/preset/next", None),
+        ("/mula/bang", None),
+        ("/mula/reset", None),
+    ],
+)
+def test_a_hint_blames_no_other_address(address: str, meant: str | None) -> None:
+    assert addresses.nearest_address(address) == meant
 
 
 def test_what_waits_for_the_beat_is_confirmed_when_it_is_obeyed() -> None:
