@@ -30,6 +30,7 @@ _INTERRUPTED: Final = 130
 def main(argv: Sequence[str]) -> int:
     """Send, then print what comes back, one per line, until all is said."""
     from mula_bridge.api import OscClient, parse_argument
+    from mula_daemon.cli.send_words import typed_address, typed_argument
 
     made = parser(
         "send",
@@ -49,13 +50,14 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS")
     parsed = made.parse_args(argv)
     host, port = config_of(parsed).osc_address
-    arguments = [parse_argument(text) for text in parsed.arguments]
-    replies = Replies(parsed.address, token := secrets.randbelow(2**31))
+    address = typed_address(parsed.address)
+    arguments = [parse_argument(typed_argument(text)) for text in parsed.arguments]
+    replies = Replies(address, token := secrets.randbelow(2**31))
     with OscClient(host, port) as client:
-        client.send(parsed.address, *arguments)
+        client.send(address, *arguments)
         try:
             wait = ANSWER_S if parsed.wait == 0 else parsed.wait
-            _listen(client, replies, token, parsed.address, wait)
+            _listen(client, replies, token, address, wait)
         except KeyboardInterrupt:
             _say_on(replies)
             return _INTERRUPTED
@@ -65,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     elif status is ExitStatus.UNFINISHED:
         _say_on(replies)
     elif not replies.count:
-        print(f"{parsed.address} was taken; nothing comes back from it")
+        print(f"{address} was taken; nothing comes back from it")
     return status
 
 
