@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from itertools import count
 from types import MappingProxyType
-from typing import Final, assert_never, get_args
+from typing import assert_never, get_args
 
-from mula_bridge.control import Publish
+from mula_bridge.control import Publish, checked_name
 from mula_bridge.control.messages import (
     DAEMON,
     Cancel,
@@ -27,7 +27,7 @@ from mula_bridge.control.messages import (
     StatusReport,
     Stop,
 )
-from mula_bridge.errors import BadInput, MulaError, Unavailable
+from mula_bridge.errors import MulaError, Unavailable
 from mula_daemon.audio import Speaker
 from mula_daemon.clips import Catalogue, replay_request
 from mula_daemon.engine import ClipRequest, Ended, EngineHost, Frame
@@ -38,8 +38,6 @@ from mula_daemon.jobs.recording import frame_values
 from mula_daemon.jobs.scheduler import Record, Scheduler
 from mula_daemon.session import Handler
 from mula_daemon.steering import Steering, checked_lyrics
-
-MAX_JOB_ID: Final = 64
 
 JobEvent = EngineNews | Frame | Ended | ClipReady | Remake
 
@@ -144,10 +142,7 @@ class Jobs(Handler[JobCommand, JobEvent]):
 
     def job_id(self, asked: str | None) -> str:
         """An id for a new job: the one asked for, or the next number. Raises BadInput."""
-        job_id = asked or f"job{next(self._numbers)}"
-        if len(job_id) > MAX_JOB_ID or not job_id.isprintable():
-            raise BadInput(f"a job id has 1..{MAX_JOB_ID} printable characters")
-        return job_id
+        return checked_name(asked, "a job id") if asked else f"job{next(self._numbers)}"
 
     def asked(self, command: Generate) -> Job:
         """The job that a command means, as everything is set now. Raises MulaError."""

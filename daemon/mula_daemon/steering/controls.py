@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from mula_bridge.control import FRAME_KNOBS, KNOBS, Knobs, KnobValue, Preset, knob
+from mula_bridge.control import FRAME_KNOBS, KNOBS, Knobs, KnobValue, Preset, checked_text, knob
 from mula_bridge.control.messages import Prompt
 from mula_bridge.errors import BadInput, nearest
 from mula_daemon.engine import EngineInfo, FrameKnobs, Texts
@@ -125,11 +125,12 @@ class Controls:
 
     def spelt(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         """``tags`` one by one, in the engine's spelling. Raises UnknownTag and BadInput."""
-        parts = [part.strip().lower() for tag in tags for part in tag.split(",")]
+        parts = [" ".join(part.lower().split()) for tag in tags for part in tag.split(",")]
         words = [part for part in parts if part]
         for word in words:
             if len(word) > MAX_TAG_LENGTH:
                 raise BadInput(f"tag {word[:20]!r}... is longer than {MAX_TAG_LENGTH} characters")
+            checked_text(word, f"the tag {word!r}")
         vocabulary = self._engine.vocabulary if self._engine else None
         if vocabulary is not None:
             words = [self._known(word, vocabulary) for word in words]
@@ -183,7 +184,7 @@ class Controls:
 
 
 def checked_lyrics(text: str) -> str:
-    """``text``, if it is short enough for any model. Raises BadInput."""
+    """``text``, if it can be written and is short enough for any model. Raises BadInput."""
     if len(text) > MAX_LYRICS:
         raise BadInput(f"lyrics have {len(text)} characters; at most {MAX_LYRICS} fit")
-    return text
+    return checked_text(text, "the text of the lyrics")

@@ -6,17 +6,15 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
-from mula_bridge.control import Preset, knob
+from mula_bridge.control import Preset, checked_name, knob
 from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.files import replace_text
 from mula_daemon.files import parse_json, read_json
-
-MAX_NAME: Final = 64
 
 
 def default_preset_file() -> Path:
@@ -117,9 +115,11 @@ class PresetStore:
             if which == len(names) + 1:
                 return f"preset-{which}"
             raise BadInput(f"presets are numbered 1 to {len(names)}; save a new one as the next")
-        name = which.strip()
-        if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name.isdecimal():
-            raise BadInput(f"a preset's name has 1..{MAX_NAME} characters and is not a number")
+        if which in names:  # whatever it is called, it is there
+            return which
+        name = checked_name(which, "a preset's name")
+        if name.isdecimal():
+            raise BadInput(f"a preset's name is not a number, for which {name!r} would be taken")
         return name
 
 

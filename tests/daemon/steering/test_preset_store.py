@@ -32,7 +32,11 @@ def test_numbers_overwrite_in_place_and_the_next_one_is_new(tmp_path: Path) -> N
         store.save(5, MINE)
 
 
-@pytest.mark.parametrize("name", ["", "  ", "7", "x" * 65, "a\nb"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "7", "x" * 65, "x" * 5000, "a\nb", "../../x", "a\\b", "..", "a\0", "a\ud83d"],
+    ids=range(11),
+)
 def test_names_that_cannot_be_are_refused(name: str) -> None:
     with pytest.raises(BadInput, match="name"):
         PresetStore(SHIPPED).save(name, MINE)
