@@ -15,9 +15,10 @@ from mula_daemon.engine.seam import (
     FrameKnobs,
     Texts,
 )
+from mula_daemon.engine.wording import plain_text
 
 __all__ = [
     "ENGINES", "NO_TEXTS", "AudioBlock", "ClipRequest", "Ended", "Engine", "EngineHost",
     "EngineInfo", "EngineProcess", "EngineSpec", "Finding", "Frame", "FrameKnobs", "Grade", "Pace",
-    "Texts", "build", "findings", "notes", "require_engine",
+    "Texts", "build", "findings", "notes", "plain_text", "require_engine",
 ]  # fmt: skip

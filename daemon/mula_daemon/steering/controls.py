@@ -13,7 +13,7 @@ from typing import Final
 from mula_bridge.control import FRAME_KNOBS, KNOBS, Knobs, KnobValue, Preset, checked_text, knob
 from mula_bridge.control.messages import Prompt
 from mula_bridge.errors import BadInput, nearest
-from mula_daemon.engine import EngineInfo, FrameKnobs, Texts
+from mula_daemon.engine import EngineInfo, FrameKnobs, Texts, plain_text
 
 Curve = Callable[[float], Mapping[str, KnobValue]]
 """Genre strength 0..1 -> the knobs it moves."""
@@ -140,7 +140,7 @@ class Controls:
         return tuple(words)
 
     def _known(self, word: str, vocabulary: Mapping[str, str]) -> str:
-        folded = re.sub(r"[\s_-]+", " ", word)
+        folded = re.sub(r"[\s_-]+", " ", plain_text(word)).strip()
         if folded in vocabulary:
             return vocabulary[folded]
         close = nearest(folded, vocabulary)

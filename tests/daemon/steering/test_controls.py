@@ -149,6 +149,19 @@ def test_without_a_vocabulary_tags_are_free_text() -> None:
     assert desk.tags == {Prompt.A: (), Prompt.B: ("ethiopian jazz",)}
 
 
+def test_signs_that_nobody_sees_make_no_unknown_tag() -> None:
+    desk = controls()
+    desk.fit(ENGINE)
+    desk.set_tags(("\ufefftechno\u200b", "drum\u00a0and\u3000bass"))
+    assert desk.tags[Prompt.A] == ("techno", "drum and bass")
+
+
+def test_lyrics_stay_as_they_were_typed() -> None:
+    desk = controls()
+    desk.set_lyrics("la\r\nla\u00a0\u200b ")
+    assert desk.texts.lyrics == "la\r\nla\u00a0\u200b "
+
+
 def test_a_tag_is_toggled() -> None:
     desk = controls()
     desk.toggle_tag("techno", True)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from mula_daemon.engine.wording import plain_text
+
 GENRES: Final = (
     "techno", "house", "trance", "drum and bass", "dubstep", "uk garage", "trap", "hip-hop",
     "lo-fi", "ambient", "pop", "rock", "metal", "jazz", "funk", "reggae",
@@ -135,7 +137,7 @@ def parse_tags(tags: Sequence[str]) -> TagReading:
     known: dict[str, None] = {}
     unknown: dict[str, None] = {}
     suggestions: dict[str, str] = {}
-    for word in (part.strip() for item in tags for part in re.split(r"[,;\n]", item)):
+    for word in (part.strip() for item in tags for part in re.split(r"[,;\n]", plain_text(item))):
         if not word:
             continue
         folded = _fold(word)

@@ -64,3 +64,8 @@ def test_reading_tags_needs_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_signs_that_nobody_sees_make_no_other_tag() -> None:
+    typed = ("\ufeffTechno\u200b", "drum\u00a0and\u3000bass", "lo\u2060-fi\r\ndark")
+    assert parse_tags(typed).known == ("techno", "drum and bass", "lo-fi", "dark")

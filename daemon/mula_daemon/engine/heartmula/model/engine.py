@@ -58,6 +58,7 @@ from mula_daemon.engine.seam import (
     Frame,
     FrameKnobs,
 )
+from mula_daemon.engine.wording import plain_tags
 
 OUT_OF_MEMORY: Final = (
     "out of memory: take fewer takes or bars, --precision int8 or int4, or --codec after or cpu; "
@@ -192,7 +193,8 @@ class HeartMulaEngine:
     def _prompt(self, tags: Sequence[str], lyrics: str, _frame: int) -> PromptTokens:
         """This model has no clock."""
         assert self._encoder is not None
-        return self._encoder.encode(", ".join(tags), lyrics)
+        # As the training prompts were written: parted by commas alone.
+        return self._encoder.encode(",".join(plain_tags(tags)), lyrics)
 
     def _sound(self, codec: HeartCodec, clip: ClipRequest, length: int | None) -> DecodedTakes:
         settings = self._stream.for_live() if clip.endless else self._stream

@@ -7,6 +7,7 @@ from tokenizers import Tokenizer
 from mula_daemon.engine.heartmula.checkpoint import SpecialIds
 from mula_daemon.engine.heartmula.parts import damaged, missing
 from mula_daemon.engine.lm import PromptTokens
+from mula_daemon.engine.wording import plain_text
 
 
 class PromptEncoder:
@@ -27,13 +28,11 @@ class PromptEncoder:
             raise damaged(path, f"is no tokenizer ({error})") from error
 
     def encode(self, tags: str, lyrics: str = "") -> PromptTokens:
-        """Lower-cased; tags wrapped once as ``<tag>...</tag>``; empty lyrics are fine."""
-        tags = tags.lower()
-        opening = "" if tags.startswith("<tag>") else "<tag>"
-        closing = "" if tags.endswith("</tag>") else "</tag>"
-        return PromptTokens(
-            self._bounded(f"{opening}{tags}{closing}"), self._bounded(lyrics.lower())
-        )
+        """In plain text (see `plain_text`), lower-cased; tags wrapped once as ``<tag>...</tag>``;
+        empty lyrics are fine."""
+        tags, lyrics = plain_text(tags).lower(), plain_text(lyrics).lower()
+        words = tags.removeprefix("<tag>").removesuffix("</tag>").strip()
+        return PromptTokens(self._bounded(f"<tag>{words}</tag>"), self._bounded(lyrics))
 
     def _bounded(self, text: str) -> list[int]:
         """Ids that begin with BOS and end with EOS, whatever the tokenizer adds by itself."""

@@ -194,3 +194,9 @@ def test_live_play_is_the_same_again_with_the_same_seed(engine: HeartMulaEngine)
 
 def test_a_codec_that_comes_after_the_last_frame_cannot_play_live() -> None:
     assert warm(codec="after").info.frame_seconds == 0
+
+
+def test_tags_are_parted_by_commas_alone_as_in_training(engine: HeartMulaEngine) -> None:
+    prompt = engine._prompt((" Techno", "dark ", "slow  burn"), "la", 0)
+    assert engine._encoder is not None
+    assert prompt == engine._encoder.encode("techno,dark,slow burn", "la")

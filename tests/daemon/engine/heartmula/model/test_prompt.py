@@ -42,6 +42,12 @@ def test_case_and_wrapping_do_not_matter(tags: str) -> None:
     assert ENCODER.encode(f"<tag>{tags}</tag>") == plain
 
 
+def test_texts_that_look_alike_are_one_prompt() -> None:
+    plain = ENCODER.encode("lo-fi,café", "[verse]\nnight city\nla")
+    typed = ENCODER.encode("\ufefflo-fi,cafe\u0301", "\ufeff[verse] \r\nnight\u00a0city\rla\u200b ")
+    assert typed == plain
+
+
 def test_empty_lyrics_are_bos_and_eos() -> None:
     assert ENCODER.encode("house").lyrics_ids == [IDS.text_bos, IDS.text_eos]
 
