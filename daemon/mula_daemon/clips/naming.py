@@ -46,7 +46,7 @@ def slug(tags: Iterable[str]) -> str:
 def stem(take: Take) -> str:
     """A take's file name without extension, from its tags, tempo, key, knobs, seed and id.
 
-    The number right before "bpm" is its tempo, as importers expect. At most 120
+    The number right before "bpm" is its tempo, rounded, as importers expect. At most 120
     characters, none of them special to Windows, macOS or a shell glob.
     """
     knobs = take.initial
@@ -65,8 +65,11 @@ def stem(take: Take) -> str:
 
 
 def tempo(bpm: float) -> str:
-    """A tempo with two decimals at most and no trailing zeros: ``128``, ``127.5``."""
-    return f"{bpm:.2f}".rstrip("0").rstrip(".")
+    """A tempo as a whole number: some importers read only the digits right before "bpm".
+
+    The exact one is in the file, in its ``acid`` and ``smpl`` chunks, and in the sidecar.
+    """
+    return str(int(bpm + 0.5))
 
 
 def id_of(name: str) -> str:

@@ -30,6 +30,7 @@ from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import MadeBy, Parent
 from mula_daemon.clips.take import Abandoned, Finished, Take
 from mula_daemon.engine.mini.tokens import INSTRUMENTS
+from support.crashing_disk import CrashingDisk
 from support.takes import FINISHED, blocks, make_take, noise
 
 FILE_CALLS: tuple[tuple[Any, str], ...] = (
@@ -90,6 +91,31 @@ def test_a_take_lands_with_its_sidecar_and_codes(folder: Path) -> None:
     # What frame 0 heard stands over what the job began with.
     assert recipe.knobs.initial == {**take.initial, **FINISHED.frame_initial}
     assert recipe.knobs.timeline == ((1, "cfg", 3.5),)
+
+
+@pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF"])
+def test_a_take_lands_where_the_system_flushes_no_folders(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    CrashingDisk(monkeypatch, folder_sync=getattr(errno, name))
+    sink = FolderSink(folder)
+    perform(sink, make_take())
+    assert sink.path is not None and sink.path.exists()
+    assert Library(folder).find("abc123").path == sink.path
+
+
+def test_a_tempo_with_a_fraction_is_whole_in_the_name_and_exact_in_the_file(folder: Path) -> None:
+    sink = FolderSink(folder)
+    take = make_take(bpm=119.87)
+    perform(sink, take)
+    assert sink.path is not None and "_120bpm_" in sink.path.name
+    wav = sink.path.read_bytes()
+    at = wav.index(b"acid") + 8
+    assert struct.unpack_from("<f", wav, at + 20)[0] == pytest.approx(119.87, abs=1e-5)
+    at = wav.index(b"smpl") + 8
+    assert struct.unpack_from("<I", wav, at + 36 + 12)[0] == take.samples - 1
+    assert take.samples == round(take.request.beats * 60 / 119.87 * 48_000)
+    assert Library(folder).find("abc123").recipe.bpm == 119.87
 
 
 def test_notes_land_beside_the_clip_where_codes_are_instruments(folder: Path) -> None:
