@@ -1,4 +1,5 @@
-"""A disk whose process can die between any two file operations, and one without hard links."""
+"""A disk whose process can die between any two file operations, one without hard links, and
+one that flushes no folders."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import errno
 import io
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,13 +27,22 @@ class CrashingDisk:
     flushed is not tested here.
     """
 
-    def __init__(self, patch: pytest.MonkeyPatch, *, links: bool = True) -> None:
+    def __init__(
+        self,
+        patch: pytest.MonkeyPatch,
+        *,
+        links: bool = True,
+        folder_sync: int = 0,
+        file_sync: int = 0,
+    ) -> None:
+        """``folder_sync`` and ``file_sync`` are the errors that a flush answers; 0 for none."""
+        self._sync_errors = {True: folder_sync, False: file_sync}
         self.countdown: int | None = None
         self.dead = False
         for name in ("unlink", "rename", "replace", "mkdir", "write"):
             patch.setattr(os, name, self._operation(getattr(os, name)))
         patch.setattr(os, "link", self._operation(os.link if links else _no_links))
-        patch.setattr(os, "fsync", self._operation(lambda _: None))
+        patch.setattr(os, "fsync", self._operation(self._sync))
         patch.setattr(os, "open", self._opening(os.open))
         patch.setattr(io, "open", self._io_opening(io.open))
         patch.setattr(shutil, "copyfile", self._copying(shutil.copyfile))
@@ -39,6 +50,11 @@ class CrashingDisk:
     def revive(self) -> None:
         """The next process."""
         self.dead, self.countdown = False, None
+
+    def _sync(self, fd: int) -> None:
+        number = self._sync_errors[stat.S_ISDIR(os.fstat(fd).st_mode)]
+        if number:
+            raise OSError(number, os.strerror(number))
 
     def _step(self) -> None:
         if self.countdown is not None:

@@ -19,7 +19,11 @@ HELD: Final = (errno.EACCES, errno.EPERM, errno.EBUSY)
 _TRIES: Final = 10
 _PAUSE_S: Final = 0.05
 """A virus scanner or an indexer lets go of a file after some ten milliseconds."""
-_NO_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+_NO_SYNC: Final = frozenset(
+    {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+    | {errno.EBADF, errno.EISDIR, errno.EACCES, errno.EPERM}
+)
+"""What file systems answer that flush no folders (SMB, WSL, FUSE), or let nobody open one."""
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -67,14 +71,19 @@ def patiently(act: Callable[[], object]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in ``folder`` reach the disk, where the system can. Raises OSError."""
+    """Have the names in ``folder`` reach the disk, where the system can.
+
+    Where it cannot, that is no failure: the files themselves were flushed, and only a power cut
+    within seconds could take their names. Raises OSError for a disk that fails.
+    """
     if os.name == "nt":
         return
-    fd = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(fd)
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
     except OSError as error:
         if error.errno not in _NO_SYNC:
             raise
-    finally:
-        os.close(fd)

@@ -136,22 +136,53 @@ def test_what_is_not_held_is_not_tried_twice() -> None:
     assert len(tries) == 1
 
 
+NO_FOLDER_SYNC = ("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EACCES", "EPERM")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="flushes no folders")
+@pytest.mark.parametrize("name", NO_FOLDER_SYNC)
 def test_a_file_system_that_flushes_no_folders_is_no_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def refuse(number: int) -> Callable[[int], None]:
-        def fsync(fd: int) -> None:
-            raise OSError(number, os.strerror(number))
+    CrashingDisk(monkeypatch, folder_sync=getattr(errno, name))
+    sync_folder(file.parent)
+    replace_text(file, "new")
+    assert file.read_text() == "new"
 
-        return fsync
 
-    for number in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
-        monkeypatch.setattr(os, "fsync", refuse(number))
-        sync_folder(tmp_path)
-    monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
+@pytest.mark.skipif(sys.platform == "win32", reason="flushes no folders")
+def test_a_folder_that_nobody_may_open_is_no_failure(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: object, flags: int, *args: int) -> int:
+        if Path(str(path)).is_dir():
+            raise PermissionError(errno.EACCES, "not listed")
+        return real(str(path), flags, *args)
+
+    monkeypatch.setattr(os, "open", refuse)
+    sync_folder(file.parent)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flushes no folders")
+def test_a_disk_that_fails_at_a_folder_is_a_failure(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CrashingDisk(monkeypatch, folder_sync=errno.EIO)
     with pytest.raises(OSError):
-        sync_folder(tmp_path)
+        sync_folder(file.parent)
+
+
+@pytest.mark.parametrize("name", ["EINVAL", "EIO", "ENOSPC"])
+def test_a_file_that_cannot_be_flushed_is_a_failure_and_the_old_text_stays(
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    CrashingDisk(monkeypatch, file_sync=getattr(errno, name))
+    with pytest.raises(OSError):
+        replace_text(file, "new")
+    assert file.read_text() == "old"
+    assert names(file.parent) == ["notes.json"]
 
 
 def test_wherever_it_dies_the_old_text_is_there_or_the_new_one(tmp_path: Path) -> None:

@@ -100,6 +100,17 @@ def test_a_wav_that_a_daw_has_loaded_keeps_its_old_name_too(
     check_whole(library, ["aaaaaa"], frozenset({trace}))
 
 
+@pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF"])
+def test_a_clip_is_kept_and_the_next_start_works_where_the_system_flushes_no_folders(
+    library: Library, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    put_clip(library, "aaaaaa")
+    CrashingDisk(monkeypatch, folder_sync=getattr(errno, name))
+    assert Shelves(library).put("aaaaaa", Status.KEPT).recipe.status is Status.KEPT
+    library.prepare()
+    check_whole(library, ["aaaaaa"])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show who holds a file")
 def test_a_wav_that_a_player_has_open_keeps_its_old_name_too(library: Library) -> None:
     files = put_clip(library, "aaaaaa")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mula_daemon.files.atomic import Part, sweep
+from support.crashing_disk import CrashingDisk
 
 
 def names(folder: Path) -> list[str]:
@@ -57,6 +58,17 @@ def test_a_file_system_without_links_publishes_too(
     part.write(b"hello")
     part.publish()
     assert names(tmp_path) == ["a.wav"]
+
+
+def test_a_part_that_cannot_be_flushed_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = Part(tmp_path / "a.wav")
+    CrashingDisk(monkeypatch, file_sync=errno.EINVAL)
+    with pytest.raises(OSError):
+        part.publish()
+    part.discard()
+    assert names(tmp_path) == []
 
 
 def test_two_writers_cannot_begin_the_same_file(tmp_path: Path) -> None:
