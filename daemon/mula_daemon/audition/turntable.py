@@ -153,14 +153,14 @@ class Turntable:
             if start is not self._wish:
                 return
         try:
-            tape = self._tape(start.clip)
+            self._play_now(start, self._tape(start.clip))
         except MulaError as error:
             self._give_up(start, str(error))
-            return
         except Exception:
             _log.exception("clip %s", start.clip)
-            self._give_up(start, "it cannot be read; see the daemon's log")
-            return
+            self._give_up(start, "it cannot be played; see the daemon's log")
+
+    def _play_now(self, start: Start, tape: Tape) -> None:
         now = perf_counter_ns()
         at_ns = self._timeline().next(start.quantum, now + AHEAD_NS) if start.quantum else None
         with self._lock:

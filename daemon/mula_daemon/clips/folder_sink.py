@@ -161,7 +161,7 @@ class FolderSink:
         try:
             with self._library.in_words():
                 yield
-        except MulaError:
+        except BaseException:  # the codec library has errors of its own
             self._discard()
             raise
 

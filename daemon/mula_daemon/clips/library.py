@@ -202,14 +202,16 @@ class Library:
     def find(self, clip_id: str) -> Clip:
         """The clip with that id, archived or not, as it is on the disk now.
 
-        Looks where it was last, and only then everywhere. Raises UnknownName, and BadInput
-        for a broken sidecar.
+        Looks where it was last, and only then everywhere. Raises UnknownName, BadInput
+        for a broken sidecar, and Unavailable when the folder has gone.
         """
         files = self._seen.get(clip_id)
         if files is None or not files.are_there():
             self._seen = self.places()
             files = self._seen.get(clip_id)
         if files is None:
+            with self.in_words():
+                self.folder.stat()  # or nobody knows
             raise UnknownName("clip", clip_id, self._seen)
         return read_clip(files)
 

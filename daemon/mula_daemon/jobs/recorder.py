@@ -6,6 +6,7 @@ reader thread; those three may be called from any thread.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -16,6 +17,8 @@ from msgspec.structs import replace
 from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_bridge.errors import MulaError
 from mula_daemon.engine import AudioBlock, Ended, EngineInfo, Frame
+
+_log = logging.getLogger(__name__)
 
 
 class EngineNews(Struct, frozen=True):
@@ -94,7 +97,7 @@ class Recorder:
             left, self._recordings = self._recordings, {}
             self._broken.clear()
         for recording in left.values():
-            recording.abandon(reason)
+            _abandon(recording, reason)
 
     def _find(self, job: str) -> JobRecording | None:
         with self._lock:
@@ -108,20 +111,27 @@ class Recorder:
             keep(recording)
         except Exception as error:  # whatever a sink met ends its job, never this thread
             self._broken[job] = _words(error)
-            recording.abandon(self._broken[job])
+            _abandon(recording, self._broken[job])
             self._abort(job)
 
 
 def _close(recording: JobRecording, ended: Ended) -> Ended:
     if ended.state is not JobState.DONE:
-        recording.abandon(ended.reason or ended.state.value)
+        _abandon(recording, ended.reason or ended.state.value)
         return ended
     try:
         recording.finish()
     except Exception as error:  # as above: the job fails with the reason, the daemon lives
-        recording.abandon(_words(error))
+        _abandon(recording, _words(error))
         return replace(ended, state=JobState.FAILED, reason=_words(error))
     return ended
+
+
+def _abandon(recording: JobRecording, reason: str) -> None:
+    try:
+        recording.abandon(reason)
+    except Exception:  # the reason given is the one to report, not what follows from it
+        _log.exception("a recording could not be abandoned")
 
 
 def _words(error: Exception) -> str:

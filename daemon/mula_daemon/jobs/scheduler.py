@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from mula_bridge.control import Publish
@@ -10,6 +11,8 @@ from mula_bridge.errors import MulaError
 from mula_daemon.engine import Ended, EngineHost, EngineInfo
 from mula_daemon.jobs.queue import Job, JobQueue
 from mula_daemon.jobs.recorder import JobRecording, Recorder
+
+_log = logging.getLogger(__name__)
 
 Record = Callable[[Job, EngineInfo], JobRecording]
 """Begins the recording of a job that is about to run. Raises MulaError."""
@@ -92,6 +95,11 @@ class Scheduler:
                 recording = self._records[job.id](job, self._engine)
             except MulaError as error:
                 self._end(job, JobState.FAILED, str(error))
+                return
+            except Exception as error:  # or the queue would stand still for ever
+                _log.exception("job %s could not begin", job.id)
+                reason = f"it could not begin ({error!r}); see the daemon's log"
+                self._end(job, JobState.FAILED, reason)
                 return
             self._recorder.expect(job.id, recording)
             self._host.run(job.request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -13,13 +14,15 @@ from mula_bridge.control import Errands, KnobValue
 from mula_bridge.control.messages import DAEMON, Failed, Origin
 from mula_bridge.errors import MulaError
 from mula_daemon.audio import Samples
-from mula_daemon.clips import Catalogue, Finished, FolderSink, Parent, Recipe, Take
+from mula_daemon.clips import Abandoned, Catalogue, Finished, FolderSink, Parent, Recipe, Take
 from mula_daemon.engine import EngineInfo, Texts
 from mula_daemon.jobs import Job, KnobTimeline, frame_values
 from mula_daemon.live.played import Stretch
 from mula_daemon.session import Outcome
 
 BEND_SECONDS: Final = 0.005
+
+_log = logging.getLogger(__name__)
 
 Published = Callable[[Recipe, Path], None]
 
@@ -104,7 +107,13 @@ class Capturer:
                 self._publish(stretch, job, engine, texts)
             except MulaError as error:
                 failed = Failed("/mula/capture", error.code, str(error))
-                self._failed(Outcome(failed, origin))
+            except Exception as error:  # whoever asked has to know that the bars are lost
+                _log.exception("a capture of %s could not be kept", job.id)
+                words = f"the bars could not be kept ({error!r}); see the daemon's log"
+                failed = Failed("/mula/capture", "internal", words)
+            else:
+                return
+            self._failed(Outcome(failed, origin))
 
         self._writer.do(publish)
 
@@ -118,7 +127,11 @@ class Capturer:
             published=self._published,
         )
         sink.open(take)
-        # The engine's own channels: a mono engine is heard on both sides.
-        sound = stretch.samples(take.samples)[:, : engine.channels]
-        sink.write(bent(sound, engine.sample_rate))
-        sink.close(outcome_of(stretch, texts))
+        try:
+            # The engine's own channels: a mono engine is heard on both sides.
+            sound = stretch.samples(take.samples)[:, : engine.channels]
+            sink.write(bent(sound, engine.sample_rate))
+            sink.close(outcome_of(stretch, texts))
+        except BaseException:
+            sink.close(Abandoned("it could not be written"))
+            raise
