@@ -22,6 +22,9 @@ RESTART_WINDOW_S: Final = 60.0
 FIRST_PAUSE_S: Final = 0.05
 """Before the first new beginning; twice as long before each one after it."""
 
+REST_S: Final = 0.05
+"""After a turn that failed, where nothing else makes the next one wait."""
+
 LOG_PAUSE_S: Final = 1.0
 """What fails again sooner than this after it was logged is only counted."""
 
@@ -64,12 +67,17 @@ class Service:
         raise NotImplementedError
 
     @contextmanager
-    def item(self, what: str) -> Iterator[None]:
-        """Guard the work on one item, which ``what`` names; on the service's own thread."""
+    def item(self, what: str, *, rest: bool = False) -> Iterator[None]:
+        """Guard the work on one item, which ``what`` names; on the service's own thread.
+
+        ``rest``: after one that failed the next waits a moment, as it may fail at once, too.
+        """
         try:
             yield
         except Exception as error:  # the next item has done nothing wrong
             self.stumble(what, error)
+            if rest:
+                self.stopping.wait(REST_S)
 
     def stumble(self, what: str, error: Exception) -> None:
         """Say that something failed, and that the work goes on. The service's own thread."""

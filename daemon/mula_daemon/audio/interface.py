@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import multiprocessing
 import sys
 import threading
@@ -26,8 +25,6 @@ else:
 RETRY_SECONDS: Final = 0.2
 """Before a process that lost its interface is replaced; ten times that for one that never had
 one, which searches by itself and should not have ended."""
-
-_log = logging.getLogger(__name__)
 
 
 class Interface(Service):
@@ -88,13 +85,15 @@ class Interface(Service):
     def run(self) -> None:
         """Look for it, keep it open, and look for it again when it went."""
         while not self.stopping.is_set():
-            ring = SharedRing()
-            try:
-                self._live(ring)
-            finally:
-                opened = isinstance(self._outlet, InterfaceOutlet)
-                self._leave()
-                ring.unlink()
+            opened = False
+            with self.item("keeping the audio process"):
+                ring = SharedRing()
+                try:
+                    self._live(ring)
+                finally:
+                    opened = isinstance(self._outlet, InterfaceOutlet)
+                    self._leave()
+                    ring.unlink()
             self.stopping.wait(RETRY_SECONDS if opened else 10 * RETRY_SECONDS)
 
     def _live(self, ring: SharedRing) -> None:
@@ -107,23 +106,33 @@ class Interface(Service):
             name="mula-audio",
             daemon=True,
         )
-        process.start()
-        theirs.close()
-        self._process, self._connection = process, ours
+        with ours:
+            with theirs:
+                process.start()
+            self._process, self._connection = process, ours
+            try:
+                self._listen(ours, ring)
+            finally:
+                process.join(1.0)
+                if process.is_alive():
+                    process.kill()
+
+    def _listen(self, ours: Connection, ring: SharedRing) -> None:
+        """Hear what the process says of the interface until it is gone."""
         told: InterfaceState | None = None
-        with contextlib.suppress(EOFError, OSError):
+        try:
             while not self.stopping.is_set():
                 told = ours.recv()
                 if told.output is not None:
                     self._outlet = InterfaceOutlet(ring, told.output.rate, self._buffer)
                 self._turn(told)
-        process.join(1.0)
-        if not self.stopping.is_set() and (told is None or told.output is not None):
-            name = self.state.output.name if self.state.output else ""
-            self._turn(InterfaceState(problem=f"the audio output {name} ended its process".strip()))
-        if process.is_alive():
-            process.kill()
-        ours.close()
+        except (EOFError, OSError):
+            pass
+        finally:
+            if not self.stopping.is_set() and (told is None or told.output is not None):
+                name = self.state.output.name if self.state.output else ""
+                problem = f"the audio output {name} ended its process".strip()
+                self._turn(InterfaceState(problem=problem))
 
     def _leave(self) -> None:
         if isinstance(self._outlet, InterfaceOutlet):
@@ -132,7 +141,5 @@ class Interface(Service):
     def _turn(self, state: InterfaceState) -> None:
         self.state = state
         self._settled.set()
-        try:
+        with self.item("the news of the audio output"):  # who listens must not end the sound
             self._changed(state)
-        except Exception:  # who listens must not end the sound
-            _log.exception("could not pass on %s", state)

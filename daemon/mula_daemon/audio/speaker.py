@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter_ns
@@ -17,8 +16,6 @@ from mula_daemon.audio.outlet import Nowhere, Outlet
 
 FEED_SECONDS: Final = 0.004
 """Between two looks at what is due; an outlet asks for frames earlier than this."""
-
-_log = logging.getLogger(__name__)
 
 
 class Speaker(Mixer):
@@ -68,10 +65,8 @@ class Speaker(Mixer):
     def _play_on(self) -> None:
         hurry(first=True)
         while not self.feeder.stopping.is_set():
-            try:
+            with self.feeder.item("a buffer of sound"):
                 self._feed()
-            except Exception:  # one bad buffer must not be the last
-                _log.exception("the feeder stumbled")
             self.feeder.stopping.wait(FEED_SECONDS)
 
     def _feed(self) -> None:

@@ -7,9 +7,13 @@ import threading
 from collections.abc import Callable
 from itertools import count
 from time import perf_counter_ns
+from typing import Final
 
 from mula_bridge.control import FRAME_KNOBS, Service
 from mula_bridge.control.messages import FrameReport, Heard, KnobChanged, Origin, Report
+
+MOST_DUE: Final = 1024
+"""Reports that wait for their time; each knob has one in a frame, and frames are heard soon."""
 
 HeardAt = Callable[[str, int], int | None]
 """Job and number of a frame -> perf_counter_ns when it is heard, if that is known."""
@@ -80,8 +84,11 @@ class Punctual(Service):
             self._news.notify()
 
     def hand(self, report: Heard, at_ns: int) -> None:
-        """Give ``report`` away at ``at_ns`` (perf_counter_ns)."""
+        """Give ``report`` away at ``at_ns`` (perf_counter_ns). Of too many the one that was to
+        be given away first is forgotten."""
         with self._news:
+            if len(self._due) >= MOST_DUE:
+                heapq.heappop(self._due)
             heapq.heappush(self._due, (at_ns, next(self._numbers), report))
             self._news.notify()
 
@@ -97,4 +104,5 @@ class Punctual(Service):
                 if self.stopping.is_set():
                     return
                 _, _, report = heapq.heappop(self._due)
-            self._give(report)
+            with self.item("what was heard"):
+                self._give(report)

@@ -17,9 +17,10 @@ import json
 import logging
 import os
 import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Final
 
 from mula_bridge.control import Emit, Service
@@ -42,6 +43,10 @@ _GRACE_S: Final = 1.0
 """How long a file that is not whole JSON may still be being written by a careless program."""
 _KEEP_S: Final = 86_400.0
 """Answers older than a day are removed at start."""
+MOST_HEARD: Final = 4096
+"""Reports that wait to be answered with."""
+MOST_TAKEN: Final = 256
+"""Requests that may still turn out to be wrong; of more, the oldest were right."""
 _PROGRESS_STEP: Final = 0.05
 _FINAL: Final = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 
@@ -74,7 +79,8 @@ class RequestFolder(Service):
         self._answers = self.folder / "answers"
         self._rejected = self.folder / "rejected"
         self._poll_seconds = poll_seconds
-        self._heard: SimpleQueue[tuple[Report, Origin | None]] = SimpleQueue()
+        self._heard: deque[tuple[Report, Origin | None]] = deque()
+        self._left: dict[Path, int] = {}
         self._open: dict[str, Answer] = {}
         self._taken: dict[Origin, tuple[str, str, str]] = {}
 
@@ -89,9 +95,17 @@ class RequestFolder(Service):
         """Note what concerns our requests; ``but`` is how the session says who asked."""
         if isinstance(report, JobChanged | Progress | ClipReady):
             if to is None:
-                self._heard.put((report, None))
+                self._hear(report, None)
         elif isinstance(report, Failed) and to is not None and to.source == INBOX:
-            self._heard.put((report, to))
+            self._hear(report, to)
+
+    def _hear(self, report: Report, origin: Origin | None) -> None:
+        # While the disk is away, how far a job is can be left out, and the oldest else.
+        if len(self._heard) >= MOST_HEARD:
+            if isinstance(report, Progress):
+                return
+            self._heard.popleft()
+        self._heard.append((report, origin))
 
     # --- the folder's thread ------------------------------------------------------------------
 
@@ -99,22 +113,38 @@ class RequestFolder(Service):
         """Take what comes, and write the answers; once more at the end."""
         while True:
             stopping = self.stopping.wait(self._poll_seconds)
-            try:
-                self._write_answers()
-                if stopping:
-                    return
-                self.check()
-            except OSError as error:  # a drive that was pulled: it may come back
-                log.debug("inbox: %s", error)
-                if stopping:
-                    return
+            with self.item("answering"):
+                self._at_the_disk(self._write_answers)
+            if stopping:
+                return
+            with self.item("looking for requests", rest=True):
+                self._at_the_disk(self.check)
+
+    def _at_the_disk(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OSError as error:  # a drive that was pulled: it may come back
+            log.debug("inbox: %s", error)
 
     def check(self) -> None:
-        """Take the requests that lie there now, oldest first. Raises OSError."""
-        found = [entry for entry in os.scandir(self.folder) if entry.name.endswith(".json")]
-        for entry in sorted(found, key=lambda entry: (entry.stat().st_mtime_ns, entry.name)):
-            if entry.is_file(follow_symlinks=False):
-                self._take(Path(entry.path), entry.stat())
+        """Take the requests that lie there now, oldest first. Raises OSError.
+
+        One that nothing can be done with is named once, and left until it has changed.
+        """
+        with os.scandir(self.folder) as entries:
+            found = [entry for entry in entries if entry.name.endswith(".json")]
+        left = self._left
+        self._left = {}
+        for path, status in sorted(_files(found), key=lambda one: (one[1].st_mtime_ns, one[0])):
+            if left.get(path) == status.st_mtime_ns:
+                self._left[path] = status.st_mtime_ns
+                continue
+            try:
+                self._take(path, status)
+            except Exception as error:
+                if not isinstance(error, OSError):  # what the disk refuses it may grant again
+                    self._left[path] = status.st_mtime_ns
+                self.stumble(f"the request {legible(path.name)}", error)
 
     def _take(self, path: Path, status: os.stat_result) -> None:
         if status.st_size > MAX_BYTES:
@@ -137,11 +167,12 @@ class RequestFolder(Service):
         path.unlink()
         origin = Origin(INBOX, (path.name, status.st_mtime_ns), address=legible(path.name))
         self._taken[origin] = (path.name, text, request.id)
-        while len(self._taken) > 256:  # nothing was wrong with those
+        while len(self._taken) > MOST_TAKEN:  # nothing was wrong with those
             del self._taken[next(iter(self._taken))]
         if request.id:
             self._open[request.id] = Answer(request.id, "taken")
-            self._write(self._open[request.id])
+            with self.item(f"the answer {request.id}"):  # it is obeyed all the same
+                self._write(self._open[request.id])
         try:
             for command in request.commands:
                 self._emit(command, origin)
@@ -150,9 +181,9 @@ class RequestFolder(Service):
 
     def _write_answers(self) -> None:
         changed: dict[str, Answer] = {}
-        with contextlib.suppress(Empty):
-            while True:
-                report, origin = self._heard.get_nowait()
+        while self._heard:
+            report, origin = self._heard.popleft()
+            with self.item("an answer"):
                 if isinstance(report, Failed):
                     if origin is not None:
                         self._refuse(origin, report.text)
@@ -161,7 +192,8 @@ class RequestFolder(Service):
                 if answer is not None:
                     changed[answer.id] = answer
         for answer in changed.values():
-            self._write(answer)
+            with self.item(f"the answer {answer.id}"):
+                self._write(answer)
 
     def _answered(self, report: Report) -> Answer | None:
         """The open answer that ``report`` changes visibly, as it is from now on."""
@@ -217,6 +249,13 @@ class RequestFolder(Service):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _KEEP_S:
                     path.unlink()
+
+
+def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[Path, os.stat_result]]:
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):  # its writer took it back
+            if entry.is_file(follow_symlinks=False):
+                yield Path(entry.path), entry.stat()
 
 
 def _numbered(stem: str, number: int) -> str:

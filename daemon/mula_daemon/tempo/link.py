@@ -96,6 +96,7 @@ class LinkPeer:
             asyncio.run(self._live())
         finally:
             self._link = self._loop = None
+            self._conductor.hear(Clock.LINK, None)
 
     async def _live(self) -> None:
         hurry()
@@ -103,19 +104,24 @@ class LinkPeer:
         link = self._link = self._make(self._conductor.timeline.bpm)
         link.quantum = BEATS_PER_BAR
         link.start_stop_sync_enabled = True
-        link.set_tempo_callback(lambda _bpm: self._poll())
-        link.set_start_stop_callback(lambda _playing: self._poll())
-        link.set_num_peers_callback(lambda _peers: self._poll())
-        while not self.listener.stopping.is_set():
-            self._poll()
-            await asyncio.sleep(POLL_S)
-        link.enabled = False
-        self._conductor.hear(Clock.LINK, None)
+        link.set_tempo_callback(lambda _bpm: self._look())
+        link.set_start_stop_callback(lambda _playing: self._look())
+        link.set_num_peers_callback(lambda _peers: self._look())
+        try:
+            while not self.listener.stopping.is_set():
+                self._look()
+                await asyncio.sleep(POLL_S)
+        finally:
+            link.enabled = False
 
     def _soon(self) -> None:
         if self._loop is not None:
             with suppress(RuntimeError):  # it is closing
-                self._loop.call_soon_threadsafe(self._poll)
+                self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        with self.listener.item("the Link session"):
+            self._poll()
 
     def _poll(self) -> None:
         link, wanted = self._link, self._wanted

@@ -194,21 +194,24 @@ class Transport(Handler[TempoCommand, Never], Service):
     def run(self) -> None:
         """Count the beats, and let go of what waits for one."""
         hurry()
-        while True:
-            with self._news:
-                if self.stopping.is_set():
-                    return
-                now, ahead = perf_counter_ns(), self._ahead_ns()
-                line = self._retimed(now)
-                ready = self._waiting.due(line, now, ahead)
-                beat = self._begun(line, now)
-                if beat is None and not ready:
-                    self._news.wait(max(0, self._until(line, ahead) - now) / 1e9)
-                    continue
-            for command, origin in ready:
+        while not self.stopping.is_set():
+            with self.item("a beat", rest=True):
+                self._turn()
+
+    def _turn(self) -> None:
+        """Do what is due now, or wait until something is."""
+        with self._news:
+            now, ahead = perf_counter_ns(), self._ahead_ns()
+            line = self._retimed(now)
+            ready = self._waiting.due(line, now, ahead)
+            beat = self._begun(line, now)
+            if beat is None and not ready and not self.stopping.is_set():
+                self._news.wait(max(0, self._until(line, ahead) - now) / 1e9)
+        for command, origin in ready:
+            with self.item("what waited for its beat"):
                 self._mailbox.pass_on(command, origin)
-            if beat is not None:
-                self._mailbox.post(beat)
+        if beat is not None:
+            self._mailbox.post(beat)
 
     def _until(self, line: Timeline, ahead_ns: int) -> int:
         beat = line.ns_at(self._beat + 1)

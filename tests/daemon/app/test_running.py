@@ -12,6 +12,7 @@ import pytest
 from mula_bridge.api.client import OscClient
 from mula_bridge.control.messages.reports import EngineChanged, Failed, ServiceChanged
 from mula_bridge.control.messages.states import EngineState, ServiceState
+from mula_bridge.control.service import Service
 from mula_daemon.app.running import running
 from mula_daemon.settings.loading import load_config
 from support.fakes import Ear
@@ -52,21 +53,20 @@ def test_a_service_that_dies_is_told_to_everybody_and_to_whoever_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mula_bridge.control.service.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("mula_daemon.live.trace.Punctual.run", _broken)
     ear = Ear()
     with running(load_config(settings(tmp_path), environment={}), [ear]) as app:
-        monkeypatch.setattr("mula_daemon.tempo.transport.perf_counter_ns", _broken)
-        app.conductor.set_bpm(99.0)  # wakes it
         dead = ear.wait(ServiceChanged, lambda news: news.state is ServiceState.DEAD)
-        assert (dead.name, dead.faults) == ("beat", 5)
-        ended = "beat ended: RuntimeError('a bug in it'); restart mula run"
+        assert (dead.name, dead.faults) == ("heard", 5)
+        ended = "heard ended: RuntimeError('a bug in it'); restart mula run"
         assert Failed("", "service", ended) in ear.all(Failed)
         assert app.osc_address is not None
         with OscClient(*app.osc_address) as client:
             client.send("/mula/status")
             told = dict(islice(client.replies(5), 2))
         assert list(told) == ["/mula/status", "/mula/service"]
-        assert told["/mula/service"][:3] == ("beat", "dead", 5)
+        assert told["/mula/service"][:3] == ("heard", "dead", 5)
 
 
-def _broken() -> int:
+def _broken(service: Service) -> None:
     raise RuntimeError("a bug in it")
