@@ -89,8 +89,7 @@ def osc(config: Config) -> Iterator[Finding]:
 
 def midi(config: Config) -> Iterator[Finding]:
     """The MIDI inputs, and which of them the pattern takes."""
-    from mula_bridge.midi import port_matches
-    from mula_bridge.servers import list_ports
+    from mula_bridge.midi import list_ports, port_matches
 
     if config.midi_ports is None:
         yield Finding("midi", Grade.OK, "off, as asked")

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from mula_bridge.api.client import OscClient
-from mula_bridge.servers.midi import POLL_SECONDS
+from mula_bridge.midi.ports import POLL_SECONDS
 from mula_daemon.clips.library import Library
 from support.daemon_process import daemon_process
 from support.jack_server import JackServer, jack_server, why_no_jack

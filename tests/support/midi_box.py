@@ -15,6 +15,8 @@ from mula_bridge.control.messages.commands import Command, QueryDump
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.midi.backend import REST_SECONDS
 
+AGAIN = b"again\n"
+"""What a controller's process is told to take its ports away and bring them back."""
 READY = b"ready\n"
 """The first line of a controller's process."""
 
@@ -60,9 +62,9 @@ class MidiBox:
     leaves while the machine is busy, and with it whoever shares its interpreter.
     """
 
-    def __init__(self, name: str = "Box") -> None:
+    def __init__(self, name: str = "Box", program: str = __file__) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, program, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._knobs, self._lights = self._process.stdin, self._process.stdout
@@ -86,6 +88,11 @@ class MidiBox:
             return test()
 
         eventually(turned, timeout=15)
+
+    def come_again(self) -> None:
+        """Take both ports out of JACK and put them back at once; for a ``returning_box``."""
+        self._knobs.write(AGAIN)
+        self._knobs.flush()
 
     def unplug(self) -> None:
         """Leave JACK, or be killed: how JACK takes a controller's leave is not what is tested."""

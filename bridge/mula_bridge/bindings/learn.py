@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,7 +15,7 @@ from mula_bridge.bindings.learn_guess import (
 )
 from mula_bridge.control import knob
 from mula_bridge.errors import BadInput
-from mula_bridge.midi import Decoder, Event, EventKind
+from mula_bridge.midi import Decoder, Event, EventKind, port_pattern
 
 REST_NS: Final = 500_000_000
 """A control that has said nothing new for so long has been turned as far as it will be."""
@@ -117,6 +116,8 @@ class Learner:
 
     def __init__(self, knob_name: str, *, any_channel: bool = False) -> None:
         self.knob = knob(knob_name).name
+        self.there: Sequence[str] = ()
+        """The names of all input ports that there are, where they are known."""
         self._any_channel = any_channel
         self._decoders: dict[str, Decoder] = {}
         self._heard: dict[tuple[str, int], _HeardChannel] = {}
@@ -220,7 +221,7 @@ class Learner:
                 ends = {"ends": f"[{low}, {high}]"}
         channel = {} if self._any_channel else {"channel": found.channel}
         source = {**found.source, **found.guess.shape, **ends, **channel}
-        return Learnt(self.knob, port_pattern(found.port), source)
+        return Learnt(self.knob, port_pattern(found.port, self.there), source)
 
     def _reason(self) -> str:
         """Why nothing was learnt, in a sentence."""
@@ -354,9 +355,3 @@ def _are_halves(channel: _HeardChannel, coarse: int) -> bool:
         return False
     counts = [len(channel.changes[number].all) for number in both]
     return channel.pairs[coarse].neighbours >= max(2, min(counts) // 2)
-
-
-def port_pattern(port: str) -> str:
-    """A pattern that finds the port again: numbers that systems append are left out."""
-    name = re.sub(r"( \d+:\d+| \d+)$", "", port)
-    return re.sub(r"([*?[])", r"[\1]", name) + "*"

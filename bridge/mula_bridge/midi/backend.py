@@ -1,6 +1,8 @@
 """The machine's MIDI system: names of ports, and messages in and out.
 
-rtmidi is imported when a system is opened, not with this module.
+Only the process that holds the ports uses it (see ``ports_worker``): rtmidi may hang, holding the
+interpreter, whenever its driver does. It is imported when a system is opened, not with this
+module.
 """
 
 from __future__ import annotations
@@ -18,11 +20,10 @@ from typing import Any, Final, Protocol
 from mula_bridge.control import Errands
 from mula_bridge.errors import BadInput, Unavailable, UnknownName
 from mula_bridge.midi.reader import Heard, MidiReader
+from mula_bridge.midi.wires import AlsaWires, NoWires, PortWires, Wire, jack_wires
 
 CLIENT: Final = "mulabridge"
 """Our name towards the MIDI system."""
-CLOSE_S: Final = 30.0
-"""How long closing a system's ports may take at most: a JACK server may be held up."""
 
 _OURS = re.compile(rf"{CLIENT}(-\d+)?:")
 _APIS: Final = {
@@ -41,23 +42,33 @@ class Gone(Unavailable):
     """The port was unplugged since its name was listed."""
 
 
-class MidiInput(Protocol):
-    """An open input port."""
+class SystemGone(Unavailable):
+    """The MIDI system has gone, and this process cannot have it again."""
 
+
+class MidiInput(Protocol):
+    """An open input port.
+
+    ``lost`` says why it is to be opened anew, though its name is listed: "" while it is well.
+    """
+
+    def lost(self) -> str: ...
     def close(self) -> None: ...
 
 
 class MidiOutput(Protocol):
-    """An open output port. ``send`` raises Unavailable."""
+    """An open output port. ``send`` raises Unavailable; ``lost`` is as an input's."""
 
     def send(self, data: bytes) -> None: ...
+    def lost(self) -> str: ...
     def close(self) -> None: ...
 
 
 class Backend(Protocol):
     """A MIDI system. One thread calls it; everything raises Unavailable.
 
-    ``listen`` and ``speak`` raise Gone for a name that is not listed any more.
+    ``listen`` and ``speak`` raise Gone for a name that is not listed any more, and the lists
+    SystemGone for a system that must be looked for by another process.
     """
 
     def inputs(self) -> list[str]: ...
@@ -76,6 +87,7 @@ class RtMidi:
 
     def __init__(self, api: str | None = None) -> None:
         self._api = _number(api)
+        self._wires = _wires(api)
         # One client of each kind is kept for listing: there is no news of plugging, so
         # names are polled, and a client per poll would be noticed by the whole system.
         with _unavailable():
@@ -89,6 +101,8 @@ class RtMidi:
 
     def inputs(self) -> list[str]:
         """Names of the ports one can listen to; a second one of a name gets ``#2``."""
+        if self._wires.ended:
+            raise SystemGone("MIDI unavailable: the JACK server has gone; start it again")
         with _unavailable():
             return _names(self._in)
 
@@ -109,17 +123,17 @@ class RtMidi:
 
     def close(self) -> None:
         """Leave the MIDI system; ports opened here are closed one by one, before."""
-        self._reader.stop(CLOSE_S)
+        self._reader.stop()
         if self._leaving is not None:
-            self._leaving.stop(CLOSE_S)
+            self._leaving.stop()
         self._in.delete()
         self._out.delete()
 
     def _open(self, client: Any, name: str, port: str) -> _RtMidiPort:
         if self._leaving is None:
-            return _RtMidiPort(client, name, port)
+            return _RtMidiPort(client, name, port, self._wires)
         self._leaving.changed()
-        return _JackPort(client, name, port, self._leaving)
+        return _JackPort(client, name, port, self._wires, self._leaving)
 
     def _new_input(self) -> Any:
         client = _rtmidi().MidiIn(rtapi=self._api, name=CLIENT)
@@ -134,8 +148,9 @@ class RtMidi:
 class _RtMidiPort:
     """An open rtmidi port, either way."""
 
-    def __init__(self, client: Any, name: str, port: str) -> None:
+    def __init__(self, client: Any, name: str, port: str, wires: PortWires) -> None:
         self.client = client
+        self._wire = Wire(wires, name)
         try:
             # The number is looked up now: it shifts when something else is unplugged.
             names = _listed(client.get_ports())
@@ -150,6 +165,9 @@ class _RtMidiPort:
         with _unavailable():
             self.client.send_message(data)
 
+    def lost(self) -> str:
+        return "its connection was cut" if self._wire.cut() else ""
+
     def close(self) -> None:
         self.client.close_port()
         self.client.delete()
@@ -158,8 +176,10 @@ class _RtMidiPort:
 class _JackPort(_RtMidiPort):
     """One on JACK: it is left alone at once, and closed when that is safe."""
 
-    def __init__(self, client: Any, name: str, port: str, leaving: JackLeaving) -> None:
-        super().__init__(client, name, port)
+    def __init__(
+        self, client: Any, name: str, port: str, wires: PortWires, leaving: JackLeaving
+    ) -> None:
+        super().__init__(client, name, port, wires)
         self._leaving = leaving
 
     def close(self) -> None:
@@ -173,6 +193,10 @@ class _Input:
         self._port = port
         self._reader = reader
         reader.add(port.client, heard)
+
+    def lost(self) -> str:
+        trouble = self._reader.trouble(self._port.client)
+        return f"it cannot be read: {trouble!r}" if trouble is not None else self._port.lost()
 
     def close(self) -> None:
         self._reader.remove(self._port.client)
@@ -221,6 +245,12 @@ def _number(api: str | None) -> int:
             "load the kernel module snd-seq, or choose jack"
         )
     return number
+
+
+def _wires(api: str | None) -> PortWires:
+    if api == "jack":
+        return jack_wires(CLIENT)
+    return AlsaWires() if sys.platform == "linux" else NoWires()
 
 
 @contextmanager

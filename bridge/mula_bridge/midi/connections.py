@@ -1,122 +1,239 @@
 """The open MIDI ports: found by name, opened when they come, closed when they go.
 
 No system tells of plugging, so names are looked at again and again. One thread
-uses it, except that what ports say arrives on a reader's.
+uses it, except that what ports say arrives on a reader's. Whatever a MIDI system raises
+costs the port that it is about, or the system, and nothing else.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from mula_bridge.errors import MulaError, Unavailable
-from mula_bridge.midi.backend import Backend, Gone, MidiInput, MidiOutput
+from mula_bridge.midi.backend import Backend, Gone, MidiInput, MidiOutput, SystemGone
+from mula_bridge.midi.port_messages import PortNews, PortsChanged, PortsSeen, PortTrouble, PortWish
 from mula_bridge.midi.port_names import port_matches
 from mula_bridge.midi.reader import Heard
 
-Wanted = Callable[[str], bool]
-"""Whether to open the port of that name."""
-
 _Port = TypeVar("_Port", MidiInput, MidiOutput)
 
-_SYSTEM = "midi"
-_SHORTEST_WAIT_NS, _LONGEST_WAIT_NS = 1_000_000_000, 30_000_000_000
+_SYSTEM: Final = "midi"
+_SHORTEST_WAIT_NS, _LONGEST_WAIT_NS = 500_000_000, 4_000_000_000
+_GOOD_NS: Final = 10_000_000_000
+"""A port that was open for so long has earned being opened anew at once."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """When a port is tried that did not open, or did not stay."""
+
+    wait_ns: int = 0
+    next_ns: int = 0
+    opened_ns: int = 0
+
+    def later(self, now_ns: int) -> None:
+        self.wait_ns = min(max(2 * self.wait_ns, _SHORTEST_WAIT_NS), _LONGEST_WAIT_NS)
+        self.next_ns = now_ns + self.wait_ns
+
+    def lost(self, now_ns: int) -> None:
+        if self.wait_ns and now_ns - self.opened_ns < _GOOD_NS:
+            self.later(now_ns)
+        else:
+            self.wait_ns, self.next_ns = 1, 0  # at once; later, should that not help
 
 
 class Connections:
     """Keeps every wanted port open.
 
-    ``hear(name)`` makes what takes the messages of a new input; ``failed(address,
-    error)`` is told once of each thing that does not work.
+    ``hear(name)`` makes what takes the messages of a new input. ``tell`` hears of an input before
+    its first message, of each thing that does not work once, and of a new output twice: it may
+    miss what is sent right after it was opened. ``alive`` is called between things that may take
+    a while.
     """
 
     def __init__(
         self,
         open_backend: Callable[[], Backend],
         hear: Callable[[str], Heard],
-        failed: Callable[[str, MulaError], None],
+        tell: Callable[[PortNews], None],
         poll_seconds: float,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._open_backend = open_backend
         self._hear = hear
-        self._failed = failed
+        self._tell = tell
+        self._alive = alive
         self._poll_ns = round(poll_seconds * 1e9)
         self._wait_ns = self._poll_ns
         self._backend: Backend | None = None
         self._inputs: dict[str, MidiInput] = {}
         self._outputs: dict[str, MidiOutput] = {}
-        self._broken: set[str] = set()
+        self._said: set[str] = set()
+        self._troubles: dict[tuple[str, bool], _Trouble] = {}
+        self._seen: PortsSeen | None = None
+        self._fresh = False
         self.next_look_ns = 0
         """When to ``look`` again (``perf_counter_ns``); 0 for at once."""
 
-    @property
-    def inputs(self) -> list[str]:
-        """The names of the open inputs. Any thread."""
-        return list(self._inputs)
-
-    def look(self, wants_input: Wanted, wants_output: Wanted) -> tuple[set[str], set[str]]:
-        """Open what has come, close what has gone: the inputs gone, and the outputs new."""
+    def look(self, wish: PortWish) -> None:
+        """Open what has come, close what has gone. Raises SystemGone when this process cannot have
+        the system any more."""
         self.next_look_ns = perf_counter_ns() + self._wait_ns
         try:
             if self._backend is None:
                 self._backend = self._open_backend()
-            inputs, outputs = self._backend.inputs(), self._backend.outputs()
-        except Unavailable as error:
-            # Asked ever more rarely: some systems complain on the terminal each time.
+            self._alive()
+            seen = PortsSeen(tuple(self._backend.inputs()), tuple(self._backend.outputs()))
+        except SystemGone:
+            raise
+        except Exception as error:  # a driver may raise anything
             self._break(_SYSTEM, error)
             self._wait_ns = min(max(self._wait_ns * 2, _SHORTEST_WAIT_NS), _LONGEST_WAIT_NS)
-            return set(), set()
+            self.next_look_ns = perf_counter_ns() + self._wait_ns
+            self.close()
+            return
+        if seen != self._seen:
+            self._tell(seen)
+        self._seen = seen
         self._wait_ns = self._poll_ns
-        self._broken &= {*inputs, *outputs}
-        listen, speak = self._backend.listen, self._backend.speak
-        gone, _ = self._match(
-            self._inputs,
-            list(filter(wants_input, inputs)),
-            lambda name: listen(name, self._hear(name)),
+        here = {*seen.inputs, *seen.outputs}
+        self._said &= here
+        self._troubles = {key: one for key, one in self._troubles.items() if key[0] in here}
+        self._match_inputs([x for x in seen.inputs if wants_input(wish, x, seen.inputs)])
+        self._match_outputs(
+            [x for x in seen.outputs if _any_matches(wish.outputs, x, seen.outputs)]
         )
-        _, new = self._match(self._outputs, list(filter(wants_output, outputs)), speak)
-        return gone, new
 
     def send(self, output: str, data: bytes) -> None:
-        """One message to every open output that the pattern ``output`` matches."""
+        """One message to every open output that the pattern ``output`` matches.
+
+        One that does not take it is closed, and opened anew with the next look.
+        """
+        there = self._seen.outputs if self._seen is not None else ()
         for name, port in list(self._outputs.items()):
-            if port_matches(output, name):
+            if port_matches(output, name, there):
                 try:
                     port.send(data)
-                except Unavailable as error:
-                    self._outputs.pop(name).close()
-                    self._failed(name, error)
+                except Exception as error:  # the other outputs have done nothing wrong
+                    self._close(name, self._outputs.pop(name))
+                    self._trouble(self._outputs, name).later(perf_counter_ns())
+                    self._break(name, error)
 
     def close(self) -> None:
         """Close every port, and leave the MIDI system."""
-        for port in (*self._inputs.values(), *self._outputs.values()):
-            port.close()
-        self._inputs.clear()
-        self._outputs.clear()
-        if self._backend is not None:
-            self._backend.close()
-            self._backend = None
-
-    def _match(
-        self, ports: dict[str, _Port], names: list[str], connect: Callable[[str], _Port]
-    ) -> tuple[set[str], set[str]]:
-        gone, new = ports.keys() - set(names), set()
+        gone = frozenset(self._inputs)
         for name in gone:
-            ports.pop(name).close()
-        for name in names:
-            if name not in ports and name not in self._broken:
-                try:
-                    ports[name] = connect(name)
-                except Gone:
-                    continue  # as the next look will tell
-                except Unavailable as error:
-                    self._break(name, error)
-                else:
-                    new.add(name)
-        return gone, new
+            self._close(name, self._inputs.pop(name))
+        for name in list(self._outputs):
+            self._close(name, self._outputs.pop(name))
+        if gone:
+            self._tell(PortsChanged((), gone))
+        backend, self._backend, self._seen = self._backend, None, None
+        if backend is not None:
+            try:
+                backend.close()
+            except Exception:  # what cannot be closed is left
+                log.exception("MIDI system")
 
-    def _break(self, name: str, error: MulaError) -> None:
-        if name not in self._broken:
-            self._broken.add(name)
-            self._failed(name, error)
+    def _match_inputs(self, names: list[str]) -> None:
+        assert self._backend is not None
+        listen, was_open = self._backend.listen, set(self._inputs)
+        gone = self._close_gone(self._inputs, names)
+        if gone:
+            self._tell(PortsChanged(tuple(self._inputs), gone))
+
+        def connect(name: str) -> MidiInput:
+            self._tell(PortsChanged((*self._inputs, name)))
+            return listen(name, self._hear(name))
+
+        self._open_new(self._inputs, names, connect)
+        if was_open != self._inputs.keys():
+            self._tell(PortsChanged(tuple(self._inputs)))
+
+    def _match_outputs(self, names: list[str]) -> None:
+        assert self._backend is not None
+        self._close_gone(self._outputs, names)
+        new = self._open_new(self._outputs, names, self._backend.speak)
+        if new or self._fresh:
+            self._tell(PortsChanged(tuple(self._inputs), fresh=True))
+        self._fresh = new
+
+    def _close_gone(self, ports: dict[str, _Port], names: list[str]) -> frozenset[str]:
+        """Close what is not wanted, not there, or not well any more; which those were."""
+        gone = ports.keys() - set(names)
+        for name in ports.keys() & set(names):
+            why = self._lost(ports[name])
+            if why:
+                log.warning("MIDI port %s is opened anew: %s", name, why)
+                gone.add(name)
+                self._trouble(ports, name).lost(perf_counter_ns())
+        for name in gone:
+            self._close(name, ports.pop(name))
+        return frozenset(gone)
+
+    def _open_new(
+        self, ports: dict[str, _Port], names: list[str], connect: Callable[[str], _Port]
+    ) -> bool:
+        """Open what is not open; whether something was."""
+        opened = False
+        for name in names:
+            if name in ports or perf_counter_ns() < self._trouble(ports, name).next_ns:
+                continue
+            self._alive()
+            try:
+                ports[name] = connect(name)
+            except Gone:
+                continue  # as the next look will tell
+            except Exception as error:  # the other ports have done nothing wrong
+                self._trouble(ports, name).later(perf_counter_ns())
+                self._break(name, error)
+            else:
+                self._trouble(ports, name).opened_ns = perf_counter_ns()
+                opened = True
+        return opened
+
+    def _lost(self, port: MidiInput | MidiOutput) -> str:
+        try:
+            return port.lost()
+        except Exception as error:  # who cannot say how it is, is not well
+            return repr(error)
+
+    def _close(self, name: str, port: MidiInput | MidiOutput) -> None:
+        self._alive()
+        try:
+            port.close()
+        except Exception:  # it is left, whatever it says
+            log.exception("MIDI port %s", name)
+
+    def _trouble(self, ports: object, name: str) -> _Trouble:
+        return self._troubles.setdefault((name, ports is self._outputs), _Trouble())
+
+    def _break(self, name: str, error: Exception) -> None:
+        if name not in self._said:
+            self._said.add(name)
+            told = _told(name, error)
+            self._tell(PortTrouble(name, told.code, str(told)))
+
+
+def wants_input(wish: PortWish, name: str, there: tuple[str, ...]) -> bool:
+    """Whether an input of that name, one of those ``there``, is to be open."""
+    return port_matches(wish.pattern, name, there) and (
+        wish.inputs is None or _any_matches(wish.inputs, name, there)
+    )
+
+
+def _any_matches(patterns: tuple[str, ...], name: str, there: tuple[str, ...]) -> bool:
+    return any(port_matches(pattern, name, there) for pattern in patterns)
+
+
+def _told(name: str, error: Exception) -> MulaError:
+    """Anything that a driver raises, as a sentence."""
+    if isinstance(error, MulaError):
+        return error
+    return Unavailable(f"MIDI ({name}): {error!r}; it is tried again")

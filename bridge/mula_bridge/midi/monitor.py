@@ -6,10 +6,18 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from mula_bridge.midi.backend import MidiInput, RtMidi
+from mula_bridge.errors import Unavailable
 from mula_bridge.midi.decoding import Decoder, EventKind, describe
+from mula_bridge.midi.port_messages import (
+    Arrived,
+    PortNews,
+    PortsChanged,
+    PortsSeen,
+    PortTrouble,
+    PortWish,
+)
 from mula_bridge.midi.port_names import port_matches
-from mula_bridge.midi.reader import Heard
+from mula_bridge.midi.ports import Ports
 
 
 def monitor(
@@ -23,34 +31,57 @@ def monitor(
 
     ``write`` is called on this thread; without ``stop`` only an exception (Ctrl-C)
     ends it. Clock ticks are left out: 48 a second would hide the rest. Raises
-    Unavailable.
+    Unavailable when there are no ports to begin with.
     """
     stop = stop or Event()
-    backend = RtMidi(api)
-    heard: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
-
-    def hearer(name: str) -> Heard:
-        return lambda data, _: heard.put((name, data))
-
-    inputs: list[MidiInput] = []
-    decoders: dict[str, Decoder] = {}
+    heard: SimpleQueue[PortNews] = SimpleQueue()
+    ports = Ports(heard.put, api)
+    ports.start()
+    ports.wish(PortWish(pattern, None, ()))
+    telling = _Telling(write, pattern)
     try:
-        for name in backend.inputs():
-            if port_matches(pattern, name):
-                inputs.append(backend.listen(name, hearer(name)))
-                decoders[name] = Decoder()
-                write(f"listening to {name}")
-        if not inputs:
-            write(f"no MIDI input matches {pattern}")
         while not stop.is_set():
             try:
-                name, data = heard.get(timeout=0.1)
+                news = heard.get(timeout=0.1)
             except Empty:
                 continue
-            for event in decoders[name].decode(data):
-                if event.kind is not EventKind.CLOCK:
-                    write(f"{name}: {describe(event)}")
+            telling.take(news)
     finally:
-        for port in inputs:
-            port.close()
-        backend.close()
+        ports.stop()
+
+
+class _Telling:
+    """News of ports in words."""
+
+    def __init__(self, write: Callable[[str], None], pattern: str) -> None:
+        self._write = write
+        self._pattern = pattern
+        self._seen = False
+        self._decoders: dict[str, Decoder] = {}
+
+    def take(self, news: PortNews) -> None:
+        match news:
+            case Arrived(messages):
+                for name, data, _ in messages:
+                    self._say(name, data)
+            case PortsChanged(open=names, gone=gone):
+                for name in gone:
+                    self._decoders.pop(name, None)
+                    self._write(f"{name} is gone")
+                for name in names:
+                    if name not in self._decoders:
+                        self._decoders[name] = Decoder()
+                        self._write(f"listening to {name}")
+            case PortsSeen(inputs):
+                if not self._seen and not any(port_matches(self._pattern, x) for x in inputs):
+                    self._write(f"no MIDI input matches {self._pattern}")
+                self._seen = True
+            case PortTrouble(address, _, text):
+                if address == "midi" and not self._seen:
+                    raise Unavailable(text)
+                self._write(text)
+
+    def _say(self, name: str, data: bytes) -> None:
+        for event in self._decoders.setdefault(name, Decoder()).decode(data):
+            if event.kind is not EventKind.CLOCK:
+                self._write(f"{name}: {describe(event)}")

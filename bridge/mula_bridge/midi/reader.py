@@ -9,12 +9,11 @@ stands three hundred on a starved machine. So messages wait in rtmidi's queue, w
 threads need no Python, and are fetched from there.
 
 rtmidi tells how long after the one before a message came; the times handed on are made
-of that, because a fetch every two milliseconds is too coarse for a clock.
+of that, because a fetch every millisecond is too coarse for a clock.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from threading import Condition
 from time import perf_counter_ns
@@ -23,9 +22,7 @@ from typing import Any, Final
 from mula_bridge.control import Service
 from mula_bridge.net import hurry
 
-log = logging.getLogger(__name__)
-
-READ_SECONDS: Final = 0.002
+READ_SECONDS: Final = 0.001
 """How long a message may wait; a frame of the fastest engine is many times longer."""
 
 Heard = Callable[[bytes, int], None]
@@ -62,6 +59,7 @@ class MidiReader(Service):
     def __init__(self) -> None:
         super().__init__("midi reader")
         self._inputs: dict[Any, tuple[Heard, Arrivals]] = {}
+        self._broken: dict[Any, Exception] = {}
         self._changed = Condition()
 
     def add(self, client: Any, heard: Heard) -> None:
@@ -74,6 +72,11 @@ class MidiReader(Service):
         """Leave ``client`` alone; when this returns it is not in use any more."""
         with self._changed:
             self._inputs.pop(client, None)
+            self._broken.pop(client, None)
+
+    def trouble(self, client: Any) -> Exception | None:
+        """Why ``client`` is not read any more, if it is not."""
+        return self._broken.get(client)
 
     def wake(self) -> None:
         """Let the thread see that it is to end."""
@@ -93,7 +96,8 @@ class MidiReader(Service):
                             asked_ns = perf_counter_ns()
                             heard(bytes(data), arrivals.at(delta, asked_ns))
                         arrivals.empty(asked_ns)
-                    except Exception:  # one broken port must not silence the others
-                        log.exception("MIDI input")
+                    except Exception as error:  # one broken port must not silence the others
+                        self.stumble("a MIDI input", error)
                         del self._inputs[client]
+                        self._broken[client] = error
                 self._changed.wait(READ_SECONDS if self._inputs else None)

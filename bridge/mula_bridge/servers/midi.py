@@ -1,15 +1,14 @@
 """MIDI ports as a source of commands and a listener for reports.
 
-Threads: a reader only queues what ports receive; one worker decodes, sends commands,
-drives lights and looks for ports that come and go.
+Threads: whoever holds the ports only queues what they say; one worker decodes, sends commands
+and drives lights. The ports themselves are in a process of their own.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from time import perf_counter_ns
 
 from mula_bridge.bindings import Learner, Learnt, MidiRouter, Outgoing
@@ -24,28 +23,26 @@ from mula_bridge.control.messages import (
 from mula_bridge.errors import MulaError
 from mula_bridge.mapping import Mapping
 from mula_bridge.midi import (
-    CLOSE_S,
-    Backend,
+    POLL_SECONDS,
+    Arrived,
     ClockNews,
     Clocks,
-    Connections,
-    Heard,
-    RtMidi,
-    port_matches,
+    MidiPorts,
+    PortNews,
+    Ports,
+    PortsChanged,
+    PortsSeen,
+    PortTrouble,
+    PortWish,
+    Said,
+    Tell,
 )
+from mula_bridge.servers.midi_inbox import MidiInbox
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.25
-"""How often port names are looked at. No hand pulls a plug and puts it back between two looks, and
-a look takes well under a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    port: str
-    data: bytes
-    at_ns: int
+_LONGEST_PAUSE_S = 0.25
+"""How soon it is seen that a hand which a control is learnt from rests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +51,11 @@ class _Told:
     mover: Origin | None
 
 
-class _Word:
+class _Signal:
     """A word to the worker that carries nothing."""
 
 
-_STOP, _REFRESH, _UNLEARN = _Word(), _Word(), _Word()
+_REFRESH, _UNLEARN = _Signal(), _Signal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,8 @@ class _Learning:
     done: Callable[[Learnt | MulaError], None]
 
 
-_Item = _Heard | _Told | Mapping | _Learning | _Word
+_Word = Mapping | _Learning | _Signal | PortsChanged | PortsSeen | PortTrouble
+_Item = Said | _Told | _Word
 
 
 def log_failure(failed: Failed) -> None:
@@ -85,6 +83,8 @@ class MidiSource:
     ``clock`` is told of the MIDI clock, on the worker's thread, whenever something changed
     and once a beat. With it, every port that ``pattern`` matches is listened to, and the
     first that ticks leads until it falls silent.
+
+    ``ports`` makes who keeps the ports open and tells of them, from any thread.
     """
 
     def __init__(
@@ -94,40 +94,44 @@ class MidiSource:
         api: str | None = None,
         *,
         failed: Callable[[Failed], None] = log_failure,
-        backend: Callable[[], Backend] | None = None,
+        ports: Callable[[Tell], MidiPorts] | None = None,
         poll_seconds: float = POLL_SECONDS,
         clock: Callable[[ClockNews], None] | None = None,
     ) -> None:
         self._pattern = pattern
         self._failed = failed
         self._clock = clock
-        self._inbox: SimpleQueue[_Item] = SimpleQueue()
-        self._worker = Task("midi", self._work, lambda: self._inbox.put(_STOP))
+        self._inbox: MidiInbox[_Told, _Word] = MidiInbox()
+        self._worker = Task("midi", self._work, self._inbox.wake)
+        self._ports = ports(self._hear) if ports else Ports(self._hear, api, poll_seconds)
+        for service in self.services:
+            service.on_fault = self._stumbled
         self._to: Emit
+        self._open: tuple[str, ...] = ()
         # From here on, the worker's own.
         self._mapping = mapping
         self._router = MidiRouter(mapping)
-        self._connections = Connections(
-            backend or (lambda: RtMidi(api)), self._hearer, self._fail, poll_seconds
-        )
         self._clocks = Clocks()
-        self._greeted = False
+        self._there: tuple[str, ...] = ()
         self._learning: _Learning | None = None
 
     def start(self, emit: Emit) -> None:
         """Begin; returns at once, ports open soon after. Asks the session for its knobs."""
         self._to = emit
+        self._ports.wish(self._wish())
         self._worker.start()
+        self._ports.start()
         emit(QueryDump(), Origin("midi"))
 
     @property
     def services(self) -> tuple[Service, ...]:
         """Its threads."""
-        return (self._worker,)
+        return (self._worker, *([self._ports] if isinstance(self._ports, Service) else []))
 
     def stop(self) -> None:
-        """Close every port; returns when that is done."""
-        self._worker.stop(CLOSE_S)
+        """Close every port; returns when that is done, or given up."""
+        self._ports.stop()
+        self._worker.stop()
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
         """Show a report on the lights. Any thread."""
@@ -135,69 +139,74 @@ class MidiSource:
             return
         if to is None or to.source == "midi":
             # An answer to one of our controls is about a move of its own, like news but for it.
-            self._inbox.put(_Told(report, to or but))
+            self._inbox.report(_key(report, to or but), _Told(report, to or but))
 
     def reload(self, mapping: Mapping) -> None:
         """Use another mapping from the next message on. Any thread."""
-        self._inbox.put(mapping)
+        self._inbox.add(mapping, always=True)
 
     def refresh(self) -> None:
-        """Send every light again, and let every control take over anew. Any thread."""
-        self._inbox.put(_REFRESH)
+        """Send every light again, and let every control take over anew. Any thread. Raises
+        Busy."""
+        self._inbox.add(_REFRESH)
 
     def learn(self, learner: Learner, done: Callable[[Learnt | MulaError], None]) -> None:
-        """Give what is touched next to ``learner``, instead of moving knobs. Any thread.
+        """Give what is touched next to ``learner``, instead of moving knobs. Any thread. Raises
+        Busy.
 
         Every port counts, mapped or not. ``done`` is called on the worker's thread, once, with
         the reason where nothing could be learnt for long; controls that cannot be learnt go to
         ``failed``, and it listens on.
         """
-        self._inbox.put(_Learning(learner, done))
+        self._inbox.add(_Learning(learner, done))
 
     def stop_learning(self) -> None:
-        """Move knobs again. Any thread."""
-        self._inbox.put(_UNLEARN)
+        """Move knobs again. Any thread. Raises Busy."""
+        self._inbox.add(_UNLEARN)
 
     def ports(self) -> list[str]:
         """The names of the input ports now open. Any thread."""
-        return self._connections.inputs
+        return list(self._open)
+
+    # --- a thread of the ports ----------------------------------------------------------------
+
+    def _hear(self, news: PortNews) -> None:
+        match news:
+            case Arrived(messages):
+                for port, data, at_ns in messages:
+                    self._inbox.hear(Said(port, data, at_ns))
+            case PortsChanged() | PortsSeen() | PortTrouble():
+                self._inbox.add(news, always=True)
 
     # --- the worker ---------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while True:
-            try:
-                item = self._inbox.get(timeout=self._pause())
-            except Empty:
-                item = None
-            if item is _STOP:
-                break
-            try:
+        while not self._worker.stopping.is_set():
+            item = self._inbox.take(self._pause())
+            with self._worker.item(_named(item)):
+                try:
+                    self._take(item)
+                except MulaError as error:  # said, and no fault of ours
+                    self._fail("midi", error)
+            with self._worker.item("the clock"):
                 self._tick(item)
-                self._take(item)
-                if self._learning:
+            if self._learning:
+                with self._worker.item("what is learnt"):
                     self._end_learning(self._learning)
+            with self._worker.item("the lights"):
                 self._send(self._router.due(perf_counter_ns()))
-                if perf_counter_ns() >= self._connections.next_look_ns:
-                    self._look()
-            except MulaError as error:
-                self._fail("midi", error)
-            except Exception as error:  # a bug must not leave the knobs dead
-                log.exception("MIDI worker")
-                self._failed(Failed("midi", "error", f"MIDI: {error!r}"))
-        self._connections.close()
 
     def _pause(self) -> float:
-        dues = (self._router.next_due_ns(), self._clocks.next_due_ns())
-        until = min([self._connections.next_look_ns, *(due for due in dues if due is not None)])
-        return max(0, until - perf_counter_ns()) / 1e9
+        dues = [self._router.next_due_ns(), self._clocks.next_due_ns()]
+        until = min((due for due in dues if due is not None), default=None)
+        return _LONGEST_PAUSE_S if until is None else max(0, until - perf_counter_ns()) / 1e9
 
     def _tick(self, item: _Item | None) -> None:
         """What the clocks make of a message, or of a pause without one."""
         if self._clock is None:
             return
         match item:
-            case _Heard(port, data, at_ns):
+            case Said(port, data, at_ns):
                 self._tell(self._clocks.hear(port, data, at_ns))
             case None:
                 # Only when the queue is empty: what waits in it was said in time.
@@ -209,25 +218,32 @@ class MidiSource:
 
     def _take(self, item: _Item | None) -> None:
         match item:
-            case _Heard(port, data, at_ns) if self._learning:
+            case Said(port, data, at_ns) if self._learning:
+                self._learning.learner.there = self._there
                 self._learning.learner.listen(port, data, at_ns)
-            case _Heard(port, data, at_ns):
+            case Said(port, data, at_ns):
                 for command, origin in self._router.receive(port, data, at_ns):
                     self._emit(command, origin)
             case _Told(report, mover):
                 self._send(self._router.hear(report, mover, perf_counter_ns()))
+            case PortsChanged(_, gone, fresh):
+                self._change(item.open, gone, fresh)
+            case PortsSeen(inputs):
+                self._there = inputs
+            case PortTrouble(address, code, text):
+                self._failed(Failed(address, code, text))
             case Mapping():
                 self._mapping = item
                 self._router = self._router.remapped(item)
-                self._connections.next_look_ns = 0
+                self._ports.wish(self._wish())
                 self._send(self._router.everything())
             case _Learning():
                 self._learning = item
-                self._connections.next_look_ns = 0
-            case _Word() if item is _UNLEARN:
+                self._ports.wish(self._wish())
+            case _Signal() if item is _UNLEARN:
                 self._learning = None
-                self._connections.next_look_ns = 0
-            case _Word():
+                self._ports.wish(self._wish())
+            case _Signal():
                 self._router.rearm()
                 self._send(self._router.everything())
 
@@ -239,7 +255,7 @@ class MidiSource:
             learnt = error
         if learnt is not None:
             self._learning = None
-            self._connections.next_look_ns = 0
+            self._ports.wish(self._wish())
             learning.done(learnt)
 
     def _emit(self, command: Command, origin: Origin) -> None:
@@ -252,43 +268,55 @@ class MidiSource:
 
     def _send(self, messages: list[Outgoing]) -> None:
         for message in messages:
-            self._connections.send(message.output, message.data)
+            self._ports.send(message.output, message.data)
 
-    def _look(self) -> None:
-        gone, new = self._connections.look(self._wants, self._shows_on)
+    def _change(self, ports: tuple[str, ...], gone: frozenset[str], fresh: bool) -> None:
+        self._open = ports
         for name in gone:
             self._router.forget(name)
-            self._tell(self._clocks.forget(name))
-        # Once more with the next look: a port that was just connected may miss its first messages.
-        if new or self._greeted:
+            with self._worker.item("the clock"):
+                self._tell(self._clocks.forget(name))
+        if fresh:
             self._send(self._router.everything())
-        self._greeted = bool(new)
 
-    def _hearer(self, port: str) -> Heard:
-        inbox = self._inbox
-        return lambda data, at_ns: inbox.put(_Heard(port, data, at_ns))
-
-    def _wants(self, name: str) -> bool:
-        return port_matches(self._pattern, name) and (
-            self._learning is not None
-            or self._clock is not None
-            or any(
-                port_matches(binding.controller.input, name) for binding in self._mapping.bindings
-            )
+    def _wish(self) -> PortWish:
+        """Every port while a control is being learnt or a clock may come, else the mapped ones."""
+        every = self._learning is not None or self._clock is not None
+        controllers = [binding.controller for binding in self._mapping.bindings]
+        return PortWish(
+            self._pattern,
+            None if every else _once(one.input for one in controllers),
+            _once(one.output for one in controllers if one.output is not None),
         )
-
-    def _shows_on(self, name: str) -> bool:
-        outputs = {binding.controller.output for binding in self._mapping.bindings}
-        return any(output is not None and port_matches(output, name) for output in outputs)
 
     def _fail(self, address: str, error: MulaError) -> None:
         self._failed(Failed(address, error.code, str(error)))
 
+    def _stumbled(self, service: Service, what: str, error: Exception) -> None:
+        """What is done with a fault, unless somebody looks after the services."""
+        if isinstance(error, MulaError):
+            self._fail("midi", error)
+        else:
+            self._failed(Failed("midi", "error", f"MIDI: {what} failed: {error!r}"))
 
-def list_ports(api: str | None = None) -> tuple[list[str], list[str]]:
-    """The names of the machine's input and output ports. Raises Unavailable."""
-    backend = RtMidi(api)
-    try:
-        return backend.inputs(), backend.outputs()
-    finally:
-        backend.close()
+
+def _once(patterns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(patterns))
+
+
+def _key(report: Report, mover: Origin | None) -> Hashable:
+    """What a newer report must share with one that waits, to take its place."""
+    parts = (getattr(report, name, None) for name in ("name", "id", "prompt", "address"))
+    return type(report), *parts, mover
+
+
+def _named(item: _Item | None) -> str:
+    """What the worker is at, for people."""
+    match item:
+        case Said(port):
+            return f"a message of {port}"
+        case _Told(report):
+            return f"a light for {type(report).__name__}"
+        case PortTrouble() | PortsChanged() | PortsSeen():
+            return "news of the ports"
+    return "its work"

@@ -237,8 +237,8 @@ def running(
         begin(session, files, writer, punctual, requests, transport, interface, archivist)
         audition.survey()
         if midi is not None:
-            midi.start(mailbox.put)
             services.tend(*midi.services)
+            midi.start(mailbox.put)
             stack.callback(midi.stop)
         begin(watcher)
         if interface is not None and config.audio:

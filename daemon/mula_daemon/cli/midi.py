@@ -51,7 +51,7 @@ def say(line: str) -> None:
 
 def ports(system: str | None) -> int:
     """Print every port with its direction."""
-    from mula_bridge.servers import list_ports
+    from mula_bridge.midi import list_ports
 
     inputs, outputs = list_ports(system)
     for kind, names in (("in", inputs), ("out", outputs)):
@@ -68,13 +68,8 @@ def learn(knob: str, pattern: str, system: str | None) -> int:
     Raises BadInput, with the reason, when nothing could be learnt or kept.
     """
     from mula_bridge.mapping import Mapping
-    from mula_bridge.servers import (
-        LEARN,
-        MidiLearning,
-        MidiSource,
-        default_learnt_file,
-        list_ports,
-    )
+    from mula_bridge.midi import list_ports
+    from mula_bridge.servers import LEARN, MidiLearning, MidiSource, default_learnt_file
 
     file = load_config({}).learnt or default_learnt_file()
     list_ports(system)  # says at once when there is no MIDI

@@ -22,10 +22,12 @@ from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.mapping.model import Mapping
 from mula_bridge.midi.backend import Gone, MidiInput, MidiOutput, RtMidi
+from mula_bridge.midi.listing import list_ports
 from mula_bridge.midi.monitor import monitor
 from mula_bridge.midi.reader import Heard
-from mula_bridge.servers.midi import MidiSource, list_ports
+from mula_bridge.servers.midi import MidiSource
 from support.jack_server import JackServer, jack_server
+from support.local_ports import local
 from support.midi_box import Commands, MidiBox, eventually
 
 MAPPING = parse_mapping("""\
@@ -59,11 +61,15 @@ class FakePort:
         self.sent: list[bytes] = []
         self.closed = False
         self.broken = False
+        self.why = ""
 
     def send(self, data: bytes) -> None:
         if self.broken:
             raise Unavailable("the cable burnt")
         self.sent.append(data)
+
+    def lost(self) -> str:
+        return self.why
 
     def close(self) -> None:
         self.closed = True
@@ -122,8 +128,7 @@ class Running:
             mapping,
             pattern,
             failed=self.failures.append,
-            backend=self.system.open,
-            poll_seconds=FAST,
+            ports=local(lambda: self.system.open(), FAST),
         )
 
     def say(self, *data: int, port: str = "Box 1") -> None:
@@ -179,7 +184,7 @@ def test_a_burst_loses_nothing_and_keeps_its_order() -> None:
 
 def test_it_asks_for_every_knob_when_it_starts() -> None:
     asked: list[Command] = []
-    source = MidiSource(MAPPING, backend=FakeSystem().open, poll_seconds=FAST)
+    source = MidiSource(MAPPING, ports=local(FakeSystem().open, FAST))
     source.start(lambda command, _: asked.append(command))
     source.stop()
     assert asked == [QueryDump()]
@@ -250,9 +255,6 @@ def test_a_port_that_went_while_it_was_opened_is_no_failure() -> None:
 
     run = Running()
     run.system = Fleeting()
-    run.source = MidiSource(
-        MAPPING, failed=run.failures.append, backend=run.system.open, poll_seconds=FAST
-    )
     run.source.start(run.emit)
     eventually(lambda: run.source.ports() == ["Box 1"])
     run.source.stop()
@@ -376,7 +378,7 @@ def test_a_bug_does_not_leave_the_knobs_dead(caplog: pytest.LogCaptureFixture) -
         assert "ZeroDivisionError" in run.failures[0].text
         run.say(0xB0, 16, 0)
         eventually(lambda: run.emit.taken)
-    assert "MIDI worker" in caplog.text
+    assert "midi: a message of Box 1 failed" in caplog.text
 
 
 def test_a_system_that_is_not_there() -> None:
@@ -390,7 +392,7 @@ def test_a_system_that_is_not_there() -> None:
 def test_a_jack_server_that_is_not_there() -> None:
     # In a process of its own: libjack keeps state that other tests' clients share.
     code = (
-        "from mula_bridge.servers.midi import list_ports\n"
+        "from mula_bridge.midi import list_ports\n"
         "from mula_bridge.errors import Unavailable\n"
         "try:\n    list_ports('jack')\n"
         "except Unavailable as error:\n    assert str(error).startswith('MIDI unavailable: ')\n"

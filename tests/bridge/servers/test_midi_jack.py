@@ -15,7 +15,8 @@ from mula_bridge.control.messages.commands import SetKnob
 from mula_bridge.control.messages.reports import Failed, KnobChanged
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.midi.clock import ClockNews
-from mula_bridge.servers.midi import POLL_SECONDS, MidiSource
+from mula_bridge.midi.ports import POLL_SECONDS
+from mula_bridge.servers.midi import MidiSource
 from support.jack_server import JackServer, jack_server
 from support.midi_box import Commands, MidiBox, eventually
 

@@ -17,6 +17,7 @@ from mula_bridge.mapping.model import Mapping
 from mula_bridge.midi.reader import Heard
 from mula_bridge.servers.midi import MidiSource
 from mula_bridge.servers.midi_learning import LEARN, MidiLearning
+from support.local_ports import local
 from support.midi_box import Commands, eventually
 
 
@@ -40,6 +41,9 @@ class Box:
 
     def send(self, data: bytes) -> None: ...
 
+    def lost(self) -> str:
+        return ""
+
     def close(self) -> None: ...
 
     def say(self, *data: int) -> None:
@@ -49,7 +53,7 @@ class Box:
 @contextmanager
 def learning(file: Path) -> Iterator[tuple[MidiLearning, Box, list[Failed | KnobLearnt], Commands]]:
     box, posted, emit = Box(), list[Failed | KnobLearnt](), Commands()
-    source = MidiSource(Mapping(), failed=posted.append, backend=lambda: box, poll_seconds=0.01)
+    source = MidiSource(Mapping(), failed=posted.append, ports=local(lambda: box, 0.01))
     source.start(emit)
     try:
         yield (

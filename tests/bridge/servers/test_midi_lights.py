@@ -21,6 +21,7 @@ from mula_bridge.mapping.model import Mapping
 from mula_bridge.midi.reader import Heard
 from mula_bridge.servers.midi import MidiSource
 from support.jack_server import jack_server
+from support.local_ports import local
 from support.midi_box import Commands, MidiBox, eventually
 from support.reports import WORD, examples, switching
 
@@ -59,6 +60,9 @@ class Box:
     def send(self, data: bytes) -> None:
         self.seen.append(data)
 
+    def lost(self) -> str:
+        return ""
+
     def close(self) -> None: ...
 
     def press(self, *data: int) -> None:
@@ -76,7 +80,7 @@ bindings: [{{from: box.b, do: {action}}}]
 @contextmanager
 def plugged(mapping: Mapping, box: Box) -> Iterator[tuple[MidiSource, Commands]]:
     emit = Commands()
-    source = MidiSource(mapping, backend=lambda: box, poll_seconds=0.01)
+    source = MidiSource(mapping, ports=local(lambda: box, 0.01))
     source.start(emit)
     try:
         # Lights are told twice of a new port: it may miss the first time.

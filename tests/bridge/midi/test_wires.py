@@ -1,0 +1,101 @@
+"""Whether a port is still connected, from a system's books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mula_bridge.midi import wires
+from mula_bridge.midi.wires import AlsaWires, NoWires, Wire
+
+BOOKS = """\
+Client info
+  cur  clients : 5
+  peak clients : 6
+  max  clients : 192
+
+Client   0 : "System" [Kernel Legacy]
+  Port   0 : "Timer" (Rwe-) [In/Out]
+  Port   1 : "Announce" (R-e-) [In]
+    Connecting To: 15:0
+Client  28 : "nanoKONTROL2" [Kernel Legacy]
+  Port   0 : "nanoKONTROL2 nanoKONTROL2 _ CTR" (RWeX) [In/Out]
+    Connecting To: 128:0[r:0], 130:0
+    Connected From: 129:0[ex]
+  Port   1 : "nanoKONTROL2 2" (RWeX) [In/Out]
+Client 128 : "mulabridge" [User Legacy]
+  Port   0 : "in" (-We-) [Out]
+    Connected From: 28:0[r:0]
+  Output pool :
+    Pool size          : 500
+"""
+NAME = "nanoKONTROL2:nanoKONTROL2 nanoKONTROL2 _ CTR 28:0"
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Path:
+    file = tmp_path / "clients"
+    file.write_text(BOOKS)
+    return file
+
+
+def test_the_sequencer_lists_who_is_connected(books: Path) -> None:
+    alsa = AlsaWires(books)
+    assert alsa.peers(NAME) == {"128:0", "130:0", "129:0"}
+    assert alsa.peers(f"{NAME} #2") == {"128:0", "130:0", "129:0"}
+    assert alsa.peers("nanoKONTROL2:nanoKONTROL2 2 28:1") == frozenset()
+    assert alsa.peers("gone:gone 99:0") == frozenset()
+
+
+def test_without_books_nothing_is_known(tmp_path: Path) -> None:
+    assert AlsaWires(tmp_path / "none").peers(NAME) is None
+    assert AlsaWires(tmp_path).peers("no address") is None
+    assert NoWires().peers(NAME) is None
+
+
+class Books:
+    """PortWires as a test says."""
+
+    ended = False
+
+    def __init__(self, *peers: str) -> None:
+        self.connected: set[str] | None = set(peers)
+
+    def peers(self, port: str) -> frozenset[str] | None:
+        return None if self.connected is None else frozenset(self.connected)
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "SETTLE_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_wire_is_cut_when_ours_is_gone_and_not_when_anothers_is() -> None:
+    books = Books("qjackctl:in")
+    wire = Wire(books, "Box:knobs")
+    books.connected = {"qjackctl:in", "mulabridge-01:in"}
+    assert not wire.cut()
+    books.connected = {"mulabridge-01:in"}
+    assert not wire.cut()
+    books.connected = {"qjackctl:in", "other:in"}
+    assert wire.cut()
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_wire_that_was_never_made_is_cut() -> None:
+    assert Wire(Books("qjackctl:in"), "Box:knobs").cut()
+
+
+def test_a_wire_is_not_judged_before_the_system_could_make_it() -> None:
+    assert not Wire(Books(), "Box:knobs").cut()
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_wire_is_whole_where_nobody_knows() -> None:
+    books = Books()
+    wire = Wire(books, "Box:knobs")
+    books.connected = None
+    assert not wire.cut()
+    assert not Wire(NoWires(), "Box").cut()
