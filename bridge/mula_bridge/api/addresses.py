@@ -39,6 +39,7 @@ from mula_bridge.control.messages import (
     AuditionStop,
     Beat,
     Cancel,
+    ChooseClock,
     ClipJudged,
     ClipReady,
     ClockChanged,
@@ -54,6 +55,7 @@ from mula_bridge.control.messages import (
     Judge,
     KnobChanged,
     KnobLearnt,
+    Live,
     LiveChanged,
     LoadPreset,
     LyricsChanged,
@@ -480,6 +482,10 @@ def confirmation(command: Command) -> Args | None:
             return (int(on),)
         case SetLyrics(str() as text):
             return (text,)
+        case Live(bool() as on):
+            return (int(on),)
+        case ChooseClock(str() as source):
+            return (source,)
         case AuditionLoop(bool() as on) | AuditionFollow(bool() as on):
             return (int(on),)
         case AuditionAdvance(bool() as on):

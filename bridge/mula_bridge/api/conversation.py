@@ -162,6 +162,8 @@ class Conversation:
             case Subscribe(port, patterns):
                 with self._lock:
                     self._routing.subscribe(peer, port, patterns, monotonic())
+                if lights := self._bindings.lights():
+                    self._answer(lights, origin)
                 self._emit(QueryDump(), origin)
             case Unsubscribe(port):
                 with self._lock:

@@ -132,6 +132,12 @@ class OscBindings:
                 return []
             return self._show(lambda bound: isinstance(bound.binding.target, Action))
 
+    def lights(self) -> list[tuple[str, Args]]:
+        """Where every bound action stands that has a state, for one that has just come and missed
+        what was reported of it."""
+        with self._lock:
+            return self._show(lambda bound: isinstance(bound.binding.target, Action))
+
     def everything(self) -> list[tuple[str, Args]]:
         """Where every bound control stands, for one that has just come."""
         with self._lock:

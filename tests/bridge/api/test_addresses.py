@@ -82,7 +82,7 @@ from mula_bridge.control.messages.states import (
     Status,
 )
 from mula_bridge.errors import BadInput
-from mula_bridge.osc.arguments import Args
+from mula_bridge.osc.arguments import ArgKind, Args
 from mula_bridge.osc.wire import IMPULSE, Value
 
 
@@ -530,6 +530,27 @@ def test_encode(report: Report, messages: list[tuple[str, Args]]) -> None:
 
 def test_every_kind_of_report_has_an_address() -> None:
     assert set(Report.__subclasses__()) == set(addresses._OUTGOING)
+
+
+SAMPLES: dict[ArgKind, Value] = {
+    ArgKind.NUMBER: 0.5, ArgKind.WHOLE: 1, ArgKind.SWITCH: 1, ArgKind.KNOB: 1.0,
+    ArgKind.NAME_OR_NUMBER: "x", ArgKind.TEXT: "auto",
+}  # fmt: skip
+SET_AND_TOLD = {
+    address: row.takes[0].kind
+    for address, row, _ in concrete()
+    if row.takes and row.gives and row.takes[0].kind is not ArgKind.TRIGGER  # which only asks
+}
+
+
+@pytest.mark.parametrize("address", SET_AND_TOLD)
+def test_what_is_set_and_told_on_one_address_is_confirmed_there(address: str) -> None:
+    """Else whoever switched it is told while the hand is still on it."""
+    value: Value = "bar" if address.endswith("quantise") else SAMPLES[SET_AND_TOLD[address]]
+    command = decode(address, (value,))
+    assert not isinstance(command, addresses.readers.REQUESTS)
+    assert command is not None
+    assert addresses.confirmation(command) is not None
 
 
 def test_an_error_is_never_longer_than_a_packet() -> None:

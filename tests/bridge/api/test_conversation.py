@@ -10,6 +10,7 @@ from mula_bridge import __version__
 from mula_bridge.api import addresses
 from mula_bridge.api.conversation import ERRORS_PER_SECOND, Conversation, TagLamps
 from mula_bridge.bindings.osc import OscBindings
+from mula_bridge.control.actions import ACTIONS, ActionRow, Press
 from mula_bridge.control.knobs import KNOBS
 from mula_bridge.control.messages.commands import Command, Generate, QueryDump, SetKnob
 from mula_bridge.control.messages.origin import DAEMON, Origin
@@ -18,11 +19,14 @@ from mula_bridge.control.messages.states import Prompt
 from mula_bridge.errors import BadInput, Busy
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.osc.wire import Value, decode, encode
+from support.reports import switching
 
 ALICE, BOB = ("127.0.0.1", 50_000), ("127.0.0.1", 50_001)
 CFG, NORM = "/mula/knob/cfg", "/mula/norm/cfg"
 SOURCE = "test"
 FADER = "version: 1\nbindings: [{from: {osc: /1/fader1}, to: morph, takeover: pickup}]"
+
+STATEFUL = [row for row in ACTIONS.values() if row.has_state]
 
 Heard = tuple[str, tuple[Value, ...]]
 
@@ -218,6 +222,26 @@ def test_mapped_addresses_are_obeyed_and_told_back() -> None:
     assert not room.conversation.binds("/1/fader1")
     room.say(ALICE, "/2/x", 0.75)
     assert room.got[-1] == SetKnob("morph", 0.75, norm=True)
+
+
+@pytest.mark.parametrize("row", STATEFUL, ids=lambda row: row.name)
+def test_the_state_of_every_action_reaches_its_button_also_of_one_that_comes_late(
+    row: ActionRow,
+) -> None:
+    action, on, off = switching(row)
+    bound = f"{{from: {{osc: /1/push1}}, do: {row.name} {action.argument}}}"
+    bindings = OscBindings(parse_mapping(f"version: 1\nbindings: [{bound}]"))
+    room = Room(bindings=bindings)
+    room.say(ALICE, "/mula/subscribe")
+    assert room.taken() == [(ALICE[1], "/1/push1", (0.0,))]
+    for report, value in ((on, 1.0), (off, 0.0), (on, 1.0)):
+        room.conversation.report(report)
+        assert (ALICE[1], "/1/push1", (value,)) in room.taken()
+    room.say(BOB, "/mula/subscribe")
+    assert room.taken() == [(BOB[1], "/1/push1", (1.0,))]
+    room.got.clear()
+    room.say(BOB, "/1/push1", 1.0)
+    assert room.got == [row.command(action.argument, Press(None, False))]
 
 
 def test_a_fader_at_another_transport_is_another_hand() -> None:

@@ -20,7 +20,8 @@ def test_a_port_of_the_subscribers_own_host_hears() -> None:
     assert subscriptions.of(PEER) == subscriptions.of(("127.0.0.1", 9001)) == (one,)
     assert subscriptions.of(("127.0.0.1", 50_001)) == ()
     assert subscriptions.at_host("127.0.0.1") == subscriptions.everyone() == [one]
-    assert subscriptions.at_host("10.0.0.1") == []
+    assert subscriptions.at_host("10.0.0.1") == subscriptions.at_host("192.168.0.1") == []
+    assert subscriptions.at_host(".".join(["127", "0", "0", "1"])) == [one]  # equal, not the same
 
 
 def test_without_a_port_it_is_the_one_that_was_sent_from() -> None:
