@@ -11,11 +11,26 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from mula_bridge.control.messages import Clock
+import numpy as np
+
+from mula_bridge import __version__
+from mula_bridge.control import Knobs
+from mula_bridge.control.messages import Clock, Status
 from mula_bridge.errors import MulaError
-from mula_daemon.engine import Finding, Grade, findings
+from mula_daemon.engine import (
+    ClipRequest,
+    EngineInfo,
+    Finding,
+    Grade,
+    best_device,
+    findings,
+    gpu_trouble,
+)
 from mula_daemon.settings import Config
 
 GIB: Final = 2**30
@@ -45,6 +60,9 @@ def folder(config: Config) -> Iterator[Finding]:
     except MulaError as error:
         yield Finding("folder", Grade.FAIL, str(error), "choose another one with --folder")
         return
+    if (problem := try_a_take(path)) is not None:
+        yield Finding("folder", Grade.FAIL, problem, "mend that, or choose another with --folder")
+        return
     free = shutil.disk_usage(path).free / GIB
     low = free < LOW_DISK_GIB
     yield Finding(
@@ -53,6 +71,41 @@ def folder(config: Config) -> Iterator[Finding]:
         f"{path} is writable, {free:.1f} GiB free; {chosen.why}",
         "make room, or choose another one with --folder" if low else "",
     )
+
+
+def try_a_take(folder: Path) -> str | None:
+    """Do in ``folder`` all that a clip goes through, with a short one; what fails, in words.
+
+    It lies in a hidden folder of its own, and nothing of it stays.
+    """
+    from mula_daemon.clips import Finished, FolderSink, Library, Shelves, Take
+
+    request = ClipRequest("doctor", ("doctor",), (1,), bpm=240.0, bars=1, beats_per_bar=1)
+    engine = EngineInfo("tone", __version__, 48_000, 2, "cpu", {})
+    take = Take("doctor", 0, request, engine, dict(Knobs({"bpm": 240.0, "bars": 1})))
+    doing, where = "made a folder in", str(folder)
+    try:
+        with TemporaryDirectory(
+            prefix=".mula-doctor-", dir=folder, ignore_cleanup_errors=True
+        ) as made:
+            where, place = made, Path(made)
+            library = Library(place)
+            library.prepare()
+            doing = "written to"
+            sink = FolderSink(place)
+            sink.open(take)
+            sink.write(np.full((take.samples, 2), 0.25, np.float32))
+            doing = "finished in"
+            sink.close(Finished(((1,),), {"cfg": 1.5}, ()))
+            shelves = Shelves(library)
+            doing = "kept in"
+            shelves.put(take.id, Status.KEPT)
+            doing = "moved back in"
+            shelves.put(take.id, Status.NEW)
+    except (MulaError, OSError) as error:
+        said = str(error).replace(where, str(folder))
+        return f"a clip cannot be {doing} {folder} ({said})"
+    return None
 
 
 def osc(config: Config) -> Iterator[Finding]:
@@ -172,21 +225,20 @@ def graphics(_config: Config) -> Iterator[Finding]:
     """The GPU and its memory, through torch."""
     try:
         import torch
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            yield _broken_torch(error)
         return  # the engines say what is not installed
-    except ImportError as error:
-        yield Finding("gpu", Grade.FAIL, f"torch cannot be imported: {error}", "reinstall torch")
+    except (ImportError, OSError) as error:  # a library of the system's that it lacks
+        yield _broken_torch(error)
         return
-    if torch.cuda.is_available():
+    trouble = gpu_trouble()
+    if trouble is not None:
+        yield replace(trouble, remedy=f"{trouble.remedy}; until then mini is in real time")
+    elif (device := best_device()) == "cuda":
         for index in range(torch.cuda.device_count()):
-            free, total = torch.cuda.mem_get_info(index)
-            yield Finding(
-                "gpu",
-                Grade.OK,
-                f"{torch.cuda.get_device_name(index)}, {free / GIB:.1f} of {total / GIB:.1f} GiB "
-                f"free (torch {torch.__version__})",
-            )
-    elif torch.backends.mps.is_available():
+            yield _card(index)
+    elif device == "mps":
         yield Finding("gpu", Grade.OK, f"Apple MPS (torch {torch.__version__})")
     else:
         yield Finding(
@@ -195,6 +247,36 @@ def graphics(_config: Config) -> Iterator[Finding]:
             f"none that torch {torch.__version__} can use",
             "mini runs in real time on the CPU; large models want a GPU",
         )
+
+
+def _broken_torch(error: Exception) -> Finding:
+    return Finding(
+        "gpu",
+        Grade.FAIL,
+        f"torch cannot be imported: {error}",
+        "pip install --force-reinstall torch (on Windows also Microsoft's Visual C++ "
+        "Redistributable)",
+    )
+
+
+def _card(index: int) -> Finding:
+    import torch
+
+    try:
+        name = torch.cuda.get_device_name(index)
+        free, total = torch.cuda.mem_get_info(index)
+    except Exception as error:  # drivers fail in many ways
+        return Finding(
+            "gpu",
+            Grade.WARN,
+            f"card {index} does not answer ({type(error).__name__}: {error})".split("\n")[0],
+            "close what else uses it, restart the machine, or use --device cpu",
+        )
+    return Finding(
+        "gpu",
+        Grade.OK,
+        f"{name}, {free / GIB:.1f} of {total / GIB:.1f} GiB free (torch {torch.__version__})",
+    )
 
 
 def models(config: Config) -> Iterator[Finding]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from mula_bridge.errors import MulaError
+from mula_daemon.cli.failures import in_words
 from mula_daemon.cli.options import config_of, parser
-from mula_daemon.doctor import CHECKS
+from mula_daemon.doctor import CHECKS, Check
 from mula_daemon.engine import Finding, Grade
+from mula_daemon.settings import Config
 
 COLOURS: Final = {Grade.OK: "32", Grade.WARN: "33", Grade.FAIL: "31"}
 
@@ -23,10 +26,24 @@ def main(argv: Sequence[str]) -> int:
     config = config_of(parsed)
     failed = False
     for check in CHECKS:
-        for finding in check(config):
+        for finding in said(check, config):
             print(line(finding, colour=sys.stdout.isatty()), flush=True)
             failed = failed or finding.grade is Grade.FAIL
     return 1 if failed else 0
+
+
+def said(check: Check, config: Config) -> Iterator[Finding]:
+    """What a check finds; that it could not be made, too, so that the others are."""
+    try:
+        yield from check(config)
+    except Exception as error:
+        words = str(error) if isinstance(error, MulaError) else in_words(error)
+        yield Finding(
+            check.__name__,
+            Grade.FAIL,
+            f"cannot be looked at: {words}",
+            "mend that, and try again",
+        )
 
 
 def line(finding: Finding, *, colour: bool) -> str:

@@ -3,6 +3,7 @@
 from mula_daemon.engine.engines import ENGINES, build, findings, notes
 from mula_daemon.engine.extra import require_engine
 from mula_daemon.engine.findings import Finding, Grade
+from mula_daemon.engine.graphics import best_device, gpu_trouble
 from mula_daemon.engine.messages import Ended, EngineSpec, Pace
 from mula_daemon.engine.process import EngineHost, EngineProcess
 from mula_daemon.engine.seam import (
@@ -20,5 +21,6 @@ from mula_daemon.engine.wording import plain_text
 __all__ = [
     "ENGINES", "NO_TEXTS", "AudioBlock", "ClipRequest", "Ended", "Engine", "EngineHost",
     "EngineInfo", "EngineProcess", "EngineSpec", "Finding", "Frame", "FrameKnobs", "Grade", "Pace",
-    "Texts", "build", "findings", "notes", "plain_text", "require_engine",
+    "Texts", "best_device", "build", "findings", "gpu_trouble", "notes", "plain_text",
+    "require_engine",
 ]  # fmt: skip

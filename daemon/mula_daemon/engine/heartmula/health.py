@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mula_bridge.errors import MulaError
 from mula_daemon.engine.findings import Finding, Grade
+from mula_daemon.engine.graphics import best_device
 from mula_daemon.engine.heartmula.layout import find_layout
 from mula_daemon.engine.heartmula.memory_plan import (
     CARDS_GB,
@@ -23,19 +24,26 @@ from mula_daemon.weights import default_place
 
 def memory(spec: EngineSpec) -> Iterator[Finding]:
     """What of it fits on the card that is there, and on others."""
-    import torch
-
-    if torch.cuda.is_available():
-        free, _ = torch.cuda.mem_get_info()
-        named = "" if spec.precision in ("", "auto") else spec.precision
-        where = None if spec.codec in ("", "auto") else Placement(spec.codec)
-        plan = make_plan(free, precision=named, placement=where)
-        grade = Grade.OK if plan.fits else Grade.WARN
-        remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
-        yield Finding("this card", grade, report(free, plan), remedy)
+    if best_device() == "cuda":
+        yield from _this_card(spec)
     for size in CARDS_GB:
         plan = make_plan(size * GB - DESKTOP)
         yield Finding(f"{size} GB card", Grade.OK, report(size * GB, plan))
+
+
+def _this_card(spec: EngineSpec) -> Iterator[Finding]:
+    import torch
+
+    try:
+        free, _ = torch.cuda.mem_get_info()
+    except RuntimeError:  # whoever looks at cards has said so already
+        return
+    named = "" if spec.precision in ("", "auto") else spec.precision
+    where = None if spec.codec in ("", "auto") else Placement(spec.codec)
+    plan = make_plan(free, precision=named, placement=where)
+    grade = Grade.OK if plan.fits else Grade.WARN
+    remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
+    yield Finding("this card", grade, report(free, plan), remedy)
 
 
 def checkpoint(spec: EngineSpec) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mula_bridge.errors import Unavailable
+from mula_daemon.engine.graphics import best_device, gpu_trouble
 from mula_daemon.engine.heartmula.codec import CodecConfig, Flow, WaveformDecoder
 from mula_daemon.engine.heartmula.memory_plan import Sizes
 from mula_daemon.engine.lm import AUTO, LanguageModel, LMConfig
@@ -21,17 +22,27 @@ NOTES: Final = {
 
 
 def pick_device(asked: str = AUTO) -> torch.device:
-    """The device called ``asked``. Raises Unavailable when it is not there."""
+    """The device called ``asked``. Raises Unavailable when it is not there, or of no use."""
+    if asked in ("", AUTO):
+        return torch.device(best_device())
     there = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if asked in ("", AUTO):
-        asked = next(name for name, is_there in there.items() if is_there)
+    trouble = gpu_trouble() if asked != "cpu" else None
+    if trouble is not None and (asked == "cuda" or not there.get(asked, False)):
+        raise Unavailable(f"no {asked} device: {trouble.text}; {trouble.remedy}")
     if not there.get(asked, False):
         raise Unavailable(f"torch {torch.__version__} finds no {asked} device here; leave --device")
     return torch.device(asked)
+
+
+def note_on(device: torch.device, asked: str = AUTO) -> str:
+    """What to say at the start of running there; of a card, too, that is left unused."""
+    said = NOTES.get(device.type, "")
+    trouble = gpu_trouble() if device.type == "cpu" and asked in ("", AUTO) else None
+    return said if trouble is None else f"{said}. {trouble.text}: {trouble.remedy}"
 
 
 def sizes_of(config: LMConfig, codec: CodecConfig) -> Sizes:

@@ -28,7 +28,7 @@ from mula_daemon.engine.heartmula.codec import (
 )
 from mula_daemon.engine.heartmula.layout import ReleaseLayout, find_layout
 from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
-from mula_daemon.engine.heartmula.model.device import NOTES, pick_device, sizes_of
+from mula_daemon.engine.heartmula.model.device import note_on, pick_device, sizes_of
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.sound import FRAME_S, CodecLane, DecodedTakes
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
@@ -131,7 +131,7 @@ class HeartMulaEngine:
         codec_config = read_codec_config(layout.codec)
         flow, precision = torch.float32, self._precision
         self._device = pick_device(self._asked_device)
-        note = NOTES.get(self._device.type, "")
+        note = note_on(self._device, self._asked_device)
         if self._device.type == "cuda":
             plan = self._plan(config, codec_config)
             asked = self._placement is not None or precision not in ("", AUTO)
