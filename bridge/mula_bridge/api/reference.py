@@ -59,8 +59,11 @@ _RULES = f"""\
 **Arguments.** `f` number, `i` whole number, `s` text; `[...]` may be left out, `...` may
 repeat. Numbers may come as `i h f d`, as `T F` (1 and 0), or as digits in text. A trigger
 fires on no argument, on `I`, `T` and anything but 0; it ignores 0, `F` and `N`, the release
-of a button. Where leaving the argument out asks for a value, `N` and `I` ask too. NaN,
-infinity, blobs and arrays are refused wherever a value is wanted.
+of a button. Panic, stop and cancel, and what else stops something, fire on anything but such
+a release. The text `bang`, which Pd and Max send of one, is `I`. Where leaving the argument out
+asks for a value, `N` and `I` ask too. NaN, infinity, blobs and arrays are refused wherever a
+value is wanted. A key may be written in any usual way: `Ebmaj`, `C#m`, `F♯ minor`. A name of
+yours has 1 to 64 printable characters and no slash.
 
 **Answers.** A value is clamped, and the effective one comes back on the address that set
 it. Answers go to your subscription if you have one, else to the port you sent from and also
@@ -87,8 +90,9 @@ characters. A message to a pattern goes to every knob address that it matches.
 a device's failure goes to everybody.
 
 **Packets.** Bundles are taken, up to {MAX_DEPTH} deep, and done at once whatever their time tag,
-unless the daemon runs with `--timetags wait`. What the daemon sends are single messages under
-1,400 bytes, unless a text of yours is longer.
+unless the daemon runs with `--timetags wait`. A message that cannot be read is left out of its
+bundle, and named in `/mula/error`; a wrong length ends the bundle. What the daemon sends are
+single messages under 1,400 bytes, unless a text of yours is longer.
 
 **Transports.** TCP (`--osc-tcp HOST:PORT`; length-prefixed or SLIP) and websockets (the page's
 port; OSCQuery's LISTEN stands for subscribing there) take the same messages, and answer on their

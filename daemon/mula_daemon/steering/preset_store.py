@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
-from mula_bridge.control import Preset, checked_name, knob
+from mula_bridge.control import Preset, checked_name, knob, legible
 from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.files import replace_text
-from mula_daemon.files import parse_json, read_json
+from mula_daemon.files import parse_json, read_json, typed
+
+log = logging.getLogger(__name__)
 
 
 def default_preset_file() -> Path:
@@ -25,10 +28,10 @@ def default_preset_file() -> Path:
 
 
 class PresetFile(Struct):
-    """What the file holds."""
+    """What the file holds; each preset is read by itself, so that a bad one spoils no other."""
 
     version: Literal[1]
-    presets: Mapping[str, Preset]
+    presets: Mapping[str, Any]
 
 
 class PresetStore:
@@ -39,10 +42,15 @@ class PresetStore:
     """
 
     def __init__(self, shipped: Mapping[str, Preset], file: Path | None = None) -> None:
-        """Raises BadInput, naming the file, when it is there but cannot be read."""
+        """Raises BadInput, naming the file, when it is there but cannot be read.
+
+        A preset in it that cannot be is left out, logged, and stays in the file as it is.
+        """
         self._shipped = dict(shipped)
         self._file = file
-        self._own = _read(file) if file is not None else {}
+        self._spoilt: dict[str, Any] = {}
+        """Presets of the file that cannot be read; only for ``write``."""
+        self._own = self._read(file) if file is not None else {}
         self._written = dict(self._own)
         """What is on the disk; the writer's."""
         self._lock = threading.Lock()
@@ -64,7 +72,7 @@ class PresetStore:
         and for a preset that could not be read again.
         """
         name = self._name(which)
-        _text({name: preset}, self._file)
+        _text({name: to_builtins(preset, enc_hook=dict)}, self._file)
         with self._lock:
             self._own = {**self._own, name: preset}
         return name
@@ -80,7 +88,8 @@ class PresetStore:
         try:
             if self._file is not None and own != self._written:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                replace_text(self._file, _text(own, self._file))
+                entries = self._spoilt | to_builtins(own, enc_hook=dict)
+                replace_text(self._file, _text(entries, self._file))
         except BaseException as error:
             self.take_back(name, preset)
             if isinstance(error, OSError):
@@ -122,18 +131,25 @@ class PresetStore:
             raise BadInput(f"a preset's name is not a number, for which {name!r} would be taken")
         return name
 
+    def _read(self, file: Path) -> dict[str, Preset]:
+        try:
+            entries = read_json(file, PresetFile).presets
+        except FileNotFoundError:
+            return {}
+        except (OSError, BadInput) as error:
+            raise BadInput(f"{error}; mend or move it") from error
+        own = {}
+        for name, entry in entries.items():
+            try:
+                own[name] = _preset(entry, f"{file}: preset {legible(name)}")
+            except BadInput as error:
+                log.warning("%s; it is left out until it is mended", error)
+                self._spoilt[name] = entry
+        return own
 
-def _read(file: Path) -> dict[str, Preset]:
-    try:
-        own = read_json(file, PresetFile).presets
-        return {name: _checked(preset, f"{file}: preset {name}") for name, preset in own.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, BadInput) as error:
-        raise BadInput(f"{error}; mend or move it") from error
 
-
-def _checked(preset: Preset, where: str) -> Preset:
+def _preset(entry: object, where: str) -> Preset:
+    preset = typed(entry, Preset, where)
     try:
         knobs = {name: knob(name).coerce(value) for name, value in preset.knobs.items()}
     except BadInput as error:
@@ -141,8 +157,8 @@ def _checked(preset: Preset, where: str) -> Preset:
     return replace(preset, knobs=knobs)
 
 
-def _text(presets: Mapping[str, Preset], file: Path | None) -> str:
+def _text(entries: Mapping[str, Any], file: Path | None) -> str:
     """Raises BadInput for what could not be read again."""
-    text = json.dumps(to_builtins(PresetFile(1, presets), enc_hook=dict), indent=1)
+    text = json.dumps(to_builtins(PresetFile(1, entries)), indent=1)
     parse_json(text, str(file))
     return text

@@ -44,9 +44,7 @@ def test_names_that_cannot_be_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "{}", '{"version": 9, "presets": {}}',
-     '{"version": 1, "presets": {"x": {"knobs": {"cgf": 1}, "tags": null, "tags_b": null, '
-     '"lyrics": null}}}'],
+    ["{", "[]", "{}", '{"version": 9, "presets": {}}', '{"version": 1, "presets": [1]}'],
 )  # fmt: skip
 def test_a_broken_file_is_named_and_never_overwritten(tmp_path: Path, text: str) -> None:
     file = tmp_path / "presets.json"
@@ -60,9 +58,7 @@ def test_a_broken_file_is_named_and_never_overwritten(tmp_path: Path, text: str)
     ("content", "words"),
     [
         ({"version": 2, "presets": {}}, "field version must be 1, not 2"),
-        ({"version": 1, "presets": {"x": {"tags": "a"}}}, "field presets.x.tags must be a list"),
-        ({"version": 1, "presets": {"x": {"knobs": {"cgf": 1}}}}, "preset x: .*did you mean cfg"),
-        ({"version": 1, "presets": {"x": {"lyrics": 1}}}, "field presets.x.lyrics must be a text"),
+        ({"version": 1, "presets": 1}, "field presets must be an object, not 1"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named_with_its_place(
@@ -72,6 +68,33 @@ def test_what_is_wrong_in_a_file_is_named_with_its_place(
     file.write_text(json.dumps(content))
     with pytest.raises(BadInput, match=rf"presets\.json: .*{words}.*; mend or move it"):
         PresetStore(SHIPPED, file)
+
+
+SPOILT = {
+    "tags": ({"tags": "a"}, "preset x: field tags must be a list"),
+    "knob": ({"knobs": {"cgf": 1}}, "preset x: unknown knob 'cgf'; did you mean cfg"),
+    "key": ({"knobs": {"key": "H"}}, "preset x: unknown key 'H'"),
+    "lyrics": ({"lyrics": 1}, "preset x: field lyrics must be a text"),
+    "number": (7, "preset x"),
+}
+
+
+@pytest.mark.parametrize(("entry", "words"), SPOILT.values(), ids=SPOILT)
+def test_a_bad_preset_spoils_no_other_and_is_not_lost(
+    tmp_path: Path, entry: object, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "presets.json"
+    good = {"knobs": {"cfg": 2.5}}
+    file.write_text(json.dumps({"version": 1, "presets": {"a": good, "x": entry, "z": good}}))
+    store = PresetStore({}, file)
+    assert list(store.presets()) == ["a", "z"]
+    assert words in caplog.text
+    store.save("mine", MINE)
+    kept = json.loads(file.read_text())["presets"]
+    assert kept.keys() == {"a", "x", "z", "mine"}
+    assert kept["x"] == entry
+    store.save("x", MINE)  # another one in its place
+    assert PresetStore({}, file).presets()["x"] == MINE
 
 
 def test_a_file_that_an_editor_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
