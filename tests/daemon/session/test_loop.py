@@ -292,6 +292,41 @@ def test_a_dump_holds_every_knob_and_text(rig: Rig) -> None:
     assert {type(r) for r in answers} >= {TagsChanged, LyricsChanged, EngineChanged}
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        Generate("../../x"),
+        Generate("x" * 65),
+        Generate("a\0"),
+        Generate("a\ud83d"),
+        SavePreset("../../x"),
+        SavePreset("x" * 5000),
+        SetTags(("dark \ud83d",)),
+        SetTags(("dark\x1b",)),
+        ToggleTag("a\0", True),
+        SetLyrics("la \ud83d"),
+        Generate(lyrics="la \ud83d"),
+        Generate(tags=("\udce9",)),
+    ],
+    ids=range(12),
+)
+def test_junk_names_and_texts_that_nobody_can_spell_are_refused_at_once(
+    rig: Rig, command: Command
+) -> None:
+    rig.ready()
+    rig.send(command)
+    (failed,) = [report for report in rig.answers() if isinstance(report, Failed)]
+    assert failed.code == "bad_input"
+    failed.text.encode()
+    assert not rig.news()
+
+
+def test_a_key_is_set_as_it_is_usually_written(rig: Rig) -> None:
+    rig.ready()
+    rig.send(SetKnob("key", "E♭ major"))
+    assert KnobChanged("key", "D#maj", KNOBS["key"].to_norm("D#maj")) in rig.news()
+
+
 def test_bad_input_is_answered_to_its_sender_alone_and_changes_nothing(rig: Rig) -> None:
     rig.ready()
     rig.send(SetKnob("cgf", 1.0), SetTags(("tekno",)), Cancel("nobody"), LoadPreset("sift"))

@@ -297,6 +297,7 @@ def test_what_is_wrong_comes_back_as_an_error(server: OscQueryServer) -> None:
             one.wish("LISTEN", "/mula/nowhere"),
             one.wish("DANCE", "/mula"),
             one.raw.send_str("no JSON"),
+            one.raw.send_str(r'{"COMMAND": "LISTEN", "DATA": "/mula/half \ud83d"}'),
             one.raw.send_bytes(b"no OSC"),
             one.send("/mula/knob/cgf", 1.0),
             one.send("/mula/subscribe", 9001),
