@@ -57,11 +57,7 @@ class OscClient:
                 return
             except OSError as error:
                 raise self._gone(error) from None
-            try:
-                messages = wire.decode(packet)
-            except wire.OscError:
-                continue  # not from a daemon of ours
-            for message in messages:
+            for message in wire.decode(packet, _not_ours):
                 yield message.address, message.args
 
     def close(self) -> None:
@@ -83,6 +79,10 @@ class OscClient:
         if isinstance(error, ConnectionRefusedError | ConnectionResetError):
             return Unavailable(f"nothing listens on {self._where}; start it with: mula run")
         return Unavailable(f"cannot send to {self._where}: {error.strerror or error}")
+
+
+def _not_ours(error: wire.OscError) -> None:
+    """What cannot be read is not from a daemon of ours."""
 
 
 def parse_argument(text: str) -> wire.Value:

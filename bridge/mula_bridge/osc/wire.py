@@ -147,20 +147,17 @@ def _element(data: bytes, messages: list[Message], time: int, depth: int, refuse
 
 
 def _message(data: bytes, time: int) -> Message:
-    if len(data) % 4:
-        raise OscError(f"{len(data)} bytes are no multiple of four")
     if not data.startswith(b"/"):
         raise OscError(f"an address starts with a slash, not with {data[:4]!r}")
     try:
+        if len(data) % 4:
+            raise OscError(f"{len(data)} bytes are no multiple of four")
         address, at = read_text(data, 0)
-    except OscError as error:
-        # Named all the same, so that its sender finds it.
-        name = data.split(b"\0", 1)[0].decode(errors="backslashreplace")
-        raise OscError(str(error), name) from None
-    try:
         return _arguments(data, address, at, time)
     except OscError as error:
-        raise OscError(f"{address[:80]}: {error}", address) from None
+        # Named also where the name is no text, so that its sender finds it.
+        name = data.split(b"\0", 1)[0].decode(errors="backslashreplace")
+        raise OscError(f"{name[:80]}: {error}", name) from None
 
 
 def _arguments(data: bytes, address: str, at: int, time: int) -> Message:
