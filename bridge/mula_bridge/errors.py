@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
+from heapq import nlargest
+from itertools import pairwise
 from typing import Final
 
 LIKENESS: Final = 0.6
 """How like a name has to be, 0..1, to be proposed in place of another one."""
+
+LOOKED_AT: Final = 8
+"""So many names, those that share the most pairs of letters, are looked at closely: that takes
+50 microseconds each, and whoever asks may be about to answer a ping."""
 
 
 class MulaError(Exception):
@@ -55,5 +62,18 @@ class Unavailable(MulaError):
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name most like ``name``, or None when nothing is close."""
-    found = difflib.get_close_matches(name, list(valid), n=1, cutoff=LIKENESS)
+    wanted = _pairs(name)
+    likely = nlargest(LOOKED_AT, valid, key=lambda one: _alike(wanted, _pairs(one)))
+    found = difflib.get_close_matches(name, likely, n=1, cutoff=LIKENESS)
     return found[0] if found else None
+
+
+@lru_cache(1024)
+def _pairs(text: str) -> frozenset[str]:
+    padded = f" {text} "
+    return frozenset(map("".join, pairwise(padded)))
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> float:
+    """How many pairs two texts share, 0..1 (Dice's coefficient)."""
+    return 2 * len(one & other) / (len(one) + len(other))

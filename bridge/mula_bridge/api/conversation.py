@@ -44,6 +44,8 @@ Encode = Callable[[Report, Origin | None], Content]
 
 ERRORS_PER_SECOND: Final = 10
 """What is said to one sender at most of what it did wrong."""
+ERRORS_IN_ALL: Final = 100
+"""The same to all of them together, because senders cost nothing."""
 _HINDSIGHT_S: Final = 0.001
 """So much later than something is due it certainly is."""
 
@@ -96,6 +98,7 @@ class Conversation:
         """
         self._routing = Routing(self._source, targets, own, connected=self._connected)
         self._limit = RateLimit(ERRORS_PER_SECOND)
+        self._limit_in_all = RateLimit(ERRORS_IN_ALL)
         self._emit = emit
         schedule = Schedule() if self._scheduled else None
         self._dispatch = Dispatch(self, emit, self._source, self._bindings, schedule)
@@ -175,7 +178,8 @@ class Conversation:
             self._routing.moved(origin, confirmation, monotonic())
 
     def complain(self, origin: Origin, error: MulaError) -> None:
-        """Tell the sender what was wrong, ten times a second at most."""
+        """Tell the sender what was wrong, ten times a second at most, and all of them a hundred
+        times."""
         # Asked first, because finding the nearest address takes a thousand times longer.
         if self._may_complain(origin):
             failed = Failed(origin.address, error.code, str(error))
@@ -223,7 +227,8 @@ class Conversation:
 
     def _may_complain(self, origin: Origin) -> bool:
         with self._lock:
-            allowed = self._limit.allow(origin.peer, monotonic())
+            now = monotonic()
+            allowed = self._limit.allow(origin.peer, now) and self._limit_in_all.allow("", now)
             self.muted += not allowed
         return allowed
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.osc.udp.backlog import Backlog
+from mula_bridge.osc.udp.backlog import PIECE, URGENT, Backlog
 from mula_bridge.osc.udp.reading import Datagram
-from mula_bridge.osc.wire import encode
+from mula_bridge.osc.wire import OscError, decode, encode
 from mula_bridge.servers.udp import PING, SETTERS
 
 ALICE, BOB = ("127.0.0.1", 1), ("127.0.0.1", 2)
@@ -119,3 +120,84 @@ def views(datagrams: list[Datagram]) -> list[tuple[bytes, dict[object, bytes]]]:
         else:
             found.append((data, dict(knobs)))
     return [*found, (b"", knobs)]
+
+
+# --- what takes long ------------------------------------------------------------------------------
+
+
+def bundle(*elements: bytes, tag: int = 1) -> bytes:
+    parts = (len(one).to_bytes(4, "big") + one for one in elements)
+    return b"#bundle\0" + tag.to_bytes(8, "big") + b"".join(parts)
+
+
+def pieces(packet: bytes) -> list[bytes]:
+    backlog = fed((packet, ALICE, 0))
+    found = []
+    while taken := backlog.take(32):
+        found += [data for data, _, _ in taken]
+        assert len(found) < 10_000
+    return found
+
+
+ELEMENTS = st.recursive(
+    st.builds(
+        lambda index, text: encode(f"/mula/knob/{index}", (text,)),
+        st.integers(0, 99),
+        st.text("ab /ä", max_size=40) | st.just("x" * (2 * PIECE)),
+    ),
+    lambda inner: st.builds(lambda some: bundle(*some), st.lists(inner, max_size=60)),
+    max_leaves=200,
+)
+
+
+@given(st.lists(ELEMENTS, max_size=80).map(lambda some: bundle(*some, tag=1)))
+def test_a_large_bundle_in_pieces_says_what_it_said(packet: bytes) -> None:
+    wrong: list[OscError] = []  # nested too deep, perhaps
+    told = [one for piece in pieces(packet) for one in decode(piece, wrong.append)]
+    assert told == decode(packet, wrong.append)
+
+
+def test_no_piece_is_longer_than_its_longest_message_makes_it() -> None:
+    message = encode("/mula/knob/cfg", (1.0,))
+    deep = bundle(*[message] * 500)
+    for _ in range(5):
+        deep = bundle(deep)
+    for packet in (bundle(*[message] * 2000), deep):
+        assert max(map(len, pieces(packet))) <= PIECE + 200
+    assert len(pieces(bundle(encode("/mula/tags", ("x" * 5000,)), message))) == 2
+
+
+def test_a_bundle_nested_without_end_is_given_out_and_refused_by_its_reader() -> None:
+    packet = encode("/mula/stop")
+    while len(packet) < 60_000:
+        packet = bundle(packet)
+    (piece,) = pieces(packet)
+    with pytest.raises(OscError, match="nested"):
+        decode(piece)
+
+
+@given(st.binary(max_size=200), st.integers(0, 3000))
+def test_what_is_broken_is_given_out_too_and_comes_to_an_end(noise: bytes, length: int) -> None:
+    packet = bundle(*[encode("/mula/knob/cfg", (1.0,))] * 60)[:length] + noise
+    assert sum(map(len, pieces(packet))) >= len(packet)
+
+
+def test_room_is_counted_right_when_a_bundle_is_given_out_in_pieces() -> None:
+    packet = bundle(*[encode("/mula/knob/cfg", (1.0,))] * 100)
+    backlog = Backlog(len(packet) + 64)
+    for _ in range(3):
+        backlog.extend([(packet, ALICE, 0), (packet, BOB, 0)])
+        while backlog.take(32):
+            pass
+    assert backlog.dropped == 3  # BOB's, each time
+
+
+def test_who_floods_with_pings_overtakes_with_a_few_and_answers_to_all() -> None:
+    backlog = Backlog(setters=SETTERS, urgent=PING)
+    flood = [said("/mula/ping", number) for number in range(60)]
+    other = said("/mula/ping", 0, by=BOB)
+    assert backlog.extend([*flood, other]) == [*flood[:URGENT], other]
+    waiting = []
+    while taken := backlog.take(32):
+        waiting += taken
+    assert waiting == flood[URGENT:]
