@@ -107,3 +107,15 @@ def test_one_that_joined_hears_what_it_wants_at_the_time_until_it_unsubscribes()
     assert subscriptions.of(PEER) == (one,)
     subscriptions.unsubscribe(PEER)
     assert subscriptions.everyone() == []
+
+
+def test_those_who_joined_count_too_and_nobody_comes_in_over_the_limit() -> None:
+    subscriptions = Subscriptions(limit=2)
+    for port in range(3):
+        subscriptions.join(("127.0.0.1", 50_000 + port), lambda _: True)
+    with pytest.raises(Busy):
+        subscriptions.subscribe(("127.0.0.1", 1), None, (), now=0)
+
+
+def test_a_lease_is_a_minute_and_there_is_room_for_32() -> None:
+    assert (LEASE_S, MAX_SUBSCRIBERS) == (60.0, 32)

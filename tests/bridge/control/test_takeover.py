@@ -140,3 +140,81 @@ def test_every_value_can_be_reached(mode: Mode, target: float, wanted: float, st
         after = control.move(position, knob)
         knob = knob if after is None else after
     assert knob == pytest.approx(wanted)
+
+
+# --- at the very edge of the threshold ------------------------------------------------------------
+
+EDGES = [
+    (0.5, 0.5 - THRESHOLD, True),
+    (0.5, 0.5 + THRESHOLD, True),
+    (0.5, 0.5 - THRESHOLD / 2, True),
+    (0.5, 0.5 - THRESHOLD * 1.01, False),
+    (0.5, 0.5 + THRESHOLD * 1.01, False),
+    (0.0, 0.0, True),
+    (0.1, 0.2, False),
+    (0.9, 0.02, False),
+    (0.02, 0.9, False),
+]
+
+
+def test_the_threshold_is_three_steps_of_a_control() -> None:
+    assert THRESHOLD == 3 / 128
+
+
+@pytest.mark.parametrize(("position", "target", "near"), EDGES)
+@pytest.mark.parametrize("mode", [Mode.PICKUP, Mode.SCALE])
+def test_the_first_message_takes_the_knob_only_from_near(
+    mode: Mode, position: float, target: float, near: bool
+) -> None:
+    assert takeover(mode).move(position, target) == (position if near else None)
+
+
+@pytest.mark.parametrize(("position", "target", "near"), EDGES)
+def test_pickup_holds_on_to_a_knob_that_was_moved_and_is_still_near(
+    position: float, target: float, near: bool
+) -> None:
+    pickup = Pickup()
+    pickup.move(position, position)
+    pickup.displaced(target)
+    # Away from the knob, so that nothing is crossed.
+    away = position + 0.1 if position >= target else position - 0.1
+    assert pickup.move(away, target) == (away if near else None)
+
+
+def test_pickup_that_held_nothing_holds_nothing_after_a_displacement() -> None:
+    pickup = Pickup()
+    assert pickup.move(0.3, 0.5) is None
+    pickup.displaced(0.31)
+    assert pickup.move(0.2, 0.31) is None
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.3, 0.5), (0.7, 0.5), (0.3, 0.6), (0.7, 0.4)])
+def test_pickup_fires_when_it_comes_to_the_knob_from_either_side(
+    before: float, after: float
+) -> None:
+    pickup = Pickup()
+    assert pickup.move(before, 0.5) is None
+    assert pickup.move(after, 0.5) == after
+    missed = Pickup()
+    assert missed.move(before, 0.5) is None
+    assert missed.move(before + (0.1 if before > 0.5 else -0.1), 0.5) is None
+
+
+def test_scale_that_took_hold_from_near_goes_on_from_its_own_place() -> None:
+    scale = Scale()
+    assert scale.move(0.5, 0.51) == 0.5
+    assert scale.move(0.75, 0.51) == 0.75
+
+
+def test_scale_stays_where_it_is_while_the_control_does() -> None:
+    scale = Scale()
+    scale.move(0.5, 0.2)
+    assert scale.move(0.5, 0.2) == 0.2
+
+
+def test_scale_lets_go_after_a_bank_change() -> None:
+    scale = Scale()
+    scale.move(0.5, 0.5)
+    scale.rearm()
+    assert scale.move(0.9, 0.1) is None
+    assert scale.move(1.0, 0.1) == 1.0
