@@ -1,9 +1,11 @@
 """The daemon put together: what starts in which order, and stops in reverse.
 
-    folder -> sound -> OSC and page -> session -> inbox folder -> MIDI -> engine
+    sound -> OSC and page -> inbox folder -> session -> files -> MIDI -> engine
 
-OSC answers before the model is warm; the engine comes last because it takes
-longest. A machine without sound or MIDI works on, and says so once.
+OSC answers before the folder is read and the model is warm; the engine comes last
+because it takes longest. At the end those that report to the session stop before it,
+and have done by then what they were asked to; those that it reports to stop after it,
+and hear all of it. A machine without sound or MIDI works on, and says so once.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from mula_bridge.bindings import OscBindings
-from mula_bridge.control import Curve, Emit, Errands, Listener, Preset, Service, Task
+from mula_bridge.control import STOP_S, Curve, Emit, Errands, Listener, Preset, Service, Task
 from mula_bridge.control.messages import Panic
 from mula_bridge.errors import Unavailable
 from mula_bridge.mapping import BASE, Mapping, MappingWatcher, load_mapping, mapping_paths
@@ -44,6 +46,11 @@ from mula_daemon.tempo import Conductor, LinkPeer, MidiTempo, Transport
 SWITCH_INTERVAL_S: Final = 0.0005
 """A thread that wants the interpreter waits at most this long for one that computes;
 Python's default of 5 ms would show in every OSC round trip."""
+
+LAST_WORDS_S: Final = 5.0
+"""For the session to handle what still waits for it at the end."""
+LAST_FILES_S: Final = 30.0
+"""For captures, moves and presets that still wait for the disk at the end."""
 
 GENERIC_MAP: Final = "generic-8-knobs"
 
@@ -193,12 +200,12 @@ def running(
 
     with ExitStack() as stack:
 
-        def begin(*begun: Service | None) -> None:
+        def begin(*begun: Service | None, limit: float = STOP_S) -> None:
             for service in begun:
                 if service is not None:
                     services.tend(service)
                     service.start()
-                    stack.callback(service.stop)
+                    stack.callback(service.stop, limit)
 
         # The loudness meter's imports take a second, which the first clip should not wait for.
         loading = Task("preload", preload)
@@ -208,7 +215,7 @@ def running(
         stack.callback(link.listener.stop)
         conductor.offer_link(link, in_auto=config.link)
         conductor.choose(config.clock_source)
-        begin(speaker.feeder, reader)
+        begin(speaker.feeder)
         first: tuple[Listener, ...] = (live, trace, services, *listeners)
         for listener in first:
             publisher.listen(listener)
@@ -233,8 +240,11 @@ def running(
         others: tuple[Listener | None, ...] = (requests, archivist, midi)
         for other in filter(None, others):
             publisher.listen(other)
+        begin(requests)
         session = Session(mailbox, publisher, handlers)
-        begin(session, files, writer, punctual, requests, transport, interface, archivist)
+        begin(session, limit=LAST_WORDS_S)
+        begin(files, writer, limit=LAST_FILES_S)
+        begin(reader, punctual, transport, interface, archivist)
         audition.survey()
         if midi is not None:
             services.tend(*midi.services)
@@ -246,6 +256,9 @@ def running(
         stack.callback(_stop_engine, engine, recorder, mailbox)
         services.tend(*engine.services)
         engine.start(recorder)
+        if requests is not None:
+            stack.callback(requests.rest)
+        stack.callback(mailbox.close)
         # What is there now stays: no pause of the collector should be long enough to be heard.
         gc.collect()
         gc.freeze()
@@ -287,7 +300,7 @@ def _stop_engine(engine: EngineProcess, recorder: Recorder, mailbox: Mailbox) ->
     """End what runs in an orderly way: whoever listens hears that the job was cancelled."""
     mailbox.pass_on(Panic())
     engine.stop()
-    recorder.abandon_all("the daemon stopped")
+    recorder.end_all("the daemon stopped")
 
 
 def _midi(

@@ -91,13 +91,20 @@ class Recorder:
             ended = _close(recording, ended)
         self._post(ended)
 
-    def abandon_all(self, reason: str) -> None:
-        """Leave nothing half-written; also for others, once the reader thread has ended."""
+    def abandon_all(self, reason: str) -> list[str]:
+        """Leave nothing half-written; the jobs it was of. Also for others, once the reader
+        thread has ended."""
         with self._lock:
             left, self._recordings = self._recordings, {}
             self._broken.clear()
         for recording in left.values():
             _abandon(recording, reason)
+        return list(left)
+
+    def end_all(self, reason: str) -> None:
+        """Say of each job that has not ended that it is cancelled, once no engine can."""
+        for job in self.abandon_all(reason):
+            self._post(Ended(job, JobState.CANCELLED, reason))
 
     def _find(self, job: str) -> JobRecording | None:
         with self._lock:

@@ -81,6 +81,7 @@ class RequestFolder(Service):
         self._poll_seconds = poll_seconds
         self._heard: deque[tuple[Report, Origin | None]] = deque()
         self._left: dict[Path, int] = {}
+        self._resting = False
         self._open: dict[str, Answer] = {}
         self._taken: dict[Origin, tuple[str, str, str]] = {}
 
@@ -107,6 +108,11 @@ class RequestFolder(Service):
             self._heard.popleft()
         self._heard.append((report, origin))
 
+    def rest(self) -> None:
+        """Take no more requests, which are for the next start; answers are written on. Any
+        thread."""
+        self._resting = True
+
     # --- the folder's thread ------------------------------------------------------------------
 
     def run(self) -> None:
@@ -117,6 +123,8 @@ class RequestFolder(Service):
                 self._at_the_disk(self._write_answers)
             if stopping:
                 return
+            if self._resting:
+                continue
             with self.item("looking for requests", rest=True):
                 self._at_the_disk(self.check)
 
