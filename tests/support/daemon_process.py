@@ -53,13 +53,14 @@ class DaemonProcess:
                     raise AssertionError(f"no {pattern!r} in {timeout} s: {self.lines[-15:]}")
 
     def engine_pid(self) -> int:
-        """Process id of the engine: the child that is not a resource tracker."""
+        """Process id of the engine: of the children that are no resource tracker the last one."""
         import psutil
 
-        for child in psutil.Process(self.process.pid).children():
-            if "spawn_main" in " ".join(child.cmdline()):
-                return int(child.pid)
-        raise AssertionError("no engine process")
+        children = psutil.Process(self.process.pid).children()
+        spawned = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        if not spawned:
+            raise AssertionError("no engine process")
+        return int(max(spawned, key=lambda child: child.create_time()).pid)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> float:
         """Send ``how`` and wait; how many seconds it took."""
