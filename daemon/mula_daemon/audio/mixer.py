@@ -15,6 +15,11 @@ from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.strip import Strip
 from mula_daemon.audio.voice import Voice
 
+MOST_ORDERS: Final = 1024
+"""What was asked for and not done yet; a feeder that stands still does the newest."""
+MOST_FOLLOWING: Final = 64
+"""Voices that wait for the end of the one before."""
+
 _log = logging.getLogger(__name__)
 
 At = Callable[[int], int]
@@ -37,7 +42,7 @@ class Mixer:
         """Of all that is heard; any thread may turn it."""
         self.rate = rate
         """Frames a second that are rendered now, in Hz."""
-        self._orders: deque[Callable[[], None]] = deque()
+        self._orders: deque[Callable[[], None]] = deque(maxlen=MOST_ORDERS)
         self._current: Strip | None = None
         self._leaving: list[Strip] = []
         self._due: tuple[int, Voice, bool] | None = None
@@ -56,8 +61,11 @@ class Mixer:
         self._orders.append(lambda: self._take(voice, at_ns, fade_in))
 
     def follow(self, voice: Voice) -> None:
-        """Let ``voice`` begin, without a gap, where what plays ends; at once if nothing does."""
-        self._orders.append(lambda: self._following.append(voice))
+        """Let ``voice`` begin, without a gap, where what plays ends; at once if nothing does.
+
+        Of too many that follow, the last is retired unheard.
+        """
+        self._orders.append(lambda: self._queue(voice))
 
     def stop(self, voice: Voice | None = None) -> None:
         """Fade out what plays, and forget what waits; only if it is ``voice``, where one is
@@ -167,6 +175,12 @@ class Mixer:
         if voice is None or (self._current is not None and self._current.voice is voice):
             self._leave()
         self._forget(voice)
+
+    def _queue(self, voice: Voice) -> None:
+        if len(self._following) < MOST_FOLLOWING:
+            self._following.append(voice)
+        else:
+            _retire(voice)
 
     def _forget(self, voice: Voice | None) -> None:
         """Let go of what waits: of ``voice``, or (None) of all."""

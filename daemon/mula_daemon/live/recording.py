@@ -19,6 +19,8 @@ from mula_daemon.live.played import Played
 from mula_daemon.live.voice import LiveVoice
 from mula_daemon.tempo import Timeline
 
+MOST_SILENT: Final = 1024
+"""Frames whose sound has not come."""
 LATE_FRAMES: Final = 16
 """So many frames that come too late, more than come in time, and the engine is too slow."""
 
@@ -71,11 +73,13 @@ class LiveRecording:
         speaker.play(self.voice, at_ns)
 
     def frame(self, frame: Frame) -> None:
-        """Note a frame; its sound follows."""
+        """Note a frame; its sound follows. Raises Unavailable when it does not."""
         if not self._started:
             self._started = True
             self._in_time = 0, frame.started_ns
             hurry()  # this thread, as long as it brings what is heard in a moment
+        if len(self._waiting) >= MOST_SILENT:
+            raise Unavailable(f"{self.engine.name} made {MOST_SILENT} frames without their sound")
         self._waiting.append(frame)
         if frame.knobs.texts is not None:
             self._texts.append((frame.index, frame.knobs.texts))

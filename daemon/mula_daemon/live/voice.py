@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,10 @@ import numpy as np
 from mula_daemon.audio import SECOND_NS, Samples
 
 _NOTHING: Final[Samples] = np.empty((0, 2), np.float32)
+MOST_BLOCKS: Final = 1024
+"""Frames that wait to be played: many times the lead."""
+HOLD_S: Final = 0.5
+_NAP_S: Final = 0.01
 _UNMOVED_NS: Final = 300_000
 """A change of the time at which a sample is heard that is not worth a message."""
 
@@ -42,8 +47,14 @@ class LiveVoice:
     def write(self, samples: Samples) -> None:
         """Feed the next ones, float32 [n, 2]; the array must not change any more.
 
-        They are dropped once it is finished or retired.
+        They are dropped once it is finished or retired. Where far too much waits because nobody
+        plays it, the writer is held back for a while; then this is dropped, too.
         """
+        until = monotonic() + HOLD_S
+        while len(self._blocks) >= MOST_BLOCKS and not self._finished and monotonic() < until:
+            sleep(_NAP_S)
+        if len(self._blocks) >= MOST_BLOCKS:
+            return
         if not self._finished and len(samples):
             self._blocks.append(samples)
             self.written += len(samples)

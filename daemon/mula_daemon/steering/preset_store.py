@@ -7,15 +7,18 @@ import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from mula_bridge.control import Preset, checked_name, knob, legible
-from mula_bridge.errors import BadInput, Unavailable
+from mula_bridge.errors import BadInput, Busy, Unavailable
 from mula_bridge.files import replace_text
 from mula_daemon.files import parse_json, read_json, typed
+
+MOST_PRESETS: Final = 512
+"""Of one's own."""
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +75,8 @@ class PresetStore:
         and for a preset that could not be read again.
         """
         name = self._name(which)
+        if name not in self._own and len(self._own) >= MOST_PRESETS:
+            raise Busy(f"{MOST_PRESETS} presets are kept; save over one of them")
         _text({name: to_builtins(preset, enc_hook=dict)}, self._file)
         with self._lock:
             self._own = {**self._own, name: preset}
