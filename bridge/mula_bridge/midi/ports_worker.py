@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
@@ -24,12 +23,14 @@ from mula_bridge.midi.port_keeper import PortKeeper
 from mula_bridge.midi.port_messages import Arrived, PortBeat, PortNews, PortOrder, PortTrouble
 from mula_bridge.midi.reader import Heard
 from mula_bridge.net import hurry
+from mula_bridge.speech import unfailing
 
 SELF_DESTRUCT_S: Final = 5
 """A process that hangs while its daemon is gone ends after so long, where there are alarms."""
 _BATCH: Final = 256
 
 
+@unfailing()
 def main(connection: Connection, api: str | None, poll_seconds: float) -> None:
     """Keep ports until the daemon is gone or says so. Leaves by ``os._exit``: whoever may hang
     has had its chance."""
@@ -109,5 +110,5 @@ class _Outbox(Service):
 def _quiet() -> None:
     """Keep drivers' chatter (libjack's at every search) off the daemon's panel."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stderr.fileno() if sys.stderr is not None else 2)
+    os.dup2(null, 2)
     os.close(null)

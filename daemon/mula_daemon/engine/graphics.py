@@ -11,7 +11,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 import warnings
 from typing import Final
 
@@ -50,9 +49,7 @@ def gpu_trouble() -> Finding | None:
             f"torch {torch.__version__} is built without ROCm, and this machine has an AMD card",
             f"install torch for ROCm, as {SELECTOR} says",
         )
-    if sys.platform == "darwin":
-        return _unused_apple()
-    return None
+    return _unused_apple() if platform.system() == "Darwin" else None
 
 
 def cuda_trouble() -> Finding | None:

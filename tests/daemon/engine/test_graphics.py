@@ -225,9 +225,8 @@ def test_rocm_calls_its_architectures_otherwise(monkeypatch: pytest.MonkeyPatch)
 def test_a_mac_whose_card_is_unused_is_told_why(
     monkeypatch: pytest.MonkeyPatch, machine: str, processor: str, is_built: bool, words: str | None
 ) -> None:
-    monkeypatch.setattr(graphics, "sys", SimpleNamespace(platform="darwin"))
     monkeypatch.setattr(graphics, "platform", SimpleNamespace(
-        machine=lambda: machine, processor=lambda: processor))  # fmt: skip
+        system=lambda: "Darwin", machine=lambda: machine, processor=lambda: processor))  # fmt: skip
     monkeypatch.setattr(torch.backends.mps, "is_built", lambda: is_built)
     found = gpu_trouble()
     if words is None:
