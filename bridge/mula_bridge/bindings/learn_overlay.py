@@ -9,7 +9,7 @@ from typing import Final
 
 from mula_bridge.bindings.learn import Learnt
 from mula_bridge.errors import BadInput
-from mula_bridge.files import replace_text
+from mula_bridge.files import read_text, replace_text
 from mula_bridge.mapping import Binding, addresses, parse_mapping
 
 _HEAD: Final = """\
@@ -46,7 +46,7 @@ def write_learnt(path: Path, learnt: Learnt) -> None:
 
     Raises BadInput, or MappingError when the result would not load; then nothing is written.
     """
-    text = add_learnt(path.read_text(encoding="utf-8-sig") if path.is_file() else "", learnt)
+    text = add_learnt(read_text(path) if path.is_file() else "", learnt)
     parse_mapping(text, str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_text(path, text)

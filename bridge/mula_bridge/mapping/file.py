@@ -20,6 +20,7 @@ from mula_bridge.control import (
     preset_name,
 )
 from mula_bridge.errors import UnknownName
+from mula_bridge.files import NotUtf8, read_text
 from mula_bridge.mapping.controls import addresses, read_control, read_osc_control
 from mula_bridge.mapping.fields import MAP
 from mula_bridge.mapping.kinds import Keys
@@ -57,12 +58,11 @@ def _read(path: Path) -> str:
     try:
         if not path.is_file() and path.exists():  # a pipe would be waited for
             raise MappingError(f"{path}: cannot be read: it is no file")
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except OSError as error:
         raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise MappingError(f"{path}:{line}: not UTF-8 text") from error
+    except NotUtf8 as error:
+        raise MappingError(f"{path}:{error.line}: {error.words}") from error
 
 
 def _merged(documents: Sequence[YamlPart]) -> Mapping:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mula_bridge.errors import BadInput, Unavailable, UnknownName
+from mula_bridge.files import read_text
 from mula_daemon.clips import moves, naming
 from mula_daemon.clips.files import (
     ARCHIVE,
@@ -338,7 +339,7 @@ def age(clip: Clip) -> tuple[str, str]:
 def read_clip(files: ClipFiles) -> Clip:
     """The clip as its sidecar has it now. Raises BadInput when that cannot be read."""
     try:
-        text = files.sidecar.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(files.sidecar)
+    except OSError as error:
         raise BadInput(f"{files.sidecar}: cannot be read: {error}") from error
     return Clip(from_json(text, str(files.sidecar)), files.wav, files.sidecar)

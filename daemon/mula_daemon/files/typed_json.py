@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, inspect
 
 from mula_bridge.errors import BadInput, nearest
+from mula_bridge.files import read_text
 
 _T = TypeVar("_T")
 _MOST: Final = sys.float_info.max
@@ -48,11 +49,7 @@ def typed(content: object, kind: type[_T], file: str) -> _T:
 
 def read_json(path: Path, kind: type[_T]) -> _T:
     """The file ``path`` as a ``kind``. Raises OSError, and BadInput, naming file and field."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8: {error}") from error
-    return typed(parse_json(text, str(path)), kind, str(path))
+    return typed(parse_json(read_text(path), str(path)), kind, str(path))
 
 
 def wrong(file: str, field: str, expected: str, value: object) -> BadInput:

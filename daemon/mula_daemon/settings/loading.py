@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mula_bridge.errors import UnknownName
+from mula_bridge.files import NotUtf8, read_text
 from mula_daemon.settings.config import SETTINGS, Config
 from mula_daemon.settings.parsing import OFF, ON
 from mula_daemon.settings.setting import ROW, ConfigError
@@ -58,8 +59,10 @@ def _read_file(path: Path | None) -> dict[str, str]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.safe_load(read_text(path)) or {}
+    except NotUtf8 as error:
+        raise ConfigError(str(error)) from error
+    except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected lines such as 'engine: mini'")

@@ -63,3 +63,18 @@ def test_nothing_written_anywhere_is_every_default(tmp_path: Path) -> None:
 def test_a_bad_address_is_refused_before_anything_starts(text: str) -> None:
     with pytest.raises(ConfigError, match=r"osc: .* is not HOST:PORT"):
         load_config({"osc": text}, environment={})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_part_of_a_config_file(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes("engine: tone\r\n".encode(encoding))
+    assert load_config({}, config_file=path, environment={}).engine == "tone"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_config_file_in_another_encoding_says_what_to_do(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes("# Müller\nengine: tone\n".encode(encoding))
+    with pytest.raises(ConfigError, match=r"config\.yaml: not UTF-8 in line 1 .* save it as UTF-8"):
+        load_config({}, config_file=path, environment={})
