@@ -15,15 +15,16 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
+import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from mula_bridge.control import Emit, Service
+from mula_bridge.control import Emit, Service, legible
 from mula_bridge.control.messages import (
     ClipReady,
     Failed,
@@ -34,7 +35,7 @@ from mula_bridge.control.messages import (
     Report,
 )
 from mula_bridge.errors import BadInput, MulaError
-from mula_bridge.files import replace_text
+from mula_bridge.files import replace_text, text_of
 from mula_daemon.requests.file import MAX_BYTES, read_request
 
 INBOX: Final = "inbox"
@@ -48,6 +49,10 @@ MOST_HEARD: Final = 4096
 MOST_TAKEN: Final = 256
 """Requests that may still turn out to be wrong; of more, the oldest were right."""
 _PROGRESS_STEP: Final = 0.05
+LEFT: Final = math.inf
+"""Said of a file that can be neither taken nor moved: it is left alone until it changes."""
+MOST_OPEN: Final = 1024
+"""Answers of jobs that have not ended; beyond it the oldest is written no more."""
 _FINAL: Final = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 
 log = logging.getLogger(__name__)
@@ -80,10 +85,11 @@ class RequestFolder(Service):
         self._rejected = self.folder / "rejected"
         self._poll_seconds = poll_seconds
         self._heard: deque[tuple[Report, Origin | None]] = deque()
-        self._left: dict[Path, int] = {}
         self._resting = False
         self._open: dict[str, Answer] = {}
         self._taken: dict[Origin, tuple[str, str, str]] = {}
+        self._left: dict[tuple[object, ...], float] = {}
+        """Files that lie there and could not be taken: since when, or LEFT."""
 
     def start(self) -> None:
         """Begin to watch; what lies there already is taken too. Raises OSError."""
@@ -119,73 +125,89 @@ class RequestFolder(Service):
         """Take what comes, and write the answers; once more at the end."""
         while True:
             stopping = self.stopping.wait(self._poll_seconds)
-            with self.item("answering"):
-                self._at_the_disk(self._write_answers)
+            with self.item("writing answers"):
+                self._write_answers()
             if stopping:
                 return
             if self._resting:
                 continue
             with self.item("looking for requests", rest=True):
-                self._at_the_disk(self.check)
-
-    def _at_the_disk(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except OSError as error:  # a drive that was pulled: it may come back
-            log.debug("inbox: %s", error)
+                try:
+                    self.check()
+                except OSError as error:  # a drive that was pulled: it may come back
+                    log.debug("inbox: %s", error)
 
     def check(self) -> None:
         """Take the requests that lie there now, oldest first. Raises OSError.
 
-        One that nothing can be done with is named once, and left until it has changed.
+        What cannot be taken is set aside, or, where it cannot be moved, left alone until it
+        changes; it never keeps another one waiting.
         """
+        found: list[tuple[Path, os.stat_result]] = []
         with os.scandir(self.folder) as entries:
-            found = [entry for entry in entries if entry.name.endswith(".json")]
-        left = self._left
-        self._left = {}
-        for path, status in sorted(_files(found), key=lambda one: (one[1].st_mtime_ns, one[0])):
-            if left.get(path) == status.st_mtime_ns:
-                self._left[path] = status.st_mtime_ns
-                continue
-            try:
-                self._take(path, status)
-            except Exception as error:
-                if not isinstance(error, OSError):  # what the disk refuses it may grant again
-                    self._left[path] = status.st_mtime_ns
-                self.stumble(f"the request {legible(path.name)}", error)
+            for entry in entries:
+                # Names that begin with a dot are the system's.
+                if entry.name.endswith(".json") and not entry.name.startswith("."):
+                    with contextlib.suppress(OSError):  # it has gone again
+                        found.append((Path(entry.path), entry.stat(follow_symlinks=False)))
+        here = {_identity(path, status) for path, status in found}
+        self._left = {known: since for known, since in self._left.items() if known in here}
+        for path, status in sorted(found, key=lambda each: (each[1].st_mtime_ns, each[0].name)):
+            if self._left.get(_identity(path, status)) != LEFT:
+                self._attend(path, status)
+
+    def _attend(self, path: Path, status: os.stat_result) -> None:
+        try:
+            self._take(path, status)
+        except FileNotFoundError:  # it has gone again
+            log.debug("inbox: %s has gone", path.name)
+        except BadInput as error:
+            self._reject(path, status, str(error))
+        except OSError as error:
+            # Its writer, a virus scanner or an indexer may hold it for a moment.
+            known = _identity(path, status)
+            since = self._left.setdefault(known, time.monotonic())
+            if time.monotonic() - since > _GRACE_S:
+                self._reject(path, status, f"{path.name}: cannot be taken: {error}")
+        except Exception as error:  # the next one has done nothing wrong
+            self.stumble(f"request {legible(path.name)}", error)
+            self._reject(path, status, f"{path.name}: could not be read: {error!r}")
 
     def _take(self, path: Path, status: os.stat_result) -> None:
-        if status.st_size > MAX_BYTES:
-            self._reject(path, f"{path.name}: {status.st_size} bytes; at most {MAX_BYTES} are read")
-            return
+        """Read one file, remove it, and do what it asks for. Raises BadInput and OSError."""
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a link may lead round
+            raise BadInput(f"{path.name}: is no file of its own; write the request into one")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            size = max(status.st_size, len(data))
+            raise BadInput(f"{path.name}: {size} bytes; at most {MAX_BYTES} are read")
         try:
-            text = path.read_text(encoding="utf-8")
-        except PermissionError:  # Windows, while its writer still holds it: the next look
-            return
-        except UnicodeDecodeError as error:
-            self._reject(path, f"{path.name}: not UTF-8: {error}")
-            return
-        try:
+            text = text_of(data, path.name)
             request = read_request(text, path.name)
-        except BadInput as error:
-            if not text.rstrip().endswith("}") and time.time() - status.st_mtime < _GRACE_S:
-                return
-            self._reject(path, str(error))
-            return
-        path.unlink()
+        except BadInput:
+            if not data.rstrip().endswith(b"}") and time.time() - status.st_mtime < _GRACE_S:
+                return  # it may still be written
+            raise
+        path.unlink()  # what stays would be done again and again
         origin = Origin(INBOX, (path.name, status.st_mtime_ns), address=legible(path.name))
         self._taken[origin] = (path.name, text, request.id)
         while len(self._taken) > MOST_TAKEN:  # nothing was wrong with those
             del self._taken[next(iter(self._taken))]
         if request.id:
             self._open[request.id] = Answer(request.id, "taken")
-            with self.item(f"the answer {request.id}"):  # it is obeyed all the same
+            while len(self._open) > MOST_OPEN:  # their jobs ended without a word
+                del self._open[next(iter(self._open))]
+            with self.item(f"the answer to {legible(path.name)}"):
                 self._write(self._open[request.id])
         try:
             for command in request.commands:
                 self._emit(command, origin)
         except MulaError as error:
             self._refuse(origin, str(error))
+        except Exception as error:  # it is gone from the folder, so whoever asked must hear
+            self.stumble(f"request {legible(path.name)}", error)
+            self._refuse(origin, f"{path.name}: could not be done: {error!r}")
 
     def _write_answers(self) -> None:
         changed: dict[str, Answer] = {}
@@ -231,23 +253,43 @@ class RequestFolder(Service):
         if origin not in self._taken:
             return
         name, text, asked = self._taken.pop(origin)
-        self._set_aside(name, text.encode(), reason)
+        with self.item(f"setting {legible(name)} aside"):
+            kept = self._place_for(name)
+            kept.write_bytes(text.encode(errors="backslashreplace"))
+            replace_text(kept.with_suffix(".txt"), f"{legible(reason)}\n")
         if asked in self._open:
             answer = replace(self._open.pop(asked), state=str(JobState.FAILED), reason=reason)
-            self._write(answer)
+            with self.item(f"the answer {asked}"):
+                self._write(answer)
 
-    def _reject(self, path: Path, reason: str) -> None:
-        self._set_aside(path.name, path.read_bytes()[:MAX_BYTES], reason)
-        path.unlink()
-        log.warning("inbox: %s (moved to %s)", legible(reason), self._rejected)
+    def _reject(self, path: Path, status: os.stat_result, reason: str) -> None:
+        """Put a wrong request out of the way for good, with the reason."""
+        reason = legible(reason)
+        try:
+            kept = self._place_for(path.name)
+            if stat.S_ISREG(status.st_mode) and status.st_size > MAX_BYTES:
+                with path.open("rb") as file:
+                    beginning = file.read(MAX_BYTES)
+                kept.write_bytes(beginning)
+                path.unlink()
+            else:
+                path.rename(kept)  # which needs no room, and works for what is no file
+        except OSError as error:
+            self._left[_identity(path, status)] = LEFT
+            log.warning("inbox: %s (left where it is: %s)", reason, legible(str(error)))
+            return
+        log.warning("inbox: %s (moved to %s)", reason, self._rejected)
+        with self.item(f"the reason why {legible(path.name)} was rejected"):
+            replace_text(kept.with_suffix(".txt"), f"{reason}\n")
 
-    def _set_aside(self, name: str, content: bytes, reason: str) -> None:
+    def _place_for(self, name: str) -> Path:
+        """A name in the folder of rejected requests that is free."""
+        self._rejected.mkdir(exist_ok=True)
         stem = name.removesuffix(".json")
         number = 1
-        while (kept := self._rejected / f"{_numbered(stem, number)}.json").exists():
+        while os.path.lexists(kept := self._rejected / f"{_numbered(stem, number)}.json"):
             number += 1
-        kept.write_bytes(content)
-        replace_text(kept.with_suffix(".txt"), f"{legible(reason)}\n")
+        return kept
 
     def _write(self, answer: Answer) -> None:
         replace_text(self._answers / f"{answer.id}.json", json.dumps(asdict(answer)) + "\n")
@@ -259,17 +301,10 @@ class RequestFolder(Service):
                     path.unlink()
 
 
-def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[Path, os.stat_result]]:
-    for entry in entries:
-        with contextlib.suppress(FileNotFoundError):  # its writer took it back
-            if entry.is_file(follow_symlinks=False):
-                yield Path(entry.path), entry.stat()
+def _identity(path: Path, status: os.stat_result) -> tuple[object, ...]:
+    """What a file is known by until it is written anew."""
+    return (path.name, status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def _numbered(stem: str, number: int) -> str:
     return stem if number == 1 else f"{stem}-{number}"
-
-
-def legible(text: str) -> str:
-    """The text as UTF-8 can spell it: file names need not be UTF-8."""
-    return text.encode(errors="backslashreplace").decode()

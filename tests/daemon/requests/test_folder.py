@@ -17,6 +17,7 @@ from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import ClipReady, Failed, JobChanged, Progress
 from mula_bridge.control.messages.states import JobState
 from mula_bridge.errors import Busy
+from mula_daemon.requests import folder as folder_module
 from mula_daemon.requests.folder import RequestFolder
 
 
@@ -201,3 +202,186 @@ def test_a_file_whose_name_is_no_text_is_set_aside_like_any_other(
     (said,) = (requests.folder / "rejected").glob("*.txt")
     assert "field do" in said.read_text()
     assert r"\udcff.json" in caplog.text
+
+
+NEXT = {"version": 1, "do": "cancel"}
+
+
+def aside(requests: RequestFolder, name: str) -> str:
+    """The reason why the request of that name was set aside, once it is out of the way."""
+    reason = requests.folder / "rejected" / f"{name}.txt"
+    until(lambda: reason.exists() and not os.path.lexists(requests.folder / f"{name}.json"))
+    return reason.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"version":1,"do":"generate","la \\ud83d":1}',
+        '{"version":1,"do":"generate","lyrics":"half \\ud83d"}',
+        '{"version":1,"do":"generate","tags":["\\udcff"]}',
+        '{"version":1,"do":"' + "[" * 50_000 + '"}',
+        "[" * 60_000 + "}",
+        '{"version":1e999}',
+        "\0}",
+    ],
+    ids=["name", "value", "foreign byte", "long", "deep", "infinite", "nul"],
+)
+def test_a_poisonous_request_is_out_of_the_way_for_good_and_the_next_is_taken(
+    requests: RequestFolder, desk: Desk, text: str
+) -> None:
+    put(requests, "bad.json", text)
+    assert aside(requests, "bad")
+    put(requests, "next.json", NEXT)
+    until(lambda: desk.commands == [Cancel()])
+    assert requests.faults == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("latin-1", "bad.json: not UTF-8 in line 2 (byte 0xE9); save it as UTF-8"),
+        ("utf-16", "not UTF-8 in line 1 (it is UTF-16); save it as UTF-8"),
+    ],
+)
+def test_a_request_in_another_encoding_says_what_to_do(
+    requests: RequestFolder, encoding: str, words: str
+) -> None:
+    part = requests.folder / "bad.json.tmp"
+    part.write_bytes('{"version": 1,\n"do": "generate", "lyrics": "caf\u00e9"}'.encode(encoding))
+    os.utime(part, (1000, 1000))  # by a careful writer, who is done
+    part.replace(requests.folder / "bad.json")
+    assert words in aside(requests, "bad")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_request(requests: RequestFolder, desk: Desk) -> None:
+    put(requests, "a.json", "\ufeff" + json.dumps(NEXT))
+    until(lambda: desk.commands == [Cancel()])
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+@pytest.mark.parametrize("make", [Path.mkdir, _fifo, _loop, _dangling])
+def test_what_is_no_file_is_set_aside_and_the_next_is_taken(
+    requests: RequestFolder, desk: Desk, make: Callable[[Path], None]
+) -> None:
+    make(requests.folder / "odd.json")
+    put(requests, "next.json", NEXT)
+    assert "odd.json: is no file of its own" in aside(requests, "odd")
+    until(lambda: desk.commands == [Cancel()])
+
+
+def test_the_systems_own_files_are_no_requests(requests: RequestFolder, desk: Desk) -> None:
+    put(requests, "._next.json", "\0\5\x16\7}")
+    put(requests, "next.json", NEXT)
+    until(lambda: desk.commands == [Cancel()])
+    assert not list((requests.folder / "rejected").iterdir())
+
+
+@pytest.mark.parametrize("content", ["not json }", json.dumps(NEXT)], ids=["bad", "good"])
+def test_what_can_be_neither_taken_nor_moved_is_met_once_until_it_changes(
+    requests: RequestFolder,
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    content: str,
+) -> None:
+    unlink, rename = os.unlink, os.rename
+
+    def refuse(real: Callable[..., None]) -> Callable[..., None]:
+        def act(path: object, *args: object, **kwargs: object) -> None:
+            if str(path).endswith("stuck.json"):
+                raise PermissionError(13, "read-only", str(path))
+            real(path, *args, **kwargs)
+
+        return act
+
+    monkeypatch.setattr(folder_module, "_GRACE_S", 0.02)
+    monkeypatch.setattr(os, "unlink", refuse(unlink))
+    monkeypatch.setattr(os, "rename", refuse(rename))
+    put(requests, "stuck.json", content)
+    until(lambda: "left where it is" in caplog.text)
+    put(requests, "next.json", NEXT)
+    until(lambda: desk.commands == [Cancel()])
+    time.sleep(0.05)
+    assert caplog.text.count("left where it is") == 1
+    put(requests, "stuck.json", content + " ")
+    until(lambda: caplog.text.count("left where it is") == 2)
+    assert desk.commands == [Cancel()]  # or it would be done again at every look
+
+
+def test_a_fault_of_ours_costs_one_request_and_is_told(
+    requests: RequestFolder, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    requests.on_fault = lambda service, what, error: told.append(what)
+    real = folder_module.read_request
+
+    def read(text: str, file: str) -> object:
+        if file == "bad.json":
+            raise RuntimeError("a bug")
+        return real(text, file)
+
+    monkeypatch.setattr(folder_module, "read_request", read)
+    put(requests, "bad.json", NEXT)
+    assert "a bug" in aside(requests, "bad")
+    put(requests, "next.json", NEXT)
+    until(lambda: desk.commands == [Cancel()])
+    assert told == ["request bad.json"]
+
+
+def test_a_session_that_fails_costs_one_request_and_is_answered(
+    requests: RequestFolder, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(command: Command, origin: Origin) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(requests, "_emit", broken)
+    put(requests, "bad.json", {"version": 1, "do": "generate", "id": "bad"})
+    until(lambda: answer(requests, "bad").get("state") == "failed")
+    assert "a bug" in aside(requests, "bad")
+    monkeypatch.setattr(requests, "_emit", desk)
+    put(requests, "next.json", NEXT)
+    until(lambda: desk.commands == [Cancel()])
+
+
+def test_an_answer_that_cannot_be_written_costs_no_other(
+    requests: RequestFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = folder_module.replace_text
+
+    def write(path: Path, text: str) -> None:
+        if path.stem == "a":
+            raise OSError(28, "disk full")
+        real(path, text)
+
+    monkeypatch.setattr(folder_module, "replace_text", write)
+    for name in "ab":
+        put(requests, f"{name}.json", {"version": 1, "do": "generate", "id": name})
+    until(lambda: answer(requests, "b"))
+    for name in "ab":
+        requests.report(JobChanged(name, JobState.DONE), to=None, but=None)
+    until(lambda: answer(requests, "b").get("state") == "done")
+    assert requests.alive
+
+
+def test_a_folder_that_goes_and_comes_back_is_watched_again(
+    requests: RequestFolder, desk: Desk
+) -> None:
+    away = requests.folder.with_name("away")
+    requests.folder.rename(away)
+    time.sleep(0.05)
+    away.rename(requests.folder)
+    put(requests, "next.json", NEXT)
+    until(lambda: desk.commands == [Cancel()])
