@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from time import sleep, time
+from time import monotonic, sleep, time
 
 import pytest
 
 from mula_bridge import __version__
 from mula_bridge.api import addresses
-from mula_bridge.api.conversation import ERRORS_PER_SECOND, Conversation, TagLamps
+from mula_bridge.api.conversation import (
+    ERRORS_IN_ALL,
+    ERRORS_PER_SECOND,
+    Conversation,
+    TagLamps,
+)
 from mula_bridge.bindings.osc import OscBindings
 from mula_bridge.control.actions import ACTIONS, ActionRow, Press
 from mula_bridge.control.knobs import KNOBS
@@ -290,3 +295,28 @@ def test_other_reports_are_as_they_are(lamps: TagLamps) -> None:
     for report in (KnobChanged("cfg", 2.0, 0.25), TagsChanged(("dark",), Prompt.B)):
         assert lamps.encode(report, None) == addresses.encode(report)
     assert shown(lamps) == {TECHNO: 0}
+
+
+def test_senders_without_number_do_not_make_complaints_without_number(room: Room) -> None:
+    began = monotonic()
+    for port in range(1000):
+        room.say(("127.0.0.1", port), "/nothing" * 40, 1.0)
+    told, seconds = room.taken(), monotonic() - began
+    assert ERRORS_IN_ALL <= len(told) <= ERRORS_IN_ALL * (1 + seconds)
+    assert room.conversation.muted == 1000 - len(told)
+
+
+def test_a_peer_that_cannot_be_told_keeps_nothing_from_the_others(room: Room) -> None:
+    deliver = room.deliver
+    room.say(ALICE, "/mula/subscribe")
+    room.say(BOB, "/mula/subscribe")
+
+    def broken(packet: bytes, peer: tuple[str, int]) -> None:
+        if peer == ALICE:
+            raise RuntimeError("a bug on the way")
+        deliver(packet, peer)
+
+    room.conversation._deliver = broken
+    with pytest.raises(RuntimeError, match="a bug on the way"):  # for whoever counts
+        room.conversation.report(KnobChanged("cfg", 3.0, 0.5))
+    assert {port for port, _, _ in room.taken()} == {BOB[1]}
