@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from msgspec.structs import asdict
 
-from mula_bridge.control import KNOBS
+from mula_bridge.control import KNOBS, checked_text
 from mula_bridge.control.messages import (
     Command,
     Generate,
@@ -55,6 +55,8 @@ def main(argv: Sequence[str]) -> int:
                 help=f"{row.description} ({span}, default {row.default})".replace("%", "%%"),
             )
     parsed = made.parse_args(argv)
+    for name in ("tags", "tags_b", "lyrics"):  # before anything is loaded, let alone made
+        checked_text(getattr(parsed, name), f"--{name.replace('_', '-')}")
     config = replace(config_of(parsed).alone(), audio=None)
     job = ShownJob()
     with running(config, [job], osc=False) as app:

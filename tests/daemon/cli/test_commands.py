@@ -70,6 +70,15 @@ def test_the_same_seed_makes_the_same_file_and_render_makes_it_again(
     assert (first == third).all()
 
 
+@pytest.mark.parametrize("option", ["--tags", "--tags-b", "--lyrics"])
+def test_a_text_that_is_no_utf_8_is_refused_before_a_clip_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    assert generate(tmp_path / "clips", option, "caf\udce9") != 0
+    assert f"{option} has a byte that is no UTF-8" in capsys.readouterr().err
+    assert not (tmp_path / "clips").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
