@@ -19,6 +19,9 @@ def list_ports(api: str | None = None) -> tuple[list[str], list[str]]:
     system does not answer, and BadInput for a system that there is not."""
     heard: SimpleQueue[PortNews] = SimpleQueue()
     ports = Ports(heard.put, api)
+    ports.on_fault = lambda service, what, error: heard.put(
+        PortTrouble("midi", Unavailable.code, str(error))
+    )
     ports.start()
     ports.wish(PortWish("", (), ()))
     end = monotonic() + LIST_S

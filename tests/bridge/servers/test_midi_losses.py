@@ -15,7 +15,9 @@ import pytest
 
 from mula_bridge.control.messages.commands import SetKnob
 from mula_bridge.control.messages.reports import Failed, KnobChanged
+from mula_bridge.errors import Unavailable
 from mula_bridge.mapping.file import parse_mapping
+from mula_bridge.midi.listing import list_ports
 from mula_bridge.midi.ports import Ports
 from mula_bridge.servers.midi import MidiSource
 from support import returning_box
@@ -167,8 +169,19 @@ def test_a_server_that_hangs_while_a_port_closes(jack: JackServer) -> None:
             midi.plays(box, timeout=20)
 
 
+def test_who_asks_for_the_names_is_told_that_a_server_hangs(jack: JackServer) -> None:
+    jack.process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable, match="MIDI does not answer"):
+            list_ports("jack")
+    finally:
+        jack.process.send_signal(signal.SIGCONT)
+    eventually(lambda: list_ports("jack") == ([], []), timeout=20)
+
+
 PARENT = """
 import sys, time
+from mula_bridge.errors import Unavailable
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.servers.midi import MidiSource
 
