@@ -1,0 +1,58 @@
+"""The keeper of the audio process survives what keeps it from keeping one; no sound card needed."""
+
+from __future__ import annotations
+
+import errno
+import threading
+
+import pytest
+
+from mula_daemon.audio.interface import Interface
+from mula_daemon.audio.interface_worker import InterfaceState
+from mula_daemon.audio.shared_ring import SharedRing
+from mula_daemon.settings.output_settings import OutputSettings
+
+FAULTS = 8
+"""More than the new beginnings that any service has."""
+
+
+@pytest.mark.parametrize("seam", ["SharedRing", "_live"])
+def test_memory_or_a_process_that_cannot_be_had_is_tried_again(
+    seam: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mula_daemon.audio.interface.RETRY_SECONDS", 0.001)
+    failures = iter([OSError(errno.ENOMEM, "no memory")] * FAULTS)
+    lived = threading.Event()
+    interface = Interface(OutputSettings())
+
+    def fail() -> None:
+        for failure in failures:
+            raise failure
+
+    def ring() -> SharedRing:
+        if seam == "SharedRing":
+            fail()
+        return SharedRing()
+
+    def live(ring: SharedRing) -> None:
+        if seam == "_live":
+            fail()
+        lived.set()
+        interface.stopping.wait(10)
+
+    monkeypatch.setattr("mula_daemon.audio.interface.SharedRing", ring)
+    monkeypatch.setattr(interface, "_live", live)
+    interface.start()
+    assert lived.wait(5)
+    interface.stop()
+    assert (interface.faults, interface.dead) == (FAULTS, False)
+
+
+def test_who_hears_of_the_output_may_fail() -> None:
+    def changed(state: InterfaceState) -> None:
+        raise RuntimeError("a bug")
+
+    interface = Interface(OutputSettings(), changed)
+    interface._turn(InterfaceState(problem="there is none"))
+    assert interface.wait(0).problem == "there is none"
+    assert interface.faults == 1
