@@ -16,6 +16,7 @@ from mula_bridge.api.client import OscClient
 from mula_bridge.osc.wire import encode
 from mula_daemon.bench.child import child
 from mula_daemon.bench.figures import percentile
+from mula_daemon.bench.osc import FLOODS, RATE, flooded
 from mula_daemon.clips.library import Library
 from support.daemon_process import daemon_process
 from support.ports import free_udp_port
@@ -106,6 +107,16 @@ def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> No
     assert answered["lost"] / pinged <= 0.05 + 1.5 * dropped
     assert dropped < 0.6
     assert percentile(answered["round_trips_ms"], 50) < 10
+
+
+@pytest.mark.slow
+@pytest.mark.clock
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_ping_is_answered_at_once_beside_20_000_packets_a_second(kind: str) -> None:
+    figures = flooded(2.0, kind, RATE)
+    assert figures["packets_per_second"] > RATE / 2
+    assert figures["lost"] == 0
+    assert figures["round_trip_ms"]["p99"] < 10
 
 
 def dropped_by_the_kernel(port: int) -> int:

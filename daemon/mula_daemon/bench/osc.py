@@ -7,13 +7,15 @@ value back, as the daemon does. CPU is that of this whole process, per message r
 of those, ours handles only the last of each knob that waited (``handled``), as it must.
 ``handling`` leaves sockets and threads out: packet in, knob set, by our Dispatch and by
 python-osc's Dispatcher, in turn in one thread. ``ping_while_flooded`` are the round trips
-of a third process while the child sends as fast as it can.
+of a third process while the child sends as fast as it can, and ``ping_at_rate`` while it sends
+20,000 packets a second of each kind, which 50 seconds of make a million.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import multiprocessing
 import random
 import socket
@@ -40,6 +42,7 @@ ADDRESS = "/mula/knob/cfg"
 LAST = 6.5
 """The last value sent; no other message has it."""
 QUIET_S = 0.5
+_PAUSE_S = 0.0005
 
 
 class StandInSession:
@@ -147,9 +150,10 @@ def main(argv: Sequence[str]) -> int:
         burst=burst,
         paced={"messages_per_second": RATE, **paced},
         ping_while_flooded={
-            "knobs": flooded(parsed.seconds, garbage=False),
-            "garbage": flooded(parsed.seconds, garbage=True),
+            "knobs": flooded(parsed.seconds, "knobs"),
+            "garbage": flooded(parsed.seconds, "garbage"),
         },
+        ping_at_rate={kind: flooded(parsed.seconds, kind, RATE) for kind in FLOODS},
         times_our_cpu={"burst": ratios(burst), "paced": ratios(paced)},
     )
     return 0
@@ -178,19 +182,26 @@ def measure(contender: Contender, count: int, rate: int) -> dict[str, Any]:
     }
 
 
-def flooded(seconds: float, *, garbage: bool) -> dict[str, Any]:
-    """Round trips of pings while another process floods unpaced, and acknowledgements go out."""
+def flooded(seconds: float, kind: str, rate: int = 0) -> dict[str, Any]:
+    """Round trips of pings while another process floods, ``rate`` packets a second (0: unpaced)
+    of a ``kind`` in ``FLOODS``, and acknowledgements go out."""
     spawn = multiprocessing.get_context("spawn")
     with mulabridge(acknowledging=True) as (session, port):
-        sender = spawn.Process(target=flood, args=(port, seconds + 2, garbage))
+        sender = spawn.Process(target=flood, args=(port, seconds + 2, kind, rate))
         sender.start()
-        sleep(1.0)
-        notes = pinged(("127.0.0.1", port), seconds)
+        # As the daemon does: what is there already is not gone through again and again.
+        gc.collect()
+        gc.freeze()
+        try:
+            sleep(1.0)
+            notes = pinged(("127.0.0.1", port), seconds)
+        finally:
+            gc.unfreeze()
         sender.join()
         _until_quiet(session)
     times = notes["round_trips_ms"]
     return {
-        "messages_per_second": round(session.came() / (seconds + 2)),
+        "packets_per_second": round(session.came() / (seconds + 2)),
         "lost": notes["lost"],
         "round_trip_ms": spread(times, 50, 99, 99.9, 100) if times else {},
         "over_10_ms": sum(time > 10 for time in times),
@@ -198,19 +209,48 @@ def flooded(seconds: float, *, garbage: bool) -> dict[str, Any]:
     }
 
 
-def flood(port: int, seconds: float, garbage: bool) -> None:
-    """The child process: as many as one sender manages."""
-    rng = random.Random(0)
-    packets = [encode(ADDRESS, (1.0 + index / 1000,)) for index in range(4000)]
-    if garbage:
-        packets = [rng.randbytes(rng.randrange(200)) for _ in packets]
-    end = perf_counter() + seconds
+def flood(port: int, seconds: float, kind: str, rate: int) -> None:
+    """The child process: as many as one sender manages, or ``rate`` a second."""
+    packets = FLOODS[kind]()
+    begun, sent = perf_counter(), 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.connect(("127.0.0.1", port))
-        while perf_counter() < end:
-            for packet in packets:
+        while (passed := perf_counter() - begun) < seconds:
+            due = sent + len(packets) if rate == 0 else int(passed * rate)
+            while sent < due:
                 with suppress(OSError):  # the kernel has no room for more
-                    peer.send(packet)
+                    peer.send(packets[sent % len(packets)])
+                sent += 1
+            if rate:
+                sleep(_PAUSE_S)
+
+
+def _knobs() -> list[bytes]:
+    return [encode(ADDRESS, (1.0 + index / 1000,)) for index in range(4000)]
+
+
+def _garbage() -> list[bytes]:
+    rng = random.Random(0)
+    return [rng.randbytes(rng.randrange(200)) for _ in range(4000)]
+
+
+def _bundles() -> list[bytes]:
+    elements = [len(one).to_bytes(4, "big") + one for one in _knobs()]
+    return [
+        b"#bundle\0" + bytes(7) + b"\1" + b"".join(elements[index : index + 30])
+        for index in range(0, 3900, 10)
+    ]
+
+
+FLOODS: dict[str, Callable[[], list[bytes]]] = {
+    "knobs": _knobs,
+    "garbage": _garbage,
+    "unknown": lambda: [encode(f"{ADDRESS}{index}", (1.0,)) for index in range(4000)],
+    "jobs": lambda: [encode("/mula/generate", (f"job{index}",)) for index in range(4000)],
+    "bundles": _bundles,
+    "pings": lambda: [encode("/mula/ping", (index,)) for index in range(4000)],
+}
+"""The packets of each kind of flood."""
 
 
 def handling(packets: int = 20_000, turns: int = 5) -> dict[str, Any]:
