@@ -15,6 +15,7 @@ BENCHES: Final = {
     "latency": "OSC round trip and knob to frame, while generating",
     "live": "live play for a long time under load, heard at a JACK port",
     "bars": "bar lines of live play at a JACK port, through changes of tempo",
+    "folder": "a start with ten thousand clips in the folder, and 16 takes begun there",
     "audition": "from a generate to the first sound of its take",
     "osc": "message throughput against python-osc's servers",
     "time": "bar lines of two daemons against Ableton Link and a MIDI clock",
