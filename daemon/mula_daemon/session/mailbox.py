@@ -3,8 +3,9 @@
 Policy. Setting the same knob from the same origin again replaces the value that
 still waits, in the newer one's place (another knob set in between may have moved it,
 as genre_strength does), but never across another kind of message, so a trigger
-always sees the knobs as they were when it was sent. Triggers are never
-coalesced; beyond ``MOST_COMMANDS`` waiting ones a command is refused with Busy, but for Stop
+always sees the knobs as they were when it was sent. Who asks for a dump, or for the
+status, again before the first was answered is answered once, at the later place. Triggers are
+never coalesced; beyond ``MOST_COMMANDS`` waiting ones a command is refused with Busy, but for Stop
 and Panic, of which one each may wait beyond it.
 What the daemon says to itself has a lane of its own and is never refused: commands
 that follow from others (``pass_on``), and events (``post``: the engine's, a file that was moved).
@@ -17,12 +18,23 @@ import threading
 from collections.abc import Hashable
 from typing import Final
 
-from mula_bridge.control.messages import DAEMON, Command, Origin, Panic, SetKnob, Stop
+from mula_bridge.control.messages import (
+    DAEMON,
+    Command,
+    Origin,
+    Panic,
+    QueryDump,
+    QueryStatus,
+    SetKnob,
+    Stop,
+)
 from mula_bridge.errors import Busy, Unavailable
 
 MOST_COMMANDS: Final = 4096
 MOST_EVENTS: Final = 16_384
 HOLD_S: Final = 1.0
+QUESTIONS: Final = (QueryDump, QueryStatus)
+"""Commands whose answer costs more than the question."""
 ALWAYS: Final = (Stop, Panic)
 """Commands that are obeyed in any flood."""
 
@@ -107,6 +119,8 @@ class Mailbox:
         if isinstance(command, SetKnob):
             return command.name, command.norm, origin, self._others
         self._others += 1
+        if isinstance(command, QUESTIONS):
+            return type(command), origin
         return self._others
 
     def _add(self, key: Hashable, mail: Mail) -> None:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_bridge.control.messages.commands import Command, Generate, Panic, SetKnob, Stop
+from mula_bridge.control.messages.commands import (
+    Command,
+    Generate,
+    Panic,
+    QueryDump,
+    QueryStatus,
+    SetKnob,
+    Stop,
+)
 from mula_bridge.control.messages.origin import DAEMON, Origin
 from mula_bridge.errors import Busy, Unavailable
 from mula_daemon.session.mailbox import Mailbox
@@ -21,6 +29,19 @@ def test_the_last_value_of_a_knob_wins() -> None:
     for value in range(1000):
         mailbox.put(SetKnob("cfg", float(value)), ALICE)
     assert mailbox.take(0) == [(SetKnob("cfg", 999.0), ALICE)]
+
+
+@pytest.mark.parametrize("question", [QueryDump(), QueryStatus()], ids=["dump", "status"])
+def test_who_asks_again_before_the_answer_is_answered_once_and_after_what_came_between(
+    question: Command,
+) -> None:
+    mailbox = Mailbox(limit=3)
+    for _ in range(10):
+        mailbox.put(question, ALICE)
+    mailbox.put(Generate("a"), ALICE)
+    mailbox.put(question, BOB)
+    mailbox.put(question, ALICE)
+    assert mailbox.take(0) == [(Generate("a"), ALICE), (question, BOB), (question, ALICE)]
 
 
 def test_two_senders_keep_a_value_each() -> None:
