@@ -21,6 +21,7 @@ BENCHES: Final = {
     "time": "bar lines of two daemons against Ableton Link and a MIDI clock",
     "parity": "HeartMuLa's language model and codec against reference vectors",
     "knobs": "what the knobs do to mini's clips",
+    "soak": "the daemon at work while everything around it fails",
     "sound": "length, key, loop seam, loudness, true peak and stems of mini's clips",
 }
 

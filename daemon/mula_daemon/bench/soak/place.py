@@ -1,0 +1,114 @@
+"""Where a soak's clips land: a small disk of its own where that can be had.
+
+Filling a disk, and making a folder unwritable for root, want the right to mount. Without it both
+are left out, or done by permissions.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_SIZE: Final = "1g"
+_CHUNK: Final = bytes(1 << 16)
+
+
+class SmallDisk:
+    """A folder, and what can happen to it. ``mounted``: it is a disk of its own."""
+
+    def __init__(self, root: Path, *, mounted: bool) -> None:
+        self.root = root
+        self.mounted = mounted
+        self.clips = root / "clips"
+        self._ballast = root / "ballast"
+        self._away = root / "away"
+        self._sealed = False
+
+    @property
+    def can_seal(self) -> bool:
+        """Whether it can be made unwritable, for us as well."""
+        return self.mounted or (sys.platform != "win32" and os.geteuid() != 0)
+
+    def seal(self) -> None:
+        """Let nothing be written into the folder."""
+        self._sealed = True
+        if self.mounted:
+            clips = str(self.clips)
+            _run("mount", "--bind", clips, clips)
+            _run("mount", "-o", "remount,ro,bind", clips)
+        else:
+            self.clips.chmod(0o555)
+
+    def unseal(self) -> None:
+        """Let it be written into again."""
+        if not self._sealed:
+            return
+        self._sealed = False
+        if self.mounted:
+            _run("umount", "--lazy", str(self.clips))
+        else:
+            self.clips.chmod(0o755)
+
+    def fill(self) -> None:
+        """Leave no byte of it."""
+        with suppress(OSError), self._ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(_CHUNK)
+
+    def empty(self) -> None:
+        """Give the room back."""
+        self._ballast.unlink(missing_ok=True)
+
+    def take_away(self) -> None:
+        """Have the folder gone."""
+        self.clips.rename(self._away)
+
+    def bring_back(self) -> None:
+        """Have it back; what was made in its place meanwhile is put into it."""
+        if not self._away.exists():
+            return
+        if self.clips.exists():
+            for path in sorted(self.clips.rglob("*"), reverse=True):
+                target = self._away / path.relative_to(self.clips)
+                if path.is_dir():
+                    with suppress(OSError):
+                        path.rmdir()
+                elif not target.exists():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    path.rename(target)
+                else:
+                    path.unlink()
+            self.clips.rmdir()
+        self._away.rename(self.clips)
+
+
+@contextmanager
+def small_disk() -> Iterator[SmallDisk]:
+    """Make one, and take it away."""
+    with tempfile.TemporaryDirectory(prefix="mula-soak-") as folder:
+        root = Path(folder)
+        mounted = _run("mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "mula-soak", folder)
+        disk = SmallDisk(root, mounted=mounted)
+        disk.clips.mkdir()
+        try:
+            yield disk
+        finally:
+            disk.unseal()
+            if mounted:
+                _run("umount", "--lazy", folder)
+
+
+def _run(*command: str) -> bool:
+    """Whether it could be done."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        with suppress(OSError, subprocess.TimeoutExpired):
+            return not subprocess.run(
+                command, capture_output=True, timeout=10, check=False
+            ).returncode
+    return False
