@@ -4,6 +4,7 @@ hear it, and replace it when it hangs or dies."""
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import sys
 from collections.abc import Callable
@@ -34,6 +35,8 @@ else:
 
 STALL_S: Final = 2.0
 """A process that says nothing for so long hangs; it says something every half second."""
+LOOK_S: Final = 0.25
+"""Silence is counted in looks of so long, not by a clock: a machine that slept has not hung."""
 START_S: Final = 30.0
 """What a new one may take to say its first word: a busy machine reads Python's files slowly."""
 LEAVE_S: Final = 1.0
@@ -155,7 +158,7 @@ class Ports(Service):
             return ""
         limit, told, self._seen_at = START_S, False, None
         with contextlib.suppress(EOFError, OSError):
-            while ours.poll(limit):
+            while says_something(ours, limit):
                 news: PortNews = ours.recv()
                 told = isinstance(news, PortTrouble) and news.address == "midi"
                 limit = STALL_S
@@ -210,3 +213,8 @@ class Ports(Service):
         if self._connection is not None:
             with contextlib.suppress(OSError):  # the reader's side sees it, too
                 self._connection.send(order)
+
+
+def says_something(connection: Connection, within_s: float) -> bool:
+    """Whether anything comes in ``within_s`` seconds of looking for it."""
+    return any(connection.poll(LOOK_S) for _ in range(math.ceil(within_s / LOOK_S)))
