@@ -9,6 +9,9 @@ until OSC, TCP, the page, frames, sound and a MIDI knob were all seen to work), 
 clip, a request and a knob are asked for. At the end nothing may be lost: every job and request has
 ended, every clip that was announced is whole, and what should have been told was told (``lost``).
 
+Where JACK itself hangs (``jack_lsp`` has no answer either) it is started again, and that is counted
+(``jack_hung``): no client can do anything about it.
+
 Limit: what this machine can do (``left_out``); a look at all parts takes some 0.3 s by itself.
 """
 
@@ -26,6 +29,7 @@ from typing import Any, Final
 from mula_daemon.bench.figures import percentile, print_json
 from mula_daemon.bench.soak.injections import INJECTIONS
 from mula_daemon.bench.soak.rig import Rig, rig
+from mula_daemon.bench.soak.sound_server import listed_ports
 from mula_daemon.bench.soak.work import OrdinaryWork
 
 _MEMORY_MB: Final = 48.0
@@ -88,6 +92,7 @@ class Soak:
         self._recoveries: list[tuple[float, str]] = []
         self._amiss: list[str] = []
         self._left_out: set[str] = set()
+        self._jack_hung = 0
 
     def run(self, seconds: float, every: float, most: int) -> dict[str, Any]:
         """Work and break things until the time, or ``most`` faults, is over; the figures."""
@@ -129,6 +134,11 @@ class Soak:
         over = monotonic()
         self._faults[kind] += 1
         took, broken = self._work.recovery(over, self._deadline)
+        if broken and self._rig.server is not None and not listed_ports():
+            self._jack_hung += 1  # for everybody; a musician starts it again, and so do we
+            self._rig.server.kill()
+            self._rig.server.start()
+            took, broken = self._work.recovery(over := monotonic(), self._deadline)
         if injection.told and not self._rig.ears.wait(
             injection.told, _TOLD_S, lambda _: True, since=begun
         ):
@@ -175,6 +185,7 @@ class Soak:
             "jobs": len(rig.ledger.jobs),
             "lost": lost,
             "underruns": underruns,
+            "jack_hung": self._jack_hung,
             "before": before,
             "after": after,
             "left_out": sorted(self._left_out),
