@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -60,7 +61,8 @@ def folder(config: Config) -> Iterator[Finding]:
     except MulaError as error:
         yield Finding("folder", Grade.FAIL, str(error), "choose another one with --folder")
         return
-    if (problem := try_a_take(path)) is not None:
+    # Where the engine is not installed no clip can be made, as the engines say.
+    if find_spec("soundfile") is not None and (problem := try_a_take(path)) is not None:
         yield Finding("folder", Grade.FAIL, problem, "mend that, or choose another with --folder")
         return
     free = shutil.disk_usage(path).free / GIB
@@ -169,8 +171,6 @@ def midi(config: Config) -> Iterator[Finding]:
 
 def clock(config: Config) -> Iterator[Finding]:
     """Whom the tempo follows, and whether Ableton Link could be joined."""
-    from importlib.util import find_spec
-
     wanted = config.clock_source == Clock.LINK or config.link
     if find_spec("aalink") is not None:
         state = "on" if wanted else "off (--link on joins the session)"
