@@ -143,17 +143,20 @@ class Connections:
 
     def _match_inputs(self, names: list[str]) -> None:
         assert self._backend is not None
-        listen, was_open = self._backend.listen, set(self._inputs)
+        listen = self._backend.listen
         gone = self._close_gone(self._inputs, names)
+        told = tuple(self._inputs)
         if gone:
-            self._tell(PortsChanged(tuple(self._inputs), gone))
+            self._tell(PortsChanged(told, gone))
 
         def connect(name: str) -> MidiInput:
-            self._tell(PortsChanged((*self._inputs, name)))
+            nonlocal told
+            told = (*self._inputs, name)
+            self._tell(PortsChanged(told))
             return listen(name, self._hear(name))
 
         self._open_new(self._inputs, names, connect)
-        if was_open != self._inputs.keys():
+        if told != tuple(self._inputs):  # one was told of that did not open
             self._tell(PortsChanged(tuple(self._inputs)))
 
     def _match_outputs(self, names: list[str]) -> None:

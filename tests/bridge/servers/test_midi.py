@@ -238,10 +238,11 @@ def test_no_midi_is_said_once_and_looked_for_again() -> None:
         run.source.stop()
 
 
-def test_a_port_that_cannot_be_opened_is_said_once() -> None:
+def test_a_port_that_cannot_be_opened_is_said_once_and_is_not_open() -> None:
     with running(lambda system: system.refused.add("Box 1"), ports=0) as run:
         eventually(lambda: run.failures)
         sleep(FAST * 5)
+        eventually(lambda: run.source.ports() == [])
         assert run.failures == [Failed("Box 1", "unavailable", "Box 1 is taken")]
 
 
