@@ -106,7 +106,7 @@ def test_a_clip_is_cut_to_the_bars_it_has(tmp_path: Path, bpm: float) -> None:
     kept = len(loop) - RATE // 10
     assert_same(loop[:kept], sound[start : start + kept])
     path = studio.library.find(recipe.id).path
-    assert f"{recipe.bpm:.2f}".rstrip("0").rstrip(".") + "bpm" in path.name
+    assert f"_{round(recipe.bpm)}bpm_" in path.name
     (ready,) = (said for said in studio.said if isinstance(said, ClipReady))
     assert (ready.bpm, ready.bars) == (recipe.bpm, BARS)
     assert studio.recut == [recipe.id]
