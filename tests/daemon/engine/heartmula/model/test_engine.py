@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from time import sleep
 
 import numpy as np
 import pytest
@@ -161,15 +160,22 @@ def test_live_play_goes_on_beyond_its_window_with_sound_close_behind(
     assert 100 < heard < 110
 
 
-@pytest.mark.clock
-def test_waiting_for_a_frames_time_is_no_work_that_the_codec_is_cut_for() -> None:
+def test_waiting_for_a_frames_time_is_no_work_that_the_codec_is_cut_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_ns = 0
+    monkeypatch.setattr("mula_daemon.engine.playing.perf_counter_ns", lambda: now_ns)
+    monkeypatch.setattr(
+        "mula_daemon.engine.heartmula.model.sound.perf_counter", lambda: now_ns / 1e9
+    )
     stream = StreamSettings(first=4, context=4, hop=4, steps=4, guidance=1.5)
     engine = HeartMulaEngine(REFERENCE, precision="float32", stream=stream, flavours=TOY)
     engine.warm_up()
     clip = ClipRequest("live", ("techno",), (3,), endless=True)
 
     def in_time() -> FrameKnobs:
-        sleep(0.09)  # a frame lasts 0.08 s: all of its time and more goes by in waiting
+        nonlocal now_ns
+        now_ns += 90_000_000  # a frame lasts 80 ms: all of its time and more goes by in waiting
         return FrameKnobs()
 
     items = list(islice(engine.generate(clip, in_time), 50))
