@@ -134,6 +134,7 @@ def test_takes_are_auditioned_kept_and_rejected_over_osc(daemon: Daemon) -> None
     assert more[0][2] == 120.0  # as the clip, not as the knob is now
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_in_the_middle_of_a_clip_stops_cleanly(
     daemon: Daemon, how: signal.Signals
@@ -149,6 +150,7 @@ def test_a_signal_in_the_middle_of_a_clip_stops_cleanly(
         os.kill(engine, 0)
 
 
+@pytest.mark.clock
 def test_a_killed_engine_fails_the_job_while_osc_answers(daemon: Daemon) -> None:
     generate(daemon, bars=8, pace=1)
     daemon.until("/mula/progress")
