@@ -22,7 +22,7 @@ from mula_bridge.midi.backlog import MidiBacklog, Said
 from mula_bridge.midi.port_keeper import PortKeeper
 from mula_bridge.midi.port_messages import Arrived, PortBeat, PortNews, PortOrder, PortTrouble
 from mula_bridge.midi.reader import Heard
-from mula_bridge.net import hurry
+from mula_bridge.net import call_process, hurry
 from mula_bridge.speech import unfailing
 
 SELF_DESTRUCT_S: Final = 5
@@ -36,6 +36,7 @@ def main(connection: Connection, api: str | None, poll_seconds: float) -> None:
     has had its chance."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when we stop
     _quiet()
+    call_process("mula-midi")
     pipe = _Pipe(connection)
     outbox = _Outbox(pipe.tell)
     outbox.start()

@@ -20,7 +20,7 @@ import numpy as np
 from msgspec import Struct
 
 from mula_bridge.errors import BadInput, MulaError, Unavailable
-from mula_bridge.net import hurry
+from mula_bridge.net import call_process, hurry
 from mula_bridge.speech import unfailing
 from mula_daemon.audio.devices import Output, acquire, choose, give_back, known_outputs
 from mula_daemon.audio.samples import Samples
@@ -52,6 +52,7 @@ def main(connection: Connection, ring_name: str, settings: OutputSettings) -> No
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when we stop
     _quiet()
+    call_process("mula-audio")
     hurry(first=True)
     with contextlib.suppress(EOFError, OSError):
         _serve(connection, SharedRing(ring_name), settings)
