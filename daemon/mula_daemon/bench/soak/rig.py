@@ -96,10 +96,13 @@ class Rig:
 
     def child(self, name: str) -> psutil.Process | None:
         """The newest child of that name, if it is alive."""
-        with suppress(KeyError, psutil.NoSuchProcess):
-            found = psutil.Process(self._children[name])
-            if found.status() != psutil.STATUS_ZOMBIE:
-                return found
+        if sys.platform == "linux":  # each has its name there, and the newest may be a spare
+            for one in self.daemon.children():
+                if _name(one) == name:
+                    return one
+        elif name in self._children:
+            with suppress(psutil.NoSuchProcess):
+                return psutil.Process(self._children[name])
         return None
 
     def names(self) -> list[str]:
@@ -187,6 +190,13 @@ def _environment(here: Path) -> dict[str, str]:
         "XDG_DATA_HOME": str(here / "data"),
     }
     return {k: v for k, v in os.environ.items() if not k.startswith("MULA_")} | ours
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _free_port(kind: int) -> int:

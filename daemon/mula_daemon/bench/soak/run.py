@@ -97,7 +97,8 @@ class Soak:
     def run(self, seconds: float, every: float, most: int) -> dict[str, Any]:
         """Work and break things until the time, or ``most`` faults, is over; the figures."""
         self._work.set_up()
-        _, broken = self._work.recovery(monotonic(), self._deadline)
+        now = monotonic()
+        _, broken = self._work.recovery(now, now, self._deadline)
         broken += self._work.errands(monotonic() + self._deadline)
         if broken:
             self._amiss.append(f"before any fault: {', '.join(broken)} did not work")
@@ -131,18 +132,13 @@ class Soak:
         sleep(self._rng.uniform(0.2, 1.5))
         begun = monotonic()
         injection.inject(self._rig, self._rng)
-        over = monotonic()
         self._faults[kind] += 1
-        took, broken = self._work.recovery(over, self._deadline)
-        if broken and self._rig.server is not None and not listed_ports():
-            self._jack_hung += 1  # for everybody; a musician starts it again, and so do we
-            self._rig.server.kill()
-            self._rig.server.start()
-            took, broken = self._work.recovery(over := monotonic(), self._deadline)
+        over = monotonic()
         if injection.told and not self._rig.ears.wait(
             injection.told, _TOLD_S, lambda _: True, since=begun
         ):
             self._amiss.append(f"{kind}: nothing was said on {injection.told}")
+        took, broken = self._recovery(over)
         broken += self._work.errands(over + self._deadline)
         if broken:
             said = self._rig.ears.last("/mula/error")
@@ -154,6 +150,16 @@ class Soak:
             self._recoveries.append((took, kind))
         note = f"{kind}: {took:.2f} s" if not broken else self._amiss[-1]
         print(note, file=sys.stderr, flush=True)
+
+    def _recovery(self, over: float) -> tuple[float, list[str]]:
+        """Seconds from ``over`` until every part works, and what never did."""
+        took, broken = self._work.recovery(over, monotonic(), self._deadline)
+        if broken and self._rig.server is not None and not listed_ports():
+            self._jack_hung += 1  # for everybody; a musician starts it again, and so do we
+            self._rig.server.kill()
+            self._rig.server.start()
+            took, broken = self._work.recovery(over := monotonic(), over, self._deadline)
+        return took, broken
 
     def _figures(self, seconds: float, before: dict[str, float]) -> dict[str, Any]:
         rig, ears = self._rig, self._rig.ears

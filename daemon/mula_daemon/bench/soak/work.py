@@ -55,15 +55,17 @@ class OrdinaryWork:
             found["midi"] = self._midi_turns
         return found
 
-    def recovery(self, since: float, seconds: float) -> tuple[float, list[str]]:
-        """Probe until all work; after how many seconds that was, and which never did."""
-        left = self.probes(since)
+    def recovery(self, over: float, told: float, seconds: float) -> tuple[float, list[str]]:
+        """Probe until all work, after a fault that was over at ``over`` and told of at ``told``
+        (monotonic): how many seconds later that was, and which never did. Frames from before it
+        was told, which were still on their way, do not count."""
+        left = self.probes(told)
         self._ears.subscribe()  # which may have run out meanwhile
-        while left and monotonic() - since < seconds:
+        while left and monotonic() - over < seconds:
             for name, probe in list(left.items()):
                 if probe():
                     del left[name]
-        return monotonic() - since, list(left)
+        return monotonic() - over, list(left)
 
     def _tcp_answers(self) -> bool:
         packet = encode("/mula/ping", (7,))
