@@ -29,6 +29,14 @@ class EngineRow:
     build: Callable[[EngineSpec], Engine]
     findings: Callable[[EngineSpec], Iterator[Finding]] | None = None
     notes: Callable[[Codes, ClipRequest, str], bytes] | None = None
+    libraries: Callable[[EngineSpec], tuple[str, ...]] = lambda _spec: ()
+    """Modules that take a while to import, and need neither card nor weights for it."""
+    small: bool = False
+    """Whether there is room for a second one, already warm, beside the one that works."""
+
+
+_MINI: Final = ("torch", "mula_daemon.engine.mini.model")
+_HEARTMULA: Final = ("torch", "mula_daemon.engine.heartmula.model")
 
 
 def _mini(spec: EngineSpec) -> Engine:
@@ -92,9 +100,11 @@ def _auto(spec: EngineSpec) -> Engine:
 
 ENGINES: Final[Mapping[str, EngineRow]] = MappingProxyType(
     {
-        "auto": EngineRow(_auto),
-        "mini": EngineRow(_mini, _mini_findings, _mini_notes),
-        "heartmula": EngineRow(_heartmula, _heartmula_findings),
+        "auto": EngineRow(_auto, libraries=lambda spec: _HEARTMULA if spec.checkpoint else _MINI),
+        "mini": EngineRow(
+            _mini, _mini_findings, _mini_notes, libraries=lambda _spec: _MINI, small=True
+        ),
+        "heartmula": EngineRow(_heartmula, _heartmula_findings, libraries=lambda _spec: _HEARTMULA),
         "tone": EngineRow(_tone),
     }
 )
@@ -107,6 +117,18 @@ def build(spec: EngineSpec) -> Engine:
     except KeyError:
         raise UnknownName("engine", spec.name, ENGINES) from None
     return row.build(spec)
+
+
+def libraries(spec: EngineSpec) -> tuple[str, ...]:
+    """What an engine imports that takes a while; nothing for one that there is not."""
+    row = ENGINES.get(spec.name)
+    return row.libraries(spec) if row is not None else ()
+
+
+def is_small(spec: EngineSpec) -> bool:
+    """Whether a second engine may be warm beside the one that works."""
+    row = ENGINES.get("mini" if spec.name == "auto" and not spec.checkpoint else spec.name)
+    return row is not None and row.small
 
 
 def findings(spec: EngineSpec) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """What the daemon and an engine's host say to each other: plain data, one way each.
 
-To the engine: Turn, Run, Abort, Pace, Quit. From it: Ready, Alive, Frame, AudioBlock, Notice,
-Ended, Leaving, Broken. The transport may be a pipe to a child process or something farther away.
+To the engine: Begin, Turn, Run, Abort, Pace, Quit. From it: Ready, Alive, Frame, AudioBlock,
+Notice, Ended, Leaving, Broken. The transport may be a pipe to a child process or something
+farther away.
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ class Pace(Struct, frozen=True):
     line: Timeline | None = None
 
 
+class Begin(Struct, frozen=True):
+    """Build the engine: said once, before anything else."""
+
+
 class Quit(Struct, frozen=True):
     """Leave the process."""
 
@@ -99,5 +104,5 @@ class Broken(Struct, frozen=True):
     reason: str
 
 
-ToEngine = Turn | Run | Abort | Pace | Quit
+ToEngine = Begin | Turn | Run | Abort | Pace | Quit
 FromEngine = Ready | Alive | Frame | AudioBlock | Notice | Ended | Leaving | Broken

@@ -9,7 +9,6 @@ When the listener is slow, the pipe fills and the engine waits: that is the audi
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import sys
 import threading
 from collections import deque
@@ -40,8 +39,8 @@ from mula_daemon.engine.messages import (
 )
 from mula_daemon.engine.restarts import Restarts
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.spare import Spare
 from mula_daemon.engine.vigil import Vigil
-from mula_daemon.engine.worker import main as worker_main
 
 if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection as Connection
@@ -97,6 +96,7 @@ class EngineProcess:
         self._process: BaseProcess | None = None
         self._listener: HostListener | None = None
         self._restarts = Restarts()
+        self._spare = Spare(spec)
         self._was_ready = False
         self._reader = Task("engine-reader", self._supervise)
         self._writer = Task("engine-writer", self._write)
@@ -151,6 +151,7 @@ class EngineProcess:
             self._wake.notify_all()
         for service in self.services:
             service.stop(timeout)
+        self._spare.drop()
 
     def _order(self, order: ToEngine) -> None:
         with self._wake:
@@ -198,19 +199,8 @@ class EngineProcess:
             self._listener.engine_changed(state, detail, info)
 
     def _live(self) -> Broken | str:
-        """Spawn one process and listen to it until it is gone; returns why. Raises OSError."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        try:
-            process = context.Process(
-                target=worker_main, args=(theirs, self._spec), name="mula-engine", daemon=True
-            )
-            process.start()
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        """Begin with a process, and listen to it until it is gone; returns why. Raises OSError."""
+        process, ours = self._spare.take()
         self._vigil.verdict = ""
         with self._wake:
             self._process, self._connection = process, ours
@@ -257,6 +247,7 @@ class EngineProcess:
                     case Ready(info):
                         patience_s, since, self._was_ready = info.patience_s, monotonic(), True
                         self._say(EngineState.READY, info.name, info)
+                        self._spare.keep()
                     case Frame():
                         self._restarts.worked()
                         self._hand_over(message)

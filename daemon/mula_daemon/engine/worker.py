@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import signal
 import traceback
@@ -20,12 +21,13 @@ from typing import Final
 
 from mula_bridge.control.messages import JobState, Notice
 from mula_bridge.errors import MulaError
-from mula_bridge.net import hurry, relax
+from mula_bridge.net import call_process, hurry, relax
 from mula_bridge.speech import unfailing
-from mula_daemon.engine.engines import build
+from mula_daemon.engine.engines import build, is_small, libraries
 from mula_daemon.engine.messages import (
     Abort,
     Alive,
+    Begin,
     Broken,
     Ended,
     EngineSpec,
@@ -59,13 +61,20 @@ def main(connection: Connection, spec: EngineSpec) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(NoDaemon):
         inbox = Orders(connection)
-        inbox.send(_work(inbox, spec))
+        call_process("mula-spare")
+        for library in libraries(spec):
+            with contextlib.suppress(Exception):  # who builds the engine says what is wrong
+                importlib.import_module(library)
+        built = _build(spec) if is_small(spec) else None
+        if inbox.wait_to_begin():
+            call_process("mula-engine")
+            inbox.send(_work(inbox, built or _build(spec)))
     # A daemon that died leaves nobody to report to, and torch's exit can be slow.
     os._exit(0)
 
 
-def _work(inbox: Orders, spec: EngineSpec) -> Leaving | Broken:
-    """Build the engine and serve; the last words. Raises NoDaemon."""
+def _build(spec: EngineSpec) -> Engine | Leaving | Broken:
+    """A warm engine, or why there is none."""
     try:
         engine = build(spec)
         engine.warm_up()
@@ -73,6 +82,13 @@ def _work(inbox: Orders, spec: EngineSpec) -> Leaving | Broken:
         return Broken(str(error))
     except Exception as error:  # a driver, or memory: the next process may have more luck
         return Leaving(f"it did not start: {_words(error)}")
+    return engine
+
+
+def _work(inbox: Orders, engine: Engine | Leaving | Broken) -> Leaving | Broken:
+    """Serve; the last words. Raises NoDaemon."""
+    if isinstance(engine, Leaving | Broken):
+        return engine
     inbox.send(Ready(engine.info))
     return Leaving(_serve(inbox, engine))
 
@@ -91,6 +107,13 @@ class Orders:
         self._knobs = FrameKnobs()
         self._pace: Pace | None = None
         self.quit = False
+
+    def wait_to_begin(self) -> bool:
+        """Whether the engine is to be built at all, once the daemon says. Raises NoDaemon."""
+        try:
+            return isinstance(self._connection.recv(), Begin)
+        except (EOFError, OSError) as error:
+            raise NoDaemon from error
 
     def send(self, message: FromEngine) -> None:
         """Report to the daemon; blocks while it holds us back. Raises NoDaemon."""

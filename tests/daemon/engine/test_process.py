@@ -16,8 +16,7 @@ import pytest
 from mula_bridge.control.messages.reports import Notice
 from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.clips.replay import performance
-from mula_daemon.engine import process as process_module
-from mula_daemon.engine import restarts, tone_faults, vigil
+from mula_daemon.engine import restarts, spare, tone_faults, vigil
 from mula_daemon.engine.messages import Ended, EngineSpec
 from mula_daemon.engine.process import EngineProcess
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
@@ -382,7 +381,7 @@ def test_a_listener_that_raises_costs_one_item_and_no_engine(at: str, error: Exc
 
 
 def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, tries = process_module.multiprocessing.get_context, []
+    real, tries = spare.multiprocessing.get_context, []
 
     def get_context(kind: str) -> object:
         tries.append(kind)
@@ -390,7 +389,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.Mon
             raise OSError(11, "no more processes")
         return real(kind)
 
-    monkeypatch.setattr(process_module.multiprocessing, "get_context", get_context)
+    monkeypatch.setattr(spare.multiprocessing, "get_context", get_context)
     with engine(EngineSpec("tone")) as (process, log):
         log.until(lambda: EngineState.READY in log.states())
         assert "no more processes" in log.words(EngineState.RESTARTING)[0]

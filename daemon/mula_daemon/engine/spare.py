@@ -1,0 +1,95 @@
+"""A process that has read an engine's libraries and waits, for the moment when the engine dies.
+
+Reading torch takes longer than anything else of a start that a musician waits for. A small engine
+is even warm by then; of a large one neither card nor weights are touched before it is told to
+begin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import sys
+import threading
+from multiprocessing.process import BaseProcess
+from typing import NamedTuple
+
+from mula_daemon.engine.engines import libraries
+from mula_daemon.engine.messages import Begin, EngineSpec
+from mula_daemon.engine.worker import main as worker_main
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
+
+EXIT_S = 1.0
+
+
+class EngineChild(NamedTuple):
+    """A process for an engine, and our end of its pipe."""
+
+    process: BaseProcess
+    connection: Connection
+
+    def end(self) -> None:
+        """Kill it, and let go of the pipe."""
+        self.process.kill()
+        self.process.join(EXIT_S)
+        self.connection.close()
+
+
+class Spare:
+    """Has at most one process in waiting. Any thread."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+        self._lock = threading.Lock()
+        self._waiting: EngineChild | None = None
+        self._dropped = False
+
+    def take(self) -> EngineChild:
+        """The process that waits, or else a new one, told to begin. Raises OSError."""
+        with self._lock:
+            child, self._waiting = self._waiting, None
+        if child is not None:
+            with contextlib.suppress(OSError):  # it died waiting
+                child.connection.send(Begin())
+                return child
+            child.end()
+        child = self._spawn()
+        child.connection.send(Begin())
+        return child
+
+    def keep(self) -> None:
+        """Have one wait, where reading the engine's libraries is worth it. Raises OSError."""
+        with self._lock:
+            waiting = self._waiting is not None and self._waiting.process.is_alive()
+            if self._dropped or waiting or not libraries(self._spec):
+                return
+            if self._waiting is not None:
+                self._waiting.end()
+            self._waiting = self._spawn()
+
+    def drop(self) -> None:
+        """End the one that waits, and keep none any more."""
+        with self._lock:
+            self._dropped = True
+            if self._waiting is not None:
+                self._waiting.end()
+                self._waiting = None
+
+    def _spawn(self) -> EngineChild:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        try:
+            process = context.Process(
+                target=worker_main, args=(theirs, self._spec), name="mula-engine", daemon=True
+            )
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return EngineChild(process, ours)

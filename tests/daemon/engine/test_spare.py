@@ -1,0 +1,142 @@
+"""The process that waits for an engine's death."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from time import monotonic
+
+import psutil
+import pytest
+
+from mula_daemon.engine.engines import ENGINES, is_small, libraries
+from mula_daemon.engine.messages import EngineSpec, Quit, Ready
+from mula_daemon.engine.spare import Spare
+
+
+@pytest.fixture
+def spare() -> Iterator[Spare]:
+    """One for mini, whose libraries are worth it."""
+    made = Spare(EngineSpec("mini"))
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
+def waiting() -> list[psutil.Process]:
+    """Processes of ours that wait."""
+    children = psutil.Process().children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_who_takes_gets_the_one_that_waits(spare: Spare) -> None:
+    spare.keep()
+    (child,) = waiting()
+    taken = spare.take()
+    assert taken.process.pid == child.pid
+    taken.end()
+
+
+def test_one_waits_at_most(spare: Spare) -> None:
+    spare.keep()
+    spare.keep()
+    assert len(waiting()) == 1
+
+
+@pytest.mark.parametrize("renew", [False, True], ids=["taken", "kept anew"])
+def test_one_that_died_waiting_is_replaced(spare: Spare, renew: bool) -> None:
+    spare.keep()
+    (child,) = waiting()
+    child.kill()
+    psutil.wait_procs([child], timeout=10)
+    if renew:
+        spare.keep()
+    taken = spare.take()
+    assert taken.process.pid != child.pid
+    assert taken.process.is_alive()
+    taken.end()
+
+
+def test_none_waits_once_it_is_dropped(spare: Spare) -> None:
+    spare.keep()
+    (child,) = waiting()
+    spare.drop()
+    assert not child.is_running()
+    spare.keep()
+    assert waiting() == []
+
+
+def test_an_engine_that_is_there_at_once_keeps_none() -> None:
+    spare = Spare(EngineSpec("tone"))
+    spare.keep()
+    assert waiting() == []
+
+
+def test_one_that_is_told_to_begin_becomes_the_engine(spare: Spare) -> None:
+    taken = Spare(EngineSpec("tone")).take()
+    assert taken.connection.poll(30)
+    assert isinstance(taken.connection.recv(), Ready)
+    if sys.platform == "linux":
+        assert psutil.Process(taken.process.pid).name() == "mula-engine"
+    taken.connection.send(Quit())
+    taken.process.join(10)
+    assert taken.process.exitcode == 0
+    taken.end()
+
+
+def test_a_daemon_that_goes_takes_the_one_that_waits_with_it(spare: Spare) -> None:
+    spare.keep()
+    (child,) = waiting()
+    waits = spare._waiting
+    assert waits is not None
+    waits.connection.close()
+    _, alive = psutil.wait_procs([child], timeout=30)
+    assert not alive
+
+
+@pytest.mark.parametrize("name", [*ENGINES, "none"])
+def test_every_engine_says_what_to_read_ahead(name: str) -> None:
+    read = libraries(EngineSpec(name))
+    assert ("torch" in read) == (name in ("auto", "mini", "heartmula"))
+
+
+def test_what_auto_reads_ahead_is_what_it_builds() -> None:
+    assert libraries(EngineSpec("auto")) == libraries(EngineSpec("mini"))
+    assert libraries(EngineSpec("auto", "weights")) == libraries(EngineSpec("heartmula"))
+
+
+@pytest.mark.slow
+def test_a_small_engine_that_waited_is_there_at_once(spare: Spare) -> None:
+    """It was warm already: what it says first is all that is left to wait for."""
+    spare.keep()
+    (child,) = waiting()
+    _until_idle(child)
+    begun = monotonic()
+    taken = spare.take()
+    assert taken.connection.poll(30)
+    assert isinstance(taken.connection.recv(), Ready)
+    waited = monotonic() - begun
+    taken.end()
+    fresh = Spare(EngineSpec("mini"))
+    begun = monotonic()
+    taken = fresh.take()
+    assert taken.connection.poll(60)
+    assert waited < (monotonic() - begun) / 2
+    taken.end()
+
+
+def _until_idle(child: psutil.Process) -> None:
+    """Wait until a process has nothing more to do."""
+    end, quiet = monotonic() + 60, 0
+    while quiet < 3 and monotonic() < end:
+        quiet = quiet + 1 if child.cpu_percent(0.3) < 2 else 0
+
+
+@pytest.mark.parametrize(("name", "small"), [("mini", True), ("auto", True), ("heartmula", False)])
+def test_only_a_small_engine_is_warm_twice(name: str, small: bool) -> None:
+    assert is_small(EngineSpec(name)) == small
+
+
+def test_auto_with_weights_is_not_small() -> None:
+    assert not is_small(EngineSpec("auto", "weights"))
