@@ -10,10 +10,19 @@ from time import monotonic, sleep
 import pytest
 
 from mula_bridge.api.client import OscClient
-from mula_bridge.control.messages.reports import EngineChanged, Failed, ServiceChanged
-from mula_bridge.control.messages.states import EngineState, ServiceState
+from mula_bridge.control.messages.commands import Live
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import (
+    EngineChanged,
+    Failed,
+    JobChanged,
+    LiveChanged,
+    Report,
+    ServiceChanged,
+)
+from mula_bridge.control.messages.states import EngineState, JobState, ServiceState
 from mula_bridge.control.service import Service
-from mula_daemon.app.running import running
+from mula_daemon.app.running import App, running
 from mula_daemon.settings.loading import load_config
 from support.fakes import Ear
 
@@ -66,6 +75,34 @@ def test_a_service_that_dies_is_told_to_everybody_and_to_whoever_asks(
             told = dict(islice(client.replies(5), 2))
         assert list(told) == ["/mula/status", "/mula/service"]
         assert told["/mula/service"][:3] == ("heard", "dead", 5)
+
+
+class Witness(Ear):
+    """Whether live play still holds its job, each time an end of it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holds: list[bool] = []
+        self.app: App | None = None
+
+    def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
+        if isinstance(report, JobChanged) and report.state is JobState.CANCELLED:
+            assert self.app is not None
+            self.holds.append(self.app.live.recording is not None)
+        super().report(report, to=to, but=but)
+
+
+def test_who_owns_a_state_hears_of_it_before_those_who_show_it(tmp_path: Path) -> None:
+    """Whoever is told that live play has ended can begin it again at once."""
+    ear = Witness()
+    with running(load_config(settings(tmp_path), environment={}), [ear]) as app:
+        ear.app = app
+        app.emit(Live(True))
+        ear.wait(JobChanged, lambda news: news.state is JobState.RUNNING)
+        assert app.live.recording is not None
+        app.emit(Live(False))
+        ear.wait(LiveChanged, lambda news: not news.on)
+    assert ear.holds[:1] == [False]
 
 
 def _broken(service: Service) -> None:

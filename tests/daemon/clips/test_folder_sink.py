@@ -25,6 +25,7 @@ from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import MulaError, Unavailable
 from mula_daemon.audio.levels import loudness_lufs
 from mula_daemon.audio.samples import Samples
+from mula_daemon.clips import folder_sink
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.recipe import MadeBy, Parent
@@ -102,6 +103,26 @@ def test_a_take_lands_where_the_system_flushes_no_folders(
     perform(sink, make_take())
     assert sink.path is not None and sink.path.exists()
     assert Library(folder).find("abc123").path == sink.path
+
+
+def test_the_names_of_a_clips_files_reach_the_disk_before_its_own_and_that_at_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves no clip that can be seen without what belongs to it."""
+    flushed: list[tuple[str, bool]] = []
+
+    def flush(inner: Path) -> None:
+        flushed.append((str(inner.relative_to(folder)), any(folder.glob("*.wav"))))
+
+    monkeypatch.setattr(folder_sink, "sync_folder", flush)
+    take = make_take()
+    take = replace(take, engine=replace(take.engine, name="mini", instruments=INSTRUMENTS))
+    sink = FolderSink(folder)
+    sink.open(take)
+    sink.write(noise(take.samples))
+    sink.close(replace(FINISHED, codes=((1, 0, 0, 0, 0, 0, 0, 0), (0,) * 8)))
+    assert sorted(flushed[:-1]) == [(".mula", False), ("midi", False)]
+    assert flushed[-1] == (".", True)
 
 
 def test_a_tempo_with_a_fraction_is_whole_in_the_name_and_exact_in_the_file(folder: Path) -> None:

@@ -336,6 +336,16 @@ def test_bad_input_is_answered_to_its_sender_alone_and_changes_nothing(rig: Rig)
     assert not rig.news()
 
 
+def test_what_fails_without_anybody_having_asked_for_it_is_told_to_everybody(rig: Rig) -> None:
+    lost = Failed("", "audio", "playing is off: the interface has gone")
+    rig.mailbox.post(lost)
+    rig.mailbox.put(SetKnob("nonsense", 1.0))  # the daemon's own
+    rig.send()
+    told = [(report, to) for report, to, _ in rig.ear.heard if isinstance(report, Failed)]
+    assert told[0] == (lost, None)
+    assert [(report.code, to) for report, to in told[1:]] == [("unknown", None)]
+
+
 def test_jobs_wait_for_the_engine_then_run_one_by_one(rig: Rig) -> None:
     rig.send(Generate("a"), Generate("b"))
     assert not rig.host.runs

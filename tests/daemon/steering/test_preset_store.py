@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import sys
 from pathlib import Path
 from types import MappingProxyType
 
@@ -120,6 +123,24 @@ def test_a_save_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="not saved"):
         store.save("mine", MINE)
     assert "mine" not in store.presets()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flushes no folders")
+def test_a_preset_that_is_saved_would_outlive_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is flushed before it takes its place, and its folder after that."""
+    file, seen = tmp_path / "presets.json", list[tuple[str, bool]]()
+    fsync = os.fsync
+
+    def flushed(fd: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file"
+        seen.append((kind, file.exists()))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    PresetStore({}, file).save("mine", MINE)
+    assert seen == [("file", False), ("folder", True)]
 
 
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
