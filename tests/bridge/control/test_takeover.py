@@ -188,6 +188,13 @@ def test_pickup_that_held_nothing_holds_nothing_after_a_displacement() -> None:
     assert pickup.move(0.2, 0.31) is None
 
 
+def test_pickup_fires_when_it_leaves_where_something_else_put_the_knob() -> None:
+    pickup = Pickup()
+    assert pickup.move(0.3, 0.5) is None
+    pickup.displaced(0.3)
+    assert pickup.move(0.4, 0.3) == 0.4
+
+
 @pytest.mark.parametrize(("before", "after"), [(0.3, 0.5), (0.7, 0.5), (0.3, 0.6), (0.7, 0.4)])
 def test_pickup_fires_when_it_comes_to_the_knob_from_either_side(
     before: float, after: float
@@ -210,6 +217,13 @@ def test_scale_stays_where_it_is_while_the_control_does() -> None:
     scale = Scale()
     scale.move(0.5, 0.2)
     assert scale.move(0.5, 0.2) == 0.2
+
+
+@pytest.mark.parametrize(("start", "target", "end"), [(57, 0.32, 0.0), (5, 0.076, 1.0)])
+def test_scale_is_not_rounded_past_an_end(start: int, target: float, end: float) -> None:
+    scale = Scale()
+    assert scale.move(start / 127, target) is None
+    assert scale.move(end, target) == end
 
 
 def test_scale_lets_go_after_a_bank_change() -> None:

@@ -130,6 +130,56 @@ def test_knobs_are_written_in_place() -> None:
         knobs.cfg = torch.tensor(1.0)  # type: ignore[misc]
 
 
+def test_new_knobs_are_the_papers_and_each_has_its_place() -> None:
+    knobs = KnobTensors.create()
+    assert knobs.values.tolist() == [1.5, 1.0, 50.0, 0.0]
+    knobs.load(cfg=2.0, temperature=0.5, top_k=7, morph=0.25)
+    assert knobs.values.tolist() == [2.0, 0.5, 7.0, 0.25]
+    other = KnobTensors.create()
+    other.copy(knobs)
+    assert [float(knob) for knob in (other.cfg, other.temperature, other.top_k, other.morph)] == [
+        2.0, 0.5, 7.0, 0.25
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("temperature", "scale", "kept"),
+    [
+        (0.0, 1e4, 1),
+        (0.9e-4, 1e4, 1),
+        (1e-4, 1e4, 3),
+        (0.5, 2.0, 3),
+        (1e4, 1e-4, 3),
+        (1e6, 1e-4, 3),
+    ],
+)
+def test_a_temperature_is_greedy_from_a_point_on_and_never_infinite(
+    temperature: float, scale: float, kept: int
+) -> None:
+    draw = prepare(noise(1)[:, None], torch.tensor(temperature), torch.tensor(3.0))
+    assert float(draw.scale) == pytest.approx(scale, rel=1e-5)
+    assert int(draw.starts[0].isfinite().sum()) == kept
+
+
+def test_noise_of_nothing_wins_no_race_it_may_not_run_in() -> None:
+    draw = prepare(torch.zeros(1, 1, 4), torch.tensor(1.0), torch.tensor(2.0))
+    least = float(np.log(np.float32(1e-30)))
+    assert draw.starts[0].tolist() == [[pytest.approx(least), pytest.approx(least), np.inf, np.inf]]
+
+
+def test_every_take_has_a_generator() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        draw_noise([torch.Generator()], torch.empty(2, 1, 4))
+
+
+def test_what_was_drawn_and_what_may_be_chosen_stay_as_they_are() -> None:
+    draw = prepare(noise(1)[:, None], torch.tensor(1.0), torch.tensor(3.0))
+    with pytest.raises(FrozenInstanceError):
+        draw.scale = torch.tensor(1.0)  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        CodePolicy().eos = 3  # type: ignore[misc]
+
+
 def test_only_codebook_0_may_end_and_never_at_once() -> None:
     bans = CodePolicy(valid=8, eos=9).bans(3, 12)
     assert bans is not None
@@ -150,7 +200,15 @@ def test_codebooks_may_have_vocabularies_of_their_own() -> None:
     assert bans[1].isfinite().sum(1).tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("valid", [0, 13, [1, 2], [1, 2, 13]])
+@pytest.mark.parametrize("valid", [1, 12, [1, 2, 12]])
+def test_a_policy_may_leave_one_code_or_all(valid: int | list[int]) -> None:
+    bans = CodePolicy(valid=valid).bans(3, 12)
+    assert bans is not None
+    wanted = [valid] * 3 if isinstance(valid, int) else valid
+    assert [ban.isfinite().sum(1).tolist() for ban in bans] == [wanted] * 2
+
+
+@pytest.mark.parametrize("valid", [0, 13, [1, 2], [1, 2, 13], [1, 2, 3, 4], [0, 1, 2]])
 def test_policies_that_do_not_fit_are_refused(valid: int | list[int]) -> None:
     with pytest.raises(ValueError, match="do not fit"):
         CodePolicy(valid=valid).bans(3, 12)
