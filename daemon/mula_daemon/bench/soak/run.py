@@ -39,6 +39,7 @@ _SETTLED: Final = 0.25
 _SPARE: Final = 3
 """Threads and descriptors more than at the start that are not yet a leak."""
 _REST_S: Final = 2.0
+_SELDOM: Final = 10
 _TOLD_S: Final = 5.0
 _QUIET_S: Final = 3.0
 _JACK: Final = ("jackd", "jack_lsp")
@@ -55,7 +56,12 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--minutes", type=float, default=3.0)
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--engine", default="mini")
-    made.add_argument("--every", type=float, default=30.0, help="seconds between faults")
+    made.add_argument(
+        "--every",
+        type=float,
+        default=30.0,
+        help="seconds between faults; 0: one right after the other, with errands after each tenth",
+    )
     made.add_argument("--faults", type=int, default=0, help="end after so many (0: by the time)")
     made.add_argument("--only", default="", help="kinds of faults, with commas between")
     made.add_argument("--deadline", type=float, default=30.0, help="seconds to recover in")
@@ -112,7 +118,8 @@ class Soak:
             if not self._rig.runs:
                 self._amiss.append("the daemon ended: " + " | ".join(list(self._rig.said)[-5:]))
                 break
-            self._break(next(kinds))
+            due = every > 0 or sum(self._faults.values()) % _SELDOM == 0
+            self._break(next(kinds), errands=due)
             while monotonic() - started < every * self._rng.uniform(0.7, 1.3):
                 if monotonic() - begun > seconds:
                     break
@@ -120,7 +127,7 @@ class Soak:
                 sleep(_REST_S)
         return self._figures(monotonic() - begun, before)
 
-    def _break(self, kind: str) -> None:
+    def _break(self, kind: str, *, errands: bool) -> None:
         injection = INJECTIONS[kind]
         if not injection.needs(self._rig):
             self._left_out.add(kind)
@@ -139,7 +146,8 @@ class Soak:
         ):
             self._amiss.append(f"{kind}: nothing was said on {injection.told}")
         took, broken = self._recovery(over)
-        broken += self._work.errands(over + self._deadline)
+        if errands:
+            broken += self._work.errands(over + self._deadline)
         if broken:
             said = self._rig.ears.last("/mula/error")
             self._amiss.append(
