@@ -28,7 +28,7 @@ def bundled_folder() -> Path:
 
 def bundled_names() -> list[str]:
     """The shipped mappings by name, as in ``korg-nanokontrol2``; without the base."""
-    names = (path.stem for path in bundled_folder().glob("*.yaml"))
+    names = (path.stem for path in bundled_folder().glob("[!.]*.yaml"))
     return sorted(name for name in names if name != BASE)
 
 

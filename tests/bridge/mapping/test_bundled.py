@@ -36,6 +36,15 @@ def test_all_of_them_are_there() -> None:
     assert bundled_names() == NAMES
 
 
+def test_what_a_mac_leaves_beside_them_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (f"{BASE}.yaml", "mine.yaml", "._mine.yaml"):
+        (tmp_path / name).write_text("version: 1\n")
+    monkeypatch.setattr(bundled, "bundled_folder", lambda: tmp_path)
+    assert bundled_names() == ["mine"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_valid_on_top_of_the_base(name: str) -> None:
     mapping = load_mapping(mapping_paths(name))

@@ -84,7 +84,7 @@ def _remedy(root: Path, cache: Path | None, *, whole: bool) -> str:
 
 
 def _what_it_is(root: Path, folders: list[Path]) -> str:
-    packed = next((path for each in folders for path in each.glob("*.[gG][gG][uU][fF]")), None)
+    packed = next((path for each in folders for path in each.glob("[!.]*.[gG][gG][uU][fF]")), None)
     if packed is not None:
         return f"{packed.name} is a GGUF repack, which is not read here"
     return "it is no HeartMuLa release, or a part of one"

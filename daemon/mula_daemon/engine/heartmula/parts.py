@@ -89,7 +89,7 @@ def shards(directory: Path) -> list[Path]:
 
 def missing(path: Path) -> CheckpointError:
     """The error for a file of weights that is not there."""
-    found = sorted(each.name for each in path.parent.glob("*") if each.suffix in PICKLES)
+    found = sorted(each.name for each in path.parent.glob("[!.]*") if each.suffix in PICKLES)
     said = f" ({found[0]} is a pickle, which could run code, and is never read)" if found else ""
     if path.is_symlink():
         said = " (it is a link that leads nowhere)"
@@ -139,7 +139,7 @@ def _refuse_repack(directory: Path) -> None:
 
 
 def _repacks(directory: Path) -> Iterator[str]:
-    if any(each.suffix.lower() == ".gguf" for each in directory.glob("*")):
+    if any(each.suffix.lower() == ".gguf" for each in directory.glob("[!.]*")):
         yield "GGUF"
     if (directory / "config.json").is_file():
         values = read_json(directory / "config.json")

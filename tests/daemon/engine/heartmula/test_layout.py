@@ -173,6 +173,9 @@ def test_a_file_and_a_repack_are_told_what_they_are(root: Path, tmp_path: Path) 
         find_layout(packed)
     with pytest.raises(Unavailable, match="is a GGUF repack"):
         find_layout(packed.parent)
+    packed.rename(packed.with_name(f"._{packed.name}"))  # what a Mac leaves on a foreign disk
+    with pytest.raises(Unavailable, match="is no HeartMuLa release"):
+        find_layout(packed.parent)
 
 
 def test_links_are_followed_and_loops_end(root: Path, tmp_path: Path) -> None:
