@@ -128,6 +128,7 @@ class RtMidi:
             self._leaving.stop()
         self._in.delete()
         self._out.delete()
+        self._wires.close()
 
     def _open(self, client: Any, name: str, port: str) -> _RtMidiPort:
         if self._leaving is None:

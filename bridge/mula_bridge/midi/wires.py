@@ -31,6 +31,9 @@ class PortWires(Protocol):
     def peers(self, port: str) -> frozenset[str] | None:
         """Who the port is connected to, by any names that tell them apart; None: not known."""
 
+    def close(self) -> None:
+        """Ask no more."""
+
 
 class NoWires:
     """A system that does not tell: a port is there while its name is."""
@@ -40,6 +43,9 @@ class NoWires:
     def peers(self, port: str) -> frozenset[str] | None:
         """Not known."""
         return None
+
+    def close(self) -> None:
+        """Nothing to do."""
 
 
 class Wire:
@@ -66,13 +72,11 @@ class Wire:
         return not self._ours & peers
 
 
-class AlsaWires:
+class AlsaWires(NoWires):
     """The sequencer's clients and subscriptions, as the kernel lists them.
 
     Format: ``snd_seq_info_clients_read`` in Linux's ``sound/core/seq/seq_clientmgr.c``.
     """
-
-    ended = False
 
     def __init__(self, books: Path = _ALSA_BOOKS) -> None:
         self._books = books
@@ -110,13 +114,14 @@ class JackWires:
     def __init__(self, name: str) -> None:
         self.ended = False
         self._jack = _libjack()
-        self._told = _SHUTDOWN(self._shut_down)  # JACK keeps no reference of ours
+        told = _SHUTDOWN(self._shut_down)
         self._client = self._jack.jack_client_open(name.encode(), _NO_START_SERVER, None)
         if not self._client:
             raise Unavailable(
                 "MIDI unavailable: no JACK server answers; start one, or leave out jack"
             )
-        self._jack.jack_on_shutdown(self._client, self._told, None)
+        _TOLD.append(told)
+        self._jack.jack_on_shutdown(self._client, told, None)
 
     def peers(self, port: str) -> frozenset[str] | None:
         """The full names of the ports that it is connected to."""
@@ -134,11 +139,19 @@ class JackWires:
         self._jack.jack_free(names)
         return frozenset(peers)
 
+    def close(self) -> None:
+        """Leave JACK, unless it has left."""
+        if not self.ended:
+            self._jack.jack_client_close(self._client)
+
     def _shut_down(self, _: int | None) -> None:
         self.ended = True  # on a thread of JACK's
 
 
 _SHUTDOWN: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_TOLD: Final[list[object]] = []
+"""What JACK calls when it shuts down: kept as long as the process lives, since JACK keeps no
+reference of ours, and may call a client that is closing or was forgotten."""
 
 
 def jack_wires(name: str) -> PortWires:
@@ -154,6 +167,7 @@ def _libjack() -> Any:
     jack = ctypes.CDLL(_loaded() or find_library("jack") or "libjack")
     jack.jack_client_open.restype = ctypes.c_void_p
     jack.jack_client_open.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
+    jack.jack_client_close.argtypes = [ctypes.c_void_p]
     jack.jack_port_by_name.restype = ctypes.c_void_p
     jack.jack_port_by_name.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     jack.jack_port_get_all_connections.restype = ctypes.POINTER(ctypes.c_char_p)

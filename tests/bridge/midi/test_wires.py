@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mula_bridge.midi import wires
 from mula_bridge.midi.wires import AlsaWires, NoWires, Wire
+from support.jack_server import why_no_jack
 
 BOOKS = """\
 Client info
@@ -65,6 +68,8 @@ class Books:
     def peers(self, port: str) -> frozenset[str] | None:
         return None if self.connected is None else frozenset(self.connected)
 
+    def close(self) -> None: ...
+
 
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,3 +104,39 @@ def test_a_wire_is_whole_where_nobody_knows() -> None:
     books.connected = None
     assert not wire.cut()
     assert not Wire(NoWires(), "Box").cut()
+
+
+AFTER_THE_WIRES = """
+import ctypes, gc, os, sys, time
+sys.path[:0] = sys.argv[2:]
+from support.jack_server import jack_server
+from mula_bridge.midi.wires import JackWires
+
+with jack_server(1024) as server:
+    wires = JackWires("wires")
+    if sys.argv[1] == "closed":
+        wires.close()
+    del wires
+    gc.collect()
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    made = [kind(lambda _: os._exit(3)) for _ in range(1000)]  # in the place of what is gone
+    server.stop()
+    time.sleep(0.3)
+print("still alive")
+"""
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("how", ["closed", "forgotten"])
+def test_a_server_that_goes_later_calls_nothing_that_is_gone(how: str) -> None:
+    if why := why_no_jack():
+        pytest.skip(why)
+    tests = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_THE_WIRES, how, str(tests)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "still alive\n"), done.stderr
