@@ -111,9 +111,9 @@ class Played:
         frames, known = self._before(heard)
         if known:
             end = (known[-1].frame.index + 1) // self._per_bar * self._per_bar
-            begin = max(0, end - count * self._per_bar)
             oldest = frames[0].frame.index
-            begin = max(begin, -(-oldest // self._per_bar) * self._per_bar)
+            first_whole = -(-oldest // self._per_bar) * self._per_bar
+            begin = max(first_whole, end - count * self._per_bar)
             if begin < end:
                 bars = (end - begin) // self._per_bar
                 return _stretch(frames, begin - oldest, end - oldest, bars)

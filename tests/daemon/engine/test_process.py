@@ -243,6 +243,17 @@ def test_stop_leaves_no_process_even_in_the_middle_of_a_job(
         os.kill(pid, 0)
 
 
+def test_stop_ends_an_engine_that_does_not_answer(tone: tuple[EngineProcess, Log]) -> None:
+    process, _ = tone
+    pid = process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    process.stop(0.1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not any(service.alive for service in process.services)
+
+
 def fault(kind: str, job: str = "bad") -> ClipRequest:
     return ClipRequest(job, ("x",), (0,), bars=1, lyrics=f"fault: {kind}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -110,3 +112,12 @@ def test_a_capture_has_the_length_it_is_asked_for() -> None:
     padded = np.concatenate([whole[: 5 * SIZE], np.zeros((3, 2), np.float32)])
     np.testing.assert_array_equal(stretch.samples(53), padded)
     assert stretch.samples(53).dtype == np.float32
+
+
+def test_what_was_played_stays_as_it_is_and_is_equal_to_nothing_else() -> None:
+    """Comparing sounds would be slow at best, and an error for more than one sample."""
+    stretch = played(5).bars(1, 4 * SIZE)
+    for one in (stretch, stretch.frames[0]):
+        assert copy(one) != one
+        with pytest.raises(AttributeError):
+            one.bars = one.first = 3  # type: ignore[union-attr, misc]
