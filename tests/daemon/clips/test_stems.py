@@ -133,6 +133,26 @@ def test_stems_of_another_shape_or_length_are_refused(folder: Path) -> None:
     assert files(folder) == []
 
 
+def test_room_is_asked_for_before_a_take_and_before_its_stems(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Library, "require", lambda library, size: asked.append(size))
+    take = mini_take()
+    perform(FolderSink(folder), take)
+    assert take.samples == 12_000
+    assert asked == [12_000 * 2 * 3, 12_000 * 2 * 3 * 8]
+
+
+def test_stems_after_a_failure_are_passed_over(folder: Path) -> None:
+    sink, take = FolderSink(folder), mini_take()
+    sink.open(take)
+    with pytest.raises(MulaError, match="more than the take's"):
+        sink.write(noise(take.samples + 1))
+    sink.write_stems(stems_of(take))
+    assert files(folder) == []
+
+
 def test_an_abandoned_take_leaves_no_stem(folder: Path) -> None:
     sink, take = FolderSink(folder), mini_take()
     sink.open(take)
