@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
+from mula_bridge.errors import MulaError
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Library
 from mula_daemon.clips.take import Abandoned, Take
@@ -59,6 +60,15 @@ def test_a_sink_that_is_opened_again_has_published_nothing_yet(folder: Path) -> 
     perform(sink, make_take())
     sink.open(make_take())
     assert sink.recipe is sink.path is None
+    sink.close(Abandoned("over"))
+
+
+def test_blocks_that_are_too_long_together_are_refused_whatever_their_size(folder: Path) -> None:
+    sink = FolderSink(folder)
+    sink.open(make_take())
+    sink.write(noise(8000))
+    with pytest.raises(MulaError, match="more than the take's 12000 samples"):
+        sink.write(noise(8000))
     sink.close(Abandoned("over"))
 
 
