@@ -109,9 +109,9 @@ def test_a_capture_has_the_length_it_is_asked_for() -> None:
     stretch = played(5).bars(1, 4 * SIZE)
     for length in (39, 40, 41, 50):
         np.testing.assert_array_equal(stretch.samples(length), whole[:length])
-    padded = np.concatenate([whole[: 5 * SIZE], np.zeros((14, 2), np.float32)])
-    np.testing.assert_array_equal(stretch.samples(64), padded)
-    assert stretch.samples(64).dtype == np.float32
+    padded = np.concatenate([whole[: 5 * SIZE], np.zeros((64, 2), np.float32)])
+    np.testing.assert_array_equal(stretch.samples(114), padded)
+    assert stretch.samples(114).dtype == np.float32
 
 
 def test_what_was_played_stays_as_it_is_and_is_equal_to_nothing_else() -> None:
