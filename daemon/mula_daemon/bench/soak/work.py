@@ -34,6 +34,8 @@ class OrdinaryWork:
         self._value = 0
         self.playing = False
         """Whether live play is meant to run now."""
+        self._long = ""
+        """The job that was begun to be under way when something breaks."""
 
     def set_up(self) -> None:
         """Make clips short."""
@@ -129,13 +131,16 @@ class OrdinaryWork:
         self._stop_playing()
         self._ears.send("/mula/knob/pace", pace)
         self._ears.send("/mula/knob/bars", bars)
-        self._ears.send("/mula/generate", self._name("long"))
+        self._end_long()
+        self._long = self._name("long")
+        self._ears.send("/mula/generate", self._long)
         self._ears.send("/mula/knob/bars", 1)
         self._ears.send("/mula/knob/pace", 0.0)
 
     def errands(self, deadline: float) -> list[str]:
         """A capture, a clip, a request and a knob, each tried until ``deadline`` (monotonic);
-        sentences about those that failed."""
+        the names of those that failed."""
+        self._end_long()
         steps = {
             "capture": self._capture,
             "clip": self._clip,
@@ -205,6 +210,12 @@ class OrdinaryWork:
             "/mula/job", 12.0, lambda args: args[0] == job and args[1] in ends, since=since
         )
         return str(said[1]) if said else ""
+
+    def _end_long(self) -> None:
+        """Or such jobs would queue up where faults come one right after the other."""
+        if self._long:
+            self._ears.send("/mula/cancel", self._long)
+            self._long = ""
 
     def _stop_playing(self) -> None:
         self._ears.send("/mula/live", 0)
