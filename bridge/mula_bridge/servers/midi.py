@@ -139,7 +139,8 @@ class MidiSource:
             return
         if to is None or to.source == "midi":
             # An answer to one of our controls is about a move of its own, like news but for it.
-            self._inbox.report(_key(report, to or but), _Told(report, to or but))
+            mover = to or but
+            self._inbox.report(report_key(report, mover), _Told(report, mover))
 
     def reload(self, mapping: Mapping) -> None:
         """Use another mapping from the next message on. Any thread."""
@@ -304,10 +305,14 @@ def _once(patterns: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(patterns))
 
 
-def _key(report: Report, mover: Origin | None) -> Hashable:
-    """What a newer report must share with one that waits, to take its place."""
+def report_key(report: Report, mover: Origin | None) -> Hashable:
+    """What a newer report must share with one that waits, to take its place.
+
+    Whoever moved has no part in it, or an older value could wait behind a newer one; a refusal
+    alone concerns one hand.
+    """
     parts = (getattr(report, name, None) for name in ("name", "id", "prompt", "address"))
-    return type(report), *parts, mover
+    return type(report), *parts, mover if isinstance(report, Failed) else None
 
 
 def _named(item: _Item | None) -> str:

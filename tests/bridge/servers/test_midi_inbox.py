@@ -7,8 +7,11 @@ from time import monotonic
 
 import pytest
 
+from mula_bridge.control.messages.origin import Origin
+from mula_bridge.control.messages.reports import Failed, KnobChanged
 from mula_bridge.errors import Busy
 from mula_bridge.midi.backlog import HEARD_LIMIT, Said
+from mula_bridge.servers.midi import report_key
 from mula_bridge.servers.midi_inbox import REPORTS, WORDS, MidiInbox
 
 
@@ -39,6 +42,21 @@ def test_reports_are_bounded_and_the_newest_of_a_kind_waits() -> None:
     for number in range(REPORTS + 5):
         inbox.report(number, str(number))
     assert everything(inbox) == [str(number) for number in range(5, REPORTS + 5)]
+
+
+def test_whoever_moves_a_knob_its_newest_value_is_told_last() -> None:
+    inbox: MidiInbox[str, str] = MidiInbox()
+    hands = [Origin("midi", "left"), Origin("midi", "right"), Origin("midi", "left")]
+    for value, hand in enumerate(hands):
+        report = KnobChanged("cfg", float(value), 0.0)
+        inbox.report(report_key(report, hand), f"cfg {value}")
+    assert everything(inbox) == ["cfg 2"]
+
+
+def test_a_refusal_is_told_to_each_hand_that_it_concerns() -> None:
+    refused = Failed("cfg", "busy", "wait")
+    keys = {report_key(refused, Origin("midi", hand)) for hand in ("left", "right")}
+    assert len(keys) == 2
 
 
 def test_words_are_bounded_and_refused() -> None:
