@@ -101,7 +101,6 @@ class Announcer(Service):
         self._look_s = look_s
         local = [one for one in offers if ipaddress.ip_address(one[2][0]).is_loopback]
         self._groups = [_Group(local), _Group([one for one in offers if one not in local])]
-        self._trouble = ""
 
     def run(self) -> None:
         """Look, and announce what has changed, until the end; then say goodbye."""
@@ -122,12 +121,12 @@ class Announcer(Service):
         for group in self._groups:
             try:
                 group.announce(own, self.stopping.is_set)
-                self._trouble = ""
+                group.trouble = ""
             except (OSError, Error, RuntimeError) as error:  # a network may come yet
                 group.close()
                 trouble = f"{type(error).__name__} {error}"
-                if not self.stopping.is_set() and trouble != self._trouble:
-                    self._trouble = trouble
+                if not self.stopping.is_set() and trouble != group.trouble:
+                    group.trouble = trouble
                     log.warning("not announced on the network, for now: %s", trouble)
 
 
@@ -135,6 +134,8 @@ class _Group:
     """Services that are announced to the same listeners. The announcer's thread."""
 
     def __init__(self, offers: list[Offer]) -> None:
+        self.trouble = ""
+        """What was told of it and has not passed; empty while all is well."""
         self._offers = offers
         self._zeroconf: Zeroconf | None = None
         self._announced: Announced = {}

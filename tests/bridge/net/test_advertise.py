@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -212,3 +213,22 @@ def test_stopping_in_the_middle_of_an_announcement_has_a_limit() -> None:
     began = monotonic()
     advertiser.stop()
     assert monotonic() - began < 4.5
+
+
+def test_what_cannot_be_announced_for_long_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    zeroconf = pytest.importorskip("zeroconf")
+    tries: list[object] = []
+
+    def no_network(interfaces: list[str], ip_version: object) -> None:
+        tries.append(interfaces)
+        raise OSError(101, "no route")
+
+    monkeypatch.setattr(zeroconf, "Zeroconf", no_network)
+    advertiser = Advertiser(("0.0.0.0", 7770), None, addresses=lambda: ("10.0.0.2",), look_s=0.01)
+    with caplog.at_level(logging.WARNING):
+        advertiser.start()
+        until(lambda: len(tries) >= 5)
+        advertiser.stop()
+    assert caplog.text.count("no route") == 1
