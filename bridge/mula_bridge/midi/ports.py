@@ -126,10 +126,12 @@ class Ports(Service):
         """Keep a process, and replace it when it is gone; ever more rarely, but always."""
         hurry()
         while not self.stopping.is_set():
-            try:
-                why = self._live()
-            finally:
-                self._leave()
+            why = ""
+            with self.item("keeping them open"):  # no memory, or no process: there may be, later
+                try:
+                    why = self._live()
+                finally:
+                    self._leave()
             if self.stopping.is_set():
                 return
             if why:
@@ -147,8 +149,13 @@ class Ports(Service):
             name="mula-midi",
             daemon=True,
         )
-        process.start()
-        theirs.close()
+        try:
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._process = process
         with self._lock:
             self._connection = ours
