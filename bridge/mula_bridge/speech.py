@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -38,6 +39,16 @@ def unfailing() -> Iterator[None]:
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         sys.stdout, sys.stderr = before
+
+
+def mute_drivers() -> None:
+    """Keep what drivers write by themselves (libjack at every search) off the daemon's panel.
+
+    For a process of its own that holds ports: its standard error is gone with it.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
 
 
 def is_heard() -> bool:

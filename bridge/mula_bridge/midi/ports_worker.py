@@ -23,7 +23,7 @@ from mula_bridge.midi.port_keeper import PortKeeper
 from mula_bridge.midi.port_messages import Arrived, PortBeat, PortNews, PortOrder, PortTrouble
 from mula_bridge.midi.reader import Heard
 from mula_bridge.net import call_process, hurry
-from mula_bridge.speech import unfailing
+from mula_bridge.speech import mute_drivers, unfailing
 
 SELF_DESTRUCT_S: Final = 5
 """A process that hangs while its daemon is gone ends after so long, where there are alarms."""
@@ -35,7 +35,7 @@ def main(connection: Connection, api: str | None, poll_seconds: float) -> None:
     """Keep ports until the daemon is gone or says so. Leaves by ``os._exit``: whoever may hang
     has had its chance."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when we stop
-    _quiet()
+    mute_drivers()
     call_process("mula-midi")
     pipe = _Pipe(connection)
     outbox = _Outbox(pipe.tell)
@@ -106,10 +106,3 @@ class _Outbox(Service):
                 self._tell(Arrived(tuple((one.port, one.data, one.at_ns) for one in some)))
             except OSError:  # nobody listens any more
                 return
-
-
-def _quiet() -> None:
-    """Keep drivers' chatter (libjack's at every search) off the daemon's panel."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    os.close(null)

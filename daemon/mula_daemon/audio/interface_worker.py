@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_bridge.net import call_process, hurry
-from mula_bridge.speech import unfailing
+from mula_bridge.speech import mute_drivers, unfailing
 from mula_daemon.audio.devices import Output, acquire, choose, give_back, known_outputs
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
@@ -51,7 +51,7 @@ def main(connection: Connection, ring_name: str, settings: OutputSettings) -> No
     Always leaves by ``os._exit``: PortAudio may hang when asked to close a dead device.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when we stop
-    _quiet()
+    mute_drivers()
     call_process("mula-audio")
     hurry(first=True)
     with contextlib.suppress(EOFError, OSError):
@@ -156,10 +156,3 @@ class _Callback:
             part.fill(0.0)
             part[:, self._left] = stereo[:, 0]
             part[:, self._right] = stereo[:, 1]
-
-
-def _quiet() -> None:
-    """Keep drivers' chatter (libjack's at every search) off the daemon's panel."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    os.close(null)
