@@ -12,7 +12,7 @@ import multiprocessing
 import sys
 import threading
 from multiprocessing.process import BaseProcess
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mula_daemon.engine.engines import libraries
 from mula_daemon.engine.messages import Begin, EngineSpec
@@ -23,7 +23,8 @@ if sys.platform == "win32":
 else:
     from multiprocessing.connection import Connection
 
-EXIT_S = 1.0
+EXIT_S: Final = 1.0
+"""How long a process that was killed may take to be gone."""
 
 
 class EngineChild(NamedTuple):
@@ -58,7 +59,11 @@ class Spare:
                 return child
             child.end()
         child = self._spawn()
-        child.connection.send(Begin())
+        try:
+            child.connection.send(Begin())
+        except OSError:
+            child.end()
+            raise
         return child
 
     def keep(self) -> None:

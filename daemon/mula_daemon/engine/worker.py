@@ -65,12 +65,19 @@ def main(connection: Connection, spec: EngineSpec) -> None:
         for library in libraries(spec):
             with contextlib.suppress(Exception):  # who builds the engine says what is wrong
                 importlib.import_module(library)
-        built = _build(spec) if is_small(spec) else None
+        built = _ahead(spec)
         if inbox.wait_to_begin():
             call_process("mula-engine")
             inbox.send(_work(inbox, built or _build(spec)))
     # A daemon that died leaves nobody to report to, and torch's exit can be slow.
     os._exit(0)
+
+
+def _ahead(spec: EngineSpec) -> Engine | None:
+    """A warm engine before it is needed; None for one too large, and for one that failed: that
+    may work later, with the memory of the one before it free again."""
+    built = _build(spec) if is_small(spec) else None
+    return None if isinstance(built, Leaving | Broken) else built
 
 
 def _build(spec: EngineSpec) -> Engine | Leaving | Broken:

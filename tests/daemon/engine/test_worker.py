@@ -15,7 +15,7 @@ import pytest
 from mula_bridge.control.messages.states import JobState
 from mula_bridge.errors import BadInput
 from mula_daemon.engine import worker
-from mula_daemon.engine.messages import Abort, Alive, Ended, Pace, Run, Turn
+from mula_daemon.engine.messages import Abort, Alive, Ended, EngineSpec, Pace, Run, Turn
 from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame, FrameKnobs
 from mula_daemon.engine.worker import LivePacer, NoDaemon, Orders, _serve
 
@@ -79,6 +79,28 @@ class Frail:
             raise self.errors[clip.lyrics]
         codes = (lambda: None) if clip.lyrics == "unsayable" else ((0,),)
         yield Frame(clip.job, 0, 1, codes, knobs(), 0)  # type: ignore[arg-type]
+
+
+def test_an_engine_that_failed_ahead_of_time_is_built_again_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failures = iter([MemoryError("while the other one was starting")])
+
+    def build(spec: EngineSpec) -> Frail:
+        for failure in failures:
+            raise failure
+        return Frail({})
+
+    monkeypatch.setattr(worker, "build", build)
+    assert worker._ahead(EngineSpec("mini")) is None
+    assert isinstance(worker._ahead(EngineSpec("mini")), Frail)
+
+
+def test_a_large_engine_is_never_built_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[EngineSpec] = []
+    monkeypatch.setattr(worker, "build", built.append)
+    assert worker._ahead(EngineSpec("heartmula")) is None
+    assert built == []
 
 
 ERRORS = {
