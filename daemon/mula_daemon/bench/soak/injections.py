@@ -73,12 +73,12 @@ def _stop_jack(rig: Rig, _: random.Random) -> None:
 
 
 def _break_engine(rig: Rig, _: random.Random) -> None:
-    ears = rig.ears
-    ears.send("/mula/live", 0)
+    ears, job, since = rig.ears, f"broken{monotonic():.3f}", monotonic()
+    ears.send("/mula/panic")  # or it would wait behind what is under way
     ears.send("/mula/lyrics", "fault: sticky")
-    ears.send("/mula/generate", f"broken{monotonic():.3f}")
+    ears.send("/mula/generate", job)
     ears.send("/mula/lyrics", "")
-    sleep(0.5)
+    ears.wait("/mula/job", 10.0, lambda args: args[:2] == (job, "failed"), since=since)
 
 
 def _unplug_box(rig: Rig, rng: random.Random) -> None:
@@ -231,11 +231,9 @@ def _deaf(port: int) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         peer.settimeout(2.0)
+        peer.connect((HOST, port))
         with suppress(OSError):
-            peer.connect((HOST, port))
             yield peer
-            return
-    sleep(0.0)
 
 
 def _jump_clock(rig: Rig, rng: random.Random) -> None:

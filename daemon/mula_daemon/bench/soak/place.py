@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from mula_bridge.errors import Unavailable
+
 _SIZE: Final = "1g"
 _CHUNK: Final = bytes(1 << 16)
 
@@ -40,8 +42,9 @@ class SmallDisk:
         self._sealed = True
         if self.mounted:
             clips = str(self.clips)
-            _run("mount", "--bind", clips, clips)
-            _run("mount", "-o", "remount,ro,bind", clips)
+            bound = _run("mount", "--bind", clips, clips)
+            if not bound or not _run("mount", "-o", "remount,ro,bind", clips):
+                raise Unavailable(f"{clips} could not be made read-only")
         else:
             self.clips.chmod(0o555)
 

@@ -175,7 +175,7 @@ def rig(engine: str, *, jack: bool) -> Iterator[Rig]:
         disk = stack.enter_context(small_disk())
         server = stack.enter_context(sound_server()) if jack else None
         made = Rig(disk, server, engine, disk.root)
-        stack.callback(lambda: made.end() if made.runs else None)
+        stack.callback(made.end)
         made.warm()
         yield made
 

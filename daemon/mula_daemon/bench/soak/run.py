@@ -200,9 +200,10 @@ class Soak:
             "lost": lost,
             "underruns": underruns,
             "jack_hung": self._jack_hung,
+            "retried": self._work.retried,
             "before": before,
             "after": after,
-            "left_out": sorted(self._left_out),
+            "left_out": sorted(self._left_out - set(self._faults)),
             "limit": "what this machine can have go wrong, and its processor time",
         }
 

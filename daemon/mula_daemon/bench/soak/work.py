@@ -34,6 +34,8 @@ class OrdinaryWork:
         self._value = 0
         self.playing = False
         """Whether live play is meant to run now."""
+        self.retried = 0
+        """Errands that failed once more although every part had been seen to work."""
         self._long = ""
         """The job that was begun to be under way when something breaks."""
 
@@ -91,7 +93,7 @@ class OrdinaryWork:
         """Frames come; where they do not, live play is asked for."""
         now = max(since, monotonic() - _LOOK_S)
         if self._ears.wait("/mula/frame", _LOOK_S, lambda _: True, since=now):
-            return True
+            return True  # of whatever runs: each comes from an engine that works
         self._ears.send("/mula/live", 1)
         self.playing = True
         return False
@@ -150,6 +152,7 @@ class OrdinaryWork:
         failed = []
         for name, step in steps.items():
             while not step():
+                self.retried += 1
                 if monotonic() > deadline:
                     failed.append(name)
                     break
@@ -161,12 +164,12 @@ class OrdinaryWork:
         since = monotonic()
         self._ears.send("/mula/live", 1)
         self.playing = True
-        if not self._ears.wait("/mula/frame", 3.0, lambda _: True, since=since):
+        if not self._ears.wait("/mula/frame", 3.0, lambda args: _is_live(args[0]), since=since):
             return False
         end = monotonic() + 6.0
         while monotonic() < end:  # the first bar may not have been heard yet
             self._ears.send("/mula/capture", 1)
-            if self._ears.wait("/mula/clip", 1.0, lambda _: True, since=since):
+            if self._ears.wait("/mula/clip", 1.0, lambda args: _is_live(args[6]), since=since):
                 return True
         return False
 
@@ -223,3 +226,8 @@ class OrdinaryWork:
 
     def _name(self, kind: str) -> str:
         return f"{kind}{next(self._count)}"
+
+
+def _is_live(job: str) -> bool:
+    """Whether a job is live play, as the daemon names it."""
+    return job.startswith("live")
