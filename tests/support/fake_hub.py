@@ -185,3 +185,20 @@ def fake_hub(
         yield hub
         hub.shutdown()
         thread.join()
+
+
+class Heard:
+    """A Progress that adds up."""
+
+    def __init__(self) -> None:
+        self.left = self.came = 0
+        self.names: list[str] = []
+
+    def begin(self, files: int, left: int) -> None:
+        self.left = left
+
+    def file(self, name: str, size: int) -> None:
+        self.names.append(name)
+
+    def arrived(self, count: int) -> None:
+        self.came += count

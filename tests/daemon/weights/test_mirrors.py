@@ -16,7 +16,7 @@ from mula_daemon.weights.failures import is_final, unreachable
 from mula_daemon.weights.hub import Hub, Listing, RemoteFile
 from mula_daemon.weights.pull import NOTE, RECORD, pull, read_record
 from mula_daemon.weights.releases import Release, ReleaseSource
-from support.fake_hub import FakeHub, fake_hub
+from support.fake_hub import FakeHub, Heard, fake_hub
 
 CERTIFICATE = Path(__file__).parents[2] / "data" / "tls" / "localhost.pem"
 ROW = Release("toy", "none", (ReleaseSource("a/b", "m"),))
@@ -47,21 +47,6 @@ def own_client() -> Iterator[None]:
     huggingface_hub.close_session()
     yield
     huggingface_hub.close_session()
-
-
-class Heard:
-    def __init__(self) -> None:
-        self.left = self.came = 0
-        self.names: list[str] = []
-
-    def begin(self, files: int, left: int) -> None:
-        self.left = left
-
-    def file(self, name: str, size: int) -> None:
-        self.names.append(name)
-
-    def arrived(self, count: int) -> None:
-        self.came += count
 
 
 def fetch(server: FakeHub, root: Path, *, check: bool = False, url: str = "") -> Heard:

@@ -16,7 +16,7 @@ from mula_daemon.cli.pull import main
 from mula_daemon.weights.hub import Hub
 from mula_daemon.weights.pull import RECORD, pull, read_record
 from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, ReleaseSource, release
-from support.fake_hub import COMMIT, FakeHub, fake_hub
+from support.fake_hub import COMMIT, FakeHub, Heard, fake_hub
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
 ROW = RELEASES["heartmula"]
@@ -41,23 +41,6 @@ def published() -> dict[str, dict[str, bytes]]:
 def hub() -> Iterator[FakeHub]:
     with fake_hub(published()) as server:
         yield server
-
-
-class Heard:
-    """A Progress that adds up."""
-
-    def __init__(self) -> None:
-        self.left = self.came = 0
-        self.names: list[str] = []
-
-    def begin(self, files: int, left: int) -> None:
-        self.left = left
-
-    def file(self, name: str, size: int) -> None:
-        self.names.append(name)
-
-    def arrived(self, count: int) -> None:
-        self.came += count
 
 
 class Impatient(Heard):
