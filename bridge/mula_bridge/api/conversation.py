@@ -127,7 +127,7 @@ class Conversation:
         self._dispatch.obey_packet(packet, peer, received_ns)
 
     def due(self) -> float | None:
-        """Obey and send what has waited long enough. Never raises.
+        """Obey and send what has waited long enough. Raises a bug of ours, once all is sent.
 
         Returns in how many seconds there is more to do; None: nothing waits.
         """
@@ -190,7 +190,8 @@ class Conversation:
     def report(
         self, report: Report, *, to: Origin | None = None, but: Origin | None = None
     ) -> None:
-        """Send a report to whom it concerns. Never raises; reports come one at a time."""
+        """Send a report to whom it concerns; reports come one at a time. Raises a bug of ours,
+        once everybody else was told."""
         if to is not None and to.source != self._source:
             return
         if to is not None and isinstance(report, Failed) and not self._may_complain(to):
@@ -203,7 +204,7 @@ class Conversation:
             self._answer(content, to, subject=subject)
 
     def tell(self, content: Content, but: Origin | None, subject: Subject | None = None) -> None:
-        """Send messages to everyone who wants them, except whoever is ``but``. Never raises.
+        """Send messages to everyone who wants them, except whoever is ``but``.
 
         Whoever asked for their ``subject`` hears them, too."""
         if content:
@@ -214,7 +215,7 @@ class Conversation:
     def show(self, peer: Peer, address: str, args: Args | None) -> None:
         """Send one peer where a control stands: ``args``, or what is known of a bound one.
 
-        Nothing is sent where nothing is known. Never raises.
+        Nothing is sent where nothing is known.
         """
         if args is None:
             args = dict(self._bindings.everything()).get(address)

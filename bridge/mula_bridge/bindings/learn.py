@@ -61,12 +61,9 @@ class _Values:
     all: list[int] = field(default_factory=list)
     fine: list[int] = field(default_factory=list)  # second halves, as they came
     seen: set[int] = field(default_factory=set)
-    first_ns: int = 0
     grown_ns: int = 0
 
     def add(self, value: int, now_ns: int) -> None:
-        if not self.all:
-            self.first_ns = now_ns
         if value not in self.seen:
             self.seen.add(value)
             self.grown_ns = now_ns
@@ -311,7 +308,6 @@ def _judged_fine(kind: EventKind, number: int, values: _Values) -> Iterator[_Jud
     coarse = _Values(
         [value >> 7 for value in values.all],
         seen=values.seen,
-        first_ns=values.first_ns,
         grown_ns=values.grown_ns,
     )
     guess = guess_position(coarse.all, 127)
