@@ -55,8 +55,8 @@ def test_the_seam_of_a_loop_is_no_larger_a_step_than_the_sound_has(
     loop, faded = loop_of(sound, cut, RATE)
     assert len(loop) == cut.length
     assert faded == FADE_SECONDS
-    steps = np.abs(np.diff(loop, axis=0))
-    assert np.abs(loop[0] - loop[-1]).max() <= np.quantile(steps, 0.999) * 1.05
+    largest = np.abs(np.diff(sound, axis=0)).max()
+    assert np.abs(loop[0] - loop[-1]).max() <= largest * 1.05
     changed = np.flatnonzero((loop != sound[cut.start : cut.start + cut.length]).any(axis=1))
     assert len(changed) <= FADE_SECONDS * RATE
 
