@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Never
 
 from mula_bridge.bindings import OscBindings
@@ -41,11 +40,11 @@ def start_network(
     publisher: Publisher,
     bindings: OscBindings,
     presets: tuple[str, ...],
-    stack: ExitStack,
+    at_end: Callable[[Callable[[], object]], object],
     tend: Callable[[Service], None] = lambda service: None,
 ) -> Network:
-    """Start what ``config`` asks for; ``stack`` stops it again. All obey ``bindings``. ``tend``
-    looks after each thread.
+    """Start what ``config`` asks for; ``at_end`` takes what stops it again. All obey ``bindings``.
+    ``tend`` looks after each thread.
 
     Raises Unavailable when a port cannot be had, and names who has it where it can.
     """
@@ -65,7 +64,7 @@ def start_network(
         one.start(mailbox.put)
         for service in one.services:
             tend(service)
-        stack.callback(one.stop)
+        at_end(one.stop)
 
     serve(server)
     if config.osc_tcp_address is not None:
@@ -85,7 +84,7 @@ def start_network(
     if config.advertise:
         advertiser = Advertiser(server.address, query.address if query else None)
         tend(advertiser.announcer)
-        stack.callback(advertiser.stop)
+        at_end(advertiser.stop)
         if notice := advertiser.start():
             mailbox.post(Failed("", "unavailable", notice))
     return Network(server.address, query)

@@ -5,7 +5,8 @@
 OSC answers before the folder is read and the model is warm; the engine comes last
 because it takes longest. At the end those that report to the session stop before it,
 and have done by then what they were asked to; those that it reports to stop after it,
-and hear all of it. A machine without sound or MIDI works on, and says so once.
+and hear all of it. What hangs there is left behind (`Ending`). A machine without sound or
+MIDI works on, and says so once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from mula_bridge.control.messages import Panic
 from mula_bridge.errors import Unavailable
 from mula_bridge.mapping import BASE, Mapping, MappingWatcher, load_mapping, mapping_paths
 from mula_bridge.servers import MidiLearning, MidiSource, default_learnt_file
+from mula_daemon.app.ending import Ending
 from mula_daemon.app.learning import Learning
 from mula_daemon.app.network import Network, start_network
 from mula_daemon.app.services import Services
@@ -198,21 +200,20 @@ def running(
         MidiLearning(midi, _learnt_file(config), watcher.check, mailbox.post) if midi else None
     )
 
-    with ExitStack() as stack:
+    with Ending() as ending:
 
         def begin(*begun: Service | None, limit: float = STOP_S) -> None:
-            for service in begun:
-                if service is not None:
-                    services.tend(service)
-                    service.start()
-                    stack.callback(service.stop, limit)
+            for service in filter(None, begun):
+                services.tend(service)
+                service.start()
+                ending.callback(partial(service.stop, limit), service.name)
 
         # The loudness meter's imports take a second, which the first clip should not wait for.
         loading = Task("preload", preload)
         services.tend(loading)
         loading.start()
         services.tend(link.listener)
-        stack.callback(link.listener.stop)
+        ending.callback(link.listener.stop)
         conductor.offer_link(link, in_auto=config.link)
         conductor.choose(config.clock_source)
         begin(speaker.feeder)
@@ -234,7 +235,7 @@ def running(
         if osc:
             shipped = tuple(mapping.presets)
             network = start_network(
-                config, mailbox, publisher, bindings, shipped, stack, services.tend
+                config, mailbox, publisher, bindings, shipped, ending.callback, services.tend
             )
             handlers.append(network)
         others: tuple[Listener | None, ...] = (requests, archivist, midi)
@@ -244,21 +245,26 @@ def running(
         session = Session(mailbox, publisher, handlers)
         begin(session, limit=LAST_WORDS_S)
         begin(files, writer, limit=LAST_FILES_S)
+        # At once, so that one that hangs takes nothing of the other's time.
+        ending.callback(partial(_end_together, files, writer), "the last files")
         begin(reader, punctual, transport, interface, archivist)
         audition.survey()
         if midi is not None:
             services.tend(*midi.services)
             midi.start(mailbox.put)
-            stack.callback(midi.stop)
+            ending.callback(midi.stop, "midi")
         begin(watcher)
         if interface is not None and config.audio:
             insist(interface)
-        stack.callback(_stop_engine, engine, recorder, mailbox)
+        # Whoever listens hears that the job was cancelled.
+        ending.callback(partial(recorder.end_all, "the daemon stopped"), "recordings")
+        ending.callback(engine.stop, "engine")
+        ending.callback(partial(mailbox.pass_on, Panic()), "session")
         services.tend(*engine.services)
         engine.start(recorder)
         if requests is not None:
-            stack.callback(requests.rest)
-        stack.callback(mailbox.close)
+            ending.callback(requests.rest)
+        ending.callback(mailbox.close, "session")
         # What is there now stays: no pause of the collector should be long enough to be heard.
         gc.collect()
         gc.freeze()
@@ -296,11 +302,11 @@ def engine_spec(config: Config) -> EngineSpec:
     )
 
 
-def _stop_engine(engine: EngineProcess, recorder: Recorder, mailbox: Mailbox) -> None:
-    """End what runs in an orderly way: whoever listens hears that the job was cancelled."""
-    mailbox.pass_on(Panic())
-    engine.stop()
-    recorder.end_all("the daemon stopped")
+def _end_together(*services: Service) -> None:
+    """Let each know that it is to end, before any of them is waited for."""
+    for service in services:
+        service.stopping.set()
+        service.wake()
 
 
 def _midi(

@@ -60,7 +60,7 @@ def bindings(session: StandInSession) -> Iterator[OscBindings]:
     config = load_config(texts, environment={})
     with ExitStack() as stack:
         both: Any = session
-        start_network(config, both, both, bindings, (), stack)
+        start_network(config, both, both, bindings, (), stack.callback)
         yield bindings
 
 
