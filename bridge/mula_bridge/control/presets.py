@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
+from unicodedata import normalize
 
 from msgspec import Struct, field
 
@@ -37,9 +38,10 @@ def preset_name(names: Collection[str], which: str | int) -> str:
             there = f"they are numbered 1 to {len(names)}" if names else "there are no presets"
             raise BadInput(f"there is no preset {which}; {there}")
         return list(names)[which - 1]
-    if which not in names:
-        raise UnknownName("preset", which, names)
-    return which
+    for name in (which, normalize("NFC", which)):  # a Mac spells an accent as a sign of its own
+        if name in names:
+            return name
+    raise UnknownName("preset", which, names)
 
 
 def find_preset(presets: Mapping[str, Preset], which: str | int) -> Preset:

@@ -87,10 +87,10 @@ class Controls:
             for prompt, tags in ((Prompt.A, preset.tags), (Prompt.B, preset.tags_b))
             if tags is not None
         }
-        if preset.lyrics is not None:
-            self.set_lyrics(preset.lyrics)
+        lyrics = self.lyrics if preset.lyrics is None else checked_lyrics(preset.lyrics)
+        changed = self._turn(preset.knobs)  # the last thing that may be refused
         self.tags.update(texts)
-        changed = self._turn(preset.knobs)
+        self.lyrics = lyrics
         self._reword()
         return changed
 

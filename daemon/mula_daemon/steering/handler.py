@@ -37,7 +37,7 @@ from mula_daemon.audio import Speaker
 from mula_daemon.engine import EngineHost, EngineInfo
 from mula_daemon.session import Handler, Mailbox
 from mula_daemon.steering.controls import Controls, Curve
-from mula_daemon.steering.preset_store import PresetStore
+from mula_daemon.steering.preset_store import Draft, PresetStore
 from mula_daemon.tempo import CLOCK, Conductor
 
 _log = logging.getLogger(__name__)
@@ -127,11 +127,11 @@ class Steering(Handler[SteeringCommand, SteeringEvent]):
                 self._apply(morph(find_preset(book, one), find_preset(book, other), at))
             case SavePreset(preset):
                 before = self._names()
-                name = self._presets.put(preset, controls.snapshot())
+                draft = self._presets.put(preset, controls.snapshot())
                 try:
-                    self._files.do(partial(self._write, name, origin))
+                    self._files.do(partial(self._write, draft, origin))
                 except MulaError:  # too much waits for the disk
-                    self._presets.take_back(name)
+                    self._presets.take_back(draft)
                     raise
                 if self._names() != before:
                     self._publish(self._names())
@@ -194,11 +194,12 @@ class Steering(Handler[SteeringCommand, SteeringEvent]):
             self._revision = knobs.revision
             self._host.turn(knobs)
 
-    def _write(self, name: str, origin: Origin) -> None:
+    def _write(self, draft: Draft, origin: Origin) -> None:
         """The worker's thread."""
+        name = draft.name
         error: MulaError | None = None
         try:
-            self._presets.write(name)
+            self._presets.write(draft)
         except MulaError as refused:
             error = refused
         except Exception as broken:

@@ -6,8 +6,11 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal
+from unicodedata import normalize
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
@@ -37,11 +40,18 @@ class PresetFile(Struct):
     presets: Mapping[str, Any]
 
 
+class Draft(Struct, frozen=True, eq=False):
+    """A preset on its way to the disk; another one of the same name and content is another."""
+
+    name: str
+    preset: Preset
+
+
 class PresetStore:
     """Presets by name, the shipped ones first; numbers count in that order from 1.
 
     A preset of one's own with a shipped one's name takes its place. ``file`` None: nothing
-    is kept, as for a single job. Any thread, but for ``write``.
+    is kept, as for a single job. Any thread, but for ``write``, which is for one.
     """
 
     def __init__(self, shipped: Mapping[str, Preset], file: Path | None = None) -> None:
@@ -53,73 +63,73 @@ class PresetStore:
         self._file = file
         self._spoilt: dict[str, Any] = {}
         """Presets of the file that cannot be read; only for ``write``."""
-        self._own = self._read(file) if file is not None else {}
-        self._written = dict(self._own)
-        """What is on the disk; the writer's."""
-        self._lock = threading.Lock()
+        self._written = self._read(file) if file is not None else {}
+        """What is on the disk."""
+        self._drafts: list[Draft] = []
+        """What is not there yet, in the order in which it was put."""
+        self._lock = threading.RLock()
 
     def presets(self) -> dict[str, Preset]:
         """All of them, in their order."""
         with self._lock:
-            return {**self._shipped, **self._own}
+            return {**self._shipped, **self._own()}
 
     def ship(self, shipped: Mapping[str, Preset]) -> None:
         """Have other shipped ones; one's own stay as they are."""
         with self._lock:
             self._shipped = dict(shipped)
 
-    def put(self, which: str | int, preset: Preset) -> str:
-        """Have ``preset`` under a name or number; the name. One past the last number is new.
+    def put(self, which: str | int, preset: Preset) -> Draft:
+        """Have ``preset`` under a name or number; one past the last number is new.
 
-        It is on the disk after ``write``. Raises BadInput for a name or number that cannot be,
-        and for a preset that could not be read again.
-        """
-        name = self._name(which)
-        if name not in self._own and len(self._own) >= MOST_PRESETS:
-            raise Busy(f"{MOST_PRESETS} presets are kept; save over one of them")
-        _text({name: to_builtins(preset, enc_hook=dict)}, self._file)
-        with self._lock:
-            self._own = {**self._own, name: preset}
-        return name
-
-    def write(self, name: str) -> None:
-        """Have on the disk what was put under ``name`` last. Waits for the disk; one thread.
-
-        Raises Unavailable when it cannot be written; then it is again what is on the disk.
+        It can be loaded at once, and is on the disk after ``write``. Raises BadInput for a name
+        or number that cannot be, and for a preset that could not be read again; Busy for a new
+        one when ``MOST_PRESETS`` are kept.
         """
         with self._lock:
-            preset = self._own[name]
-            own = {**self._written, name: preset}
+            name = self._name(which)
+            own = self._own()
+            if name not in own and len(own) >= MOST_PRESETS:
+                raise Busy(f"{MOST_PRESETS} presets are kept; save over one of them")
+            _text({name: to_builtins(preset, enc_hook=dict)}, self._file)
+            draft = Draft(name, preset)
+            self._drafts.append(draft)
+        return draft
+
+    def write(self, draft: Draft) -> None:
+        """Have a draft on the disk, in the order of ``put``. Waits for the disk; one thread.
+
+        Raises Unavailable when it cannot be written; then it is taken back.
+        """
         try:
-            if self._file is not None and own != self._written:
+            with self._lock:  # nobody else changes what is written
+                own = {**self._written, draft.name: draft.preset}
+            if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 entries = self._spoilt | to_builtins(own, enc_hook=dict)
                 replace_text(self._file, _text(entries, self._file))
-        except BaseException as error:
-            self.take_back(name, preset)
-            if isinstance(error, OSError):
-                said = error.strerror or error
-                raise Unavailable(f"{self._file}: {said}; the preset is not saved") from error
-            raise
-        self._written = own
+            with self._lock:
+                self._written = own
+        except OSError as error:
+            said = error.strerror or error
+            raise Unavailable(f"{self._file}: {said}; the preset is not saved") from error
+        finally:  # on the disk or not, it waits no more
+            self.take_back(draft)
 
     def save(self, which: str | int, preset: Preset) -> str:
-        """``put`` and ``write`` at once."""
-        name = self.put(which, preset)
-        self.write(name)
-        return name
+        """``put`` and ``write`` at once; the name."""
+        draft = self.put(which, preset)
+        self.write(draft)
+        return draft.name
 
-    def take_back(self, name: str, preset: Preset | None = None) -> None:
-        """Have under ``name`` what is on the disk again, unless it is another than ``preset``."""
-        with self._lock:
-            if preset is not None and self._own.get(name) is not preset:
-                return  # another one was put meanwhile
-            own = dict(self._own)
-            if name in self._written:
-                own[name] = self._written[name]
-            else:
-                del own[name]
-            self._own = own
+    def take_back(self, draft: Draft) -> None:
+        """Have what is there without a draft that will not be written."""
+        with self._lock, suppress(ValueError):
+            self._drafts.remove(draft)
+
+    def _own(self) -> dict[str, Preset]:
+        """One's own ones, under the lock."""
+        return {**self._written, **{draft.name: draft.preset for draft in self._drafts}}
 
     def _name(self, which: str | int) -> str:
         names = list(self.presets())
@@ -127,11 +137,11 @@ class PresetStore:
             if 1 <= which <= len(names):
                 return names[which - 1]
             if which == len(names) + 1:
-                return f"preset-{which}"
+                return next(name for at in count(which) if (name := f"preset-{at}") not in names)
             raise BadInput(f"presets are numbered 1 to {len(names)}; save a new one as the next")
         if which in names:  # whatever it is called, it is there
             return which
-        name = checked_name(which, "a preset's name")
+        name = normalize("NFC", checked_name(which, "a preset's name"))
         if name.isdecimal():
             raise BadInput(f"a preset's name is not a number, for which {name!r} would be taken")
         return name

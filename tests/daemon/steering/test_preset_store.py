@@ -4,14 +4,16 @@ import json
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from types import MappingProxyType
 
 import pytest
 
-from mula_bridge.control.presets import Preset
-from mula_bridge.errors import BadInput, Unavailable
-from mula_daemon.steering.preset_store import PresetStore
+from mula_bridge.control.presets import Preset, find_preset
+from mula_bridge.errors import BadInput, Busy, Unavailable
+from mula_daemon.steering.preset_store import MOST_PRESETS, PresetStore
 
 SHIPPED = {"soft": Preset({"cfg": 1.5}), "hard": Preset({"cfg": 3.0})}
 MINE = Preset({"cfg": 2.5, "top_k": 30}, ("techno",), (), "la")
@@ -123,6 +125,79 @@ def test_a_save_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="not saved"):
         store.save("mine", MINE)
     assert "mine" not in store.presets()
+
+
+def test_of_two_drafts_of_one_name_the_first_is_written_where_the_second_is_taken_back(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "presets.json"
+    store = PresetStore({}, file)
+    first = store.put("mine", MINE)
+    second = store.put("mine", Preset({"cfg": 4.0}))
+    store.take_back(second)
+    assert store.presets() == {"mine": MINE}
+    store.write(first)
+    assert PresetStore({}, file).presets() == {"mine": MINE}
+
+
+def test_a_draft_that_fails_takes_nothing_from_the_one_behind_it(tmp_path: Path) -> None:
+    """It is over a preset of that name, so that what is not written could pass for written."""
+    wall = tmp_path / "wall"
+    file = wall / "presets.json"
+    PresetStore({}, file).save("mine", MINE)
+    store = PresetStore({}, file)
+    drafts = [store.put("mine", Preset({"cfg": cfg})) for cfg in (3.0, 4.0)]
+    wall.rename(tmp_path / "away")
+    wall.write_text("a file where the folder should be")
+    with pytest.raises(Unavailable, match="not saved"):
+        store.write(drafts[0])
+    assert store.presets()["mine"].knobs == {"cfg": 4.0}
+    wall.unlink()
+    (tmp_path / "away").rename(wall)
+    store.write(drafts[1])
+    assert PresetStore({}, file).presets()["mine"].knobs == {"cfg": 4.0}
+
+
+def test_a_preset_is_in_the_file_also_when_that_was_deleted_since(tmp_path: Path) -> None:
+    file = tmp_path / "presets.json"
+    store = PresetStore({}, file)
+    store.save("mine", MINE)
+    file.unlink()
+    store.save("mine", MINE)
+    assert PresetStore({}, file).presets() == {"mine": MINE}
+
+
+def test_the_next_number_never_saves_over_a_preset_of_that_name() -> None:
+    store = PresetStore(SHIPPED)
+    store.save("preset-4", MINE)
+    assert store.save(4, Preset({"cfg": 5.0})) == "preset-5"
+    assert store.presets()["preset-4"] == MINE
+
+
+def test_names_that_look_alike_are_one_and_those_of_another_case_are_not() -> None:
+    store = PresetStore({})
+    for spelt in ("Cafe\u0301", "Caf\u00e9", "caf\u00e9"):
+        store.save(spelt, MINE)
+    assert list(store.presets()) == ["Caf\u00e9", "caf\u00e9"]
+    assert find_preset(store.presets(), "Cafe\u0301") is store.presets()["Caf\u00e9"]
+
+
+def test_any_thread_may_put_and_no_more_are_kept_than_may_be() -> None:
+    """Many at once, of which exactly so many are told that they are kept."""
+    store, kept = PresetStore({}), list[str]()
+
+    def put(thread: int) -> None:
+        for number in range(80):
+            with suppress(Busy):
+                kept.append(store.put(f"{thread} {number}", MINE).name)
+
+    threads = [Thread(target=put, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(kept) == sorted(store.presets())
+    assert len(kept) == MOST_PRESETS
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="flushes no folders")
