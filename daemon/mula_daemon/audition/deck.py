@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
@@ -69,6 +70,25 @@ class Card(Struct, frozen=True):
         )
 
 
+class Judgement(Struct, frozen=True, eq=False):
+    """A keep, reject or favourite, as what takes it back; two that look alike are two.
+
+    ``status``, ``favourite``: what that was before; None: the judgement was not about it.
+    """
+
+    clip: str
+    status: Status | None = None
+    favourite: bool | None = None
+
+    def undone(self, card: Card) -> Card:
+        """The clip as it was in that respect."""
+        return replace(
+            card,
+            status=card.status if self.status is None else self.status,
+            favourite=card.favourite if self.favourite is None else self.favourite,
+        )
+
+
 class Deck:
     """Clips in the order they are stepped through, and the one that is on.
 
@@ -89,7 +109,7 @@ class Deck:
         """Whether the pair is heard equally loud."""
         self._cards: dict[str, Card] = {}
         self._jobs: list[list[str]] = []  # newest first, takes in order
-        self._undo: list[Card] = []
+        self._undo: list[Judgement] = []
         self._check = check
         self.fill(cards)
 
@@ -222,41 +242,46 @@ class Deck:
 
     # --- keeping and rejecting ----------------------------------------------------------------
 
-    def judge(self, status: Status, clip: str | None = None) -> Card:
+    def judge(self, status: Status, clip: str | None = None) -> Judgement | None:
         """Note that a clip (None: the one on the deck) is kept, rejected or new again.
 
-        Returns it as it is now. Raises UnknownName, and BadInput while it is being written.
+        Returns what can be taken back, if anything has changed. Raises UnknownName, and BadInput
+        while the clip is being written.
         """
         card = self._judged(clip)
-        return self._change(replace(card, status=status))
+        changed = replace(card, status=status)
+        return self._change(changed, Judgement(card.id, status=card.status))
 
-    def favour(self, on: bool, clip: str | None = None) -> Card:
+    def favour(self, on: bool, clip: str | None = None) -> Judgement | None:
         """Note that a clip is a favourite, or not any more; otherwise as ``judge``."""
         card = self._judged(clip)
-        return self._change(replace(card, favourite=on))
+        changed = replace(card, favourite=on)
+        return self._change(changed, Judgement(card.id, favourite=card.favourite))
 
-    def undo(self) -> tuple[Card, Card]:
-        """Take back the last judgement: how the clip was until now, and how it is again.
+    def undo(self) -> tuple[Judgement, Card, Card]:
+        """Take back the last judgement: it, how the clip was until now, and how it is again.
 
         It is put on the deck. Raises BadInput when there is nothing to take back.
         """
         while self._undo:
-            before = self._undo.pop()
-            now = self._cards.get(before.id)
+            judgement = self._undo.pop()
+            now = self._cards.get(judgement.clip)
             if now is not None:
-                again = replace(now, status=before.status, favourite=before.favourite)
+                again = judgement.undone(now)
                 self._cards[again.id] = again
                 if again.status is not Status.REJECTED:
                     self.put_on(again.id)
-                return now, again
+                return judgement, now, again
         raise BadInput("there is no keep, reject or favourite to take back")
 
-    def forget_undo(self, clip: str) -> None:
-        """Forget the last judgement of a clip: it could not be carried out."""
-        for place in reversed(range(len(self._undo))):
-            if self._undo[place].id == clip:
-                del self._undo[place]
-                return
+    def forget(self, judgement: Judgement) -> None:
+        """This one could not be carried out, and cannot be taken back."""
+        with suppress(ValueError):  # it was taken back meanwhile, or is too old
+            self._undo.remove(judgement)
+
+    def recall(self, judgement: Judgement) -> None:
+        """This one could not be taken back; it is the next that can be."""
+        self._remember(judgement)
 
     def advance(self) -> Card | None:
         """Put on the clip after the one that was judged; None when there is no other."""
@@ -272,12 +297,15 @@ class Deck:
             raise BadInput(f"clip {card.id} is still being written; judge it when it is complete")
         return card
 
-    def _change(self, card: Card) -> Card:
-        before = self._cards[card.id]
-        if card != before:
-            self._undo = [*self._undo[-MOST_UNDOS + 1 :], before]
-            self._cards[card.id] = card
-        return card
+    def _change(self, card: Card, judgement: Judgement) -> Judgement | None:
+        if card == self._cards[card.id]:
+            return None
+        self._cards[card.id] = card
+        self._remember(judgement)
+        return judgement
+
+    def _remember(self, judgement: Judgement) -> None:
+        self._undo = [*self._undo[-MOST_UNDOS + 1 :], judgement]
 
     def _is_on(self, clip: str) -> bool:
         return self._cards[clip].status is not Status.REJECTED

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from mula_bridge.control.messages import Origin
 from mula_bridge.errors import MulaError
-from mula_daemon.audition.deck import Card
+from mula_daemon.audition.deck import Card, Judgement
 from mula_daemon.clips import Recipe, Take
 
 
@@ -66,13 +66,16 @@ class Moved(Struct, frozen=True):
 class NotMoved(Struct, frozen=True):
     """What ``origin`` asked for could not be done to the files of a clip.
 
-    ``now``: how the clip is all the same, None when it is not there any more.
+    ``now``: how the clip is all the same, None when it is not there any more. ``judged``: the
+    judgement that this was, ``undone``: the one that was to be taken back.
     """
 
     clip: str
     now: Card | None
     origin: Origin
     error: MulaError
+    judged: Judgement | None = None
+    undone: Judgement | None = None
 
 
 DeckEvent = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter_ns
 from typing import Final, assert_never, get_args
 
@@ -37,7 +38,7 @@ from mula_bridge.control.messages import (
     UndoJudgement,
 )
 from mula_bridge.errors import MulaError, Unavailable, UnknownName
-from mula_daemon.audition.deck import Card, Deck
+from mula_daemon.audition.deck import Card, Deck, Judgement
 from mula_daemon.audition.events import (
     ClipComplete,
     ClipUnplayable,
@@ -135,8 +136,9 @@ class Audition(Handler[DeckCommand, DeckEvent]):
                 self._judge(status, clip, origin)
             case Favourite(on, clip):
                 before = deck.card(clip)
-                deck.favour(on, clip)
-                self._carry_out(before, origin, lambda: self._shelves.favour(before.id, on))
+                judged = deck.favour(on, before.id)
+                favour = partial(self._shelves.favour, before.id, on)
+                self._carry_out(favour, before, origin, judged=judged)
                 self._show()
             case UndoJudgement():
                 self._undo(origin)
@@ -228,8 +230,9 @@ class Audition(Handler[DeckCommand, DeckEvent]):
         deck = self.deck
         before = deck.card(clip)
         was_on = before.id == deck.current
-        deck.judge(status, before.id)
-        self._carry_out(before, origin, lambda: self._shelves.put(before.id, status))
+        judged = deck.judge(status, before.id)
+        put = partial(self._shelves.put, before.id, status)
+        self._carry_out(put, before, origin, judged=judged)
         if was_on and status is not Status.NEW and deck.settings.advance:
             playing = self._playing()
             following = deck.advance()
@@ -242,11 +245,12 @@ class Audition(Handler[DeckCommand, DeckEvent]):
         self._tell()
 
     def _undo(self, origin: Origin) -> None:
-        now, again = self.deck.undo()
-        if now.status is not again.status:
-            self._carry_out(now, origin, lambda: self._shelves.put(again.id, again.status))
-        if now.favourite is not again.favourite:
-            self._carry_out(now, origin, lambda: self._shelves.favour(again.id, again.favourite))
+        undone, now, again = self.deck.undo()
+        if undone.status is not None:
+            back = partial(self._shelves.put, again.id, again.status)
+        else:
+            back = partial(self._shelves.favour, again.id, again.favourite)
+        self._carry_out(back, now, origin, undone=undone)
         if self._playing() and self.deck.current == again.id:
             self._play(again)
         else:
@@ -255,10 +259,18 @@ class Audition(Handler[DeckCommand, DeckEvent]):
     def _playing(self) -> bool:
         return self._turntable.state(perf_counter_ns())[0] is not Playing.STOPPED
 
-    def _carry_out(self, before: Card, origin: Origin, act: Callable[[], Clip]) -> None:
-        """Have the files moved, and hear of it."""
+    def _carry_out(
+        self,
+        act: Callable[[], Clip],
+        before: Card,
+        origin: Origin,
+        *,
+        judged: Judgement | None = None,
+        undone: Judgement | None = None,
+    ) -> None:
+        """Have the files moved, and hear of it. ``judged`` is forgotten, and ``undone`` recalled,
+        where that fails."""
         clip_id = before.id
-        self._moves[clip_id] += 1
 
         def move() -> None:
             try:
@@ -266,7 +278,8 @@ class Audition(Handler[DeckCommand, DeckEvent]):
             except Exception as error:  # whatever it is, the word has to be taken back
                 if not isinstance(error, MulaError):
                     _log.exception("clip %s could not be moved", clip_id)
-                self._post(NotMoved(clip_id, self._as_it_is(before), origin, _told(error)))
+                now = self._as_it_is(before)
+                self._post(NotMoved(clip_id, now, origin, _told(error), judged, undone))
             else:
                 self._catalogue.put(clip)
                 self._post(Moved(clip.recipe, str(clip.path), origin))
@@ -274,10 +287,18 @@ class Audition(Handler[DeckCommand, DeckEvent]):
         try:
             self._files.do(move)
         except MulaError:  # too much waits for the disk
-            self._moves[clip_id] -= 1
-            self.deck.forget_undo(clip_id)
+            self._take_back(judged, undone)
             self.deck.add(before)
+            self._show()
             raise
+        self._moves[clip_id] += 1
+
+    def _take_back(self, judged: Judgement | None, undone: Judgement | None) -> None:
+        """A word that could not be carried out."""
+        if judged is not None:
+            self.deck.forget(judged)
+        if undone is not None:
+            self.deck.recall(undone)
 
     def _as_it_is(self, before: Card) -> Card | None:
         """The clip as the disk has it; the worker's thread."""
@@ -293,7 +314,7 @@ class Audition(Handler[DeckCommand, DeckEvent]):
         return Card.of_recipe(clip.recipe)
 
     def _not_moved(self, event: NotMoved) -> None:
-        self.deck.forget_undo(event.clip)
+        self._take_back(event.judged, event.undone)
         self._settled(event.clip, event.now)
         origin, error = event.origin, event.error
         failed = Failed(origin.address, error.code, str(error))

@@ -161,11 +161,11 @@ def test_undo_takes_back_one_judgement_after_the_other_and_puts_the_clip_on() ->
     deck.judge(Status.REJECTED)
     deck.advance()
     deck.judge(Status.KEPT)
-    assert deck.undo()[1] == card("b2", "job2", 2)
-    now, again = deck.undo()
+    assert deck.undo()[2] == card("b2", "job2", 2)
+    _, now, again = deck.undo()
     assert (now.status, again.status, again.favourite) == (Status.REJECTED, Status.NEW, True)
     assert deck.current == "b1"
-    assert not deck.undo()[1].favourite
+    assert not deck.undo()[2].favourite
     with pytest.raises(BadInput, match="to take back"):
         deck.undo()
 
@@ -177,15 +177,38 @@ def test_a_judgement_that_changes_nothing_is_none() -> None:
         deck.undo()
 
 
-def test_a_judgement_that_failed_is_forgotten() -> None:
+def test_a_judgement_that_failed_is_forgotten_and_no_other() -> None:
     deck = three_jobs()
-    before = deck.card("a")
-    deck.judge(Status.KEPT, "a")
-    deck.forget_undo("a")
-    deck.add(before)
-    assert deck.card("a").status is Status.NEW
+    judged = [deck.judge(status, "a") for status in (Status.KEPT, Status.REJECTED)]
+    kept, rejected = judged
+    assert kept is not None and rejected is not None
+    deck.forget(rejected)
+    deck.add(replace(deck.card("a"), status=Status.KEPT))
+    assert deck.undo()[0] is kept
+    deck.forget(kept)  # it was taken back meanwhile
     with pytest.raises(BadInput):
         deck.undo()
+
+
+def test_undo_changes_what_the_judgement_was_about_and_nothing_else() -> None:
+    """The favourite was of a clip that was thought to be kept; the keep then failed."""
+    deck = three_jobs()
+    kept = deck.judge(Status.KEPT, "a")
+    deck.favour(True, "a")
+    assert kept is not None
+    deck.forget(kept)
+    deck.add(replace(deck.card("a"), status=Status.NEW))
+    _, _, again = deck.undo()
+    assert (again.status, again.favourite) == (Status.NEW, False)
+
+
+def test_a_judgement_that_could_not_be_taken_back_is_the_next_that_can_be() -> None:
+    deck = three_jobs()
+    deck.judge(Status.KEPT, "a")
+    undone, now, _ = deck.undo()
+    deck.recall(undone)
+    deck.add(now)
+    assert deck.undo()[0] is undone
 
 
 def test_the_takes_of_a_running_job_join_it_one_by_one() -> None:
@@ -246,12 +269,13 @@ class DeckMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.deck.current)
     @rule(on=st.booleans())
     def favour(self, on: bool) -> None:
-        assert self.deck.favour(on).favourite is on
+        self.deck.favour(on)
+        assert self.deck.card().favourite is on
 
     @rule()
     def undo(self) -> None:
         try:
-            _, again = self.deck.undo()
+            _, _, again = self.deck.undo()
         except BadInput:
             assert {clip: self.deck.card(clip) for clip in IDS} == self.first
         else:

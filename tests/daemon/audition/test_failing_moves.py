@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -118,6 +119,84 @@ def test_a_worker_that_has_too_much_to_do_refuses_and_nothing_is_changed(
     assert (card.status, card.favourite) == (Status.NEW, False)
     with pytest.raises(Exception, match="no keep"):
         rig.send(UndoJudgement())
+
+
+# --- what can be taken back after that ------------------------------------------------------------
+
+
+def shown(rig: Rig, clip: str) -> tuple[Status, bool]:
+    """On the deck and on the disk, which have to agree."""
+    card, recipe = rig.audition.deck.card(clip), rig.library.find(clip).recipe
+    assert (card.status, card.favourite) == (recipe.status, recipe.favourite)
+    return card.status, card.favourite
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["the worker is full", "the move fails"])
+@pytest.mark.parametrize(
+    "command",
+    [Judge(Status.REJECTED, "clip01"), Judge(Status.KEPT, "clip01"), Favourite(False, "clip01")],
+    ids=["a change", "the same again", "no favourite as before"],
+)
+def test_a_judgement_that_fails_leaves_those_before_it_to_be_taken_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, command: Judge | Favourite, full: bool
+) -> None:
+    rig.send(Judge(Status.KEPT, "clip01"))
+    rig.settle()
+    with monkeypatch.context() as patch:
+        if full:
+            patch.setattr(rig.mover, "do", raising(Busy("too much waits")))
+            with pytest.raises(Busy):
+                rig.send(command)
+        else:
+            patch.setattr(shelves.Shelves, "put", raising(OSError(errno.EIO, "I/O error")))
+            patch.setattr(shelves.Shelves, "favour", raising(OSError(errno.EIO, "I/O error")))
+            rig.send(command)
+            rig.settle()
+    rig.send(UndoJudgement())
+    rig.settle()
+    assert shown(rig, "clip01") == (Status.NEW, False)
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["the worker is full", "the folder is away"])
+def test_an_undo_that_fails_can_be_done_again_and_costs_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    rig.send(Favourite(True, "clip01"), Judge(Status.KEPT, "clip01"))
+    rig.settle()
+    folder = rig.library.folder
+    if full:
+        with monkeypatch.context() as patch, pytest.raises(Busy):
+            patch.setattr(rig.mover, "do", raising(Busy("too much waits")))
+            rig.send(UndoJudgement())
+    else:
+        folder.rename(folder.with_name("away"))
+        rig.send(UndoJudgement())
+        rig.settle()
+        folder.with_name("away").rename(folder)
+        (failed,) = rig.all(Failed)
+        assert "has gone" in failed.text  # type: ignore[attr-defined]
+    assert shown(rig, "clip01") == (Status.KEPT, True)
+    rig.send(UndoJudgement())
+    rig.settle()
+    assert shown(rig, "clip01") == (Status.NEW, True)
+    rig.send(UndoJudgement())
+    rig.settle()
+    assert shown(rig, "clip01") == (Status.NEW, False)
+
+
+def test_a_clip_that_two_judge_goes_back_judgement_by_judgement(rig: Rig) -> None:
+    bob = replace(ALICE, peer=("127.0.0.1", 2))
+    rig.audition.handle(Judge(Status.KEPT, "clip01"), ALICE)
+    rig.audition.handle(Judge(Status.REJECTED, "clip01"), bob)
+    rig.settle()
+    assert [to for report, to, _ in rig.heard if isinstance(report, ClipJudged)] == [
+        None, ALICE, None, bob
+    ]  # fmt: skip
+    assert shown(rig, "clip01") == (Status.REJECTED, False)
+    for status in (Status.KEPT, Status.NEW):
+        rig.send(UndoJudgement())
+        rig.settle()
+        assert shown(rig, "clip01") == (status, False)
 
 
 # --- a folder that is being read, and that others change ------------------------------------------
