@@ -57,8 +57,9 @@ class Sounding(Handler[Never, AudioDevice]):
             self._publish(report)
 
 
-VERDICT_S: Final = 15.0
-"""For an audio interface that was asked for by name to open, or not."""
+VERDICT_S: Final = 25.0
+"""For an audio interface that was asked for by name to open, or not; one that hangs is told of
+by then."""
 
 
 def interface_of(config: Config, post: Callable[[AudioDevice | Failed], None]) -> Interface | None:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -83,30 +83,59 @@ def acquire(wanted: str = "") -> ModuleType:
 
 def give_back(sounddevice: ModuleType) -> None:
     """Stop PortAudio, so that the next ``acquire`` sees devices that came meanwhile."""
-    with contextlib.suppress(sounddevice.PortAudioError):
+    with contextlib.suppress(Exception):  # it is not needed any more, whatever it says
         sounddevice._terminate()
 
 
 def known_outputs(sounddevice: ModuleType) -> tuple[Output, ...]:
-    """The outputs of PortAudio's last scan."""
+    """The outputs of PortAudio's last scan, but for those that nobody can make sense of.
+
+    Raises Unavailable where there is no list, and where it holds nothing but such.
+    """
+    found, failure = [], None
     try:
         apis = sounddevice.query_hostapis()
         default = sounddevice.default.device["output"]
-        return tuple(
-            Output(
-                index=device["index"],
-                name=device["name"],
-                host_api=apis[device["hostapi"]]["name"],
-                channels=device["max_output_channels"],
-                rate=round(device["default_samplerate"]),
-                default=device["index"] == default,
-                api_default=device["index"] == apis[device["hostapi"]]["default_output_device"],
-            )
-            for device in sounddevice.query_devices()
-            if device["max_output_channels"] > 0
-        )
-    except sounddevice.PortAudioError as error:
-        raise Unavailable(f"no sound: {error}") from error
+    except Exception as error:
+        raise Unavailable(f"no sound: the outputs cannot be listed: {refusal(error)}") from error
+    for api in apis:
+        for index in api["devices"]:
+            # A name in no encoding, a rate that is no number, one that has just gone.
+            try:
+                output = _output(sounddevice.query_devices(index), api, default)
+            except Exception as error:
+                failure = error
+            else:
+                found += [output] if output is not None else []
+    if failure is not None and not found:
+        raise Unavailable(f"no sound: no output can be used: {refusal(failure)}") from failure
+    return tuple(found)
+
+
+def _output(device: dict[str, Any], api: dict[str, Any], default: int) -> Output | None:
+    """One of PortAudio's devices; None for an input. Raises ValueError for a rate of none."""
+    if device["max_output_channels"] < 1:
+        return None
+    rate = round(device["default_samplerate"])
+    if rate < 1:
+        raise ValueError(f"{device['name']} runs at {rate} Hz")
+    return Output(
+        index=device["index"],
+        name=device["name"],
+        host_api=api["name"],
+        channels=device["max_output_channels"],
+        rate=rate,
+        default=device["index"] == default,
+        api_default=device["index"] == api["default_output_device"],
+    )
+
+
+def refusal(error: Exception) -> str:
+    """What PortAudio, or sounddevice, said, and what can be done about it."""
+    said = str(error) or repr(error)
+    if "sample rate" in said.lower():
+        return f"{said}; set it to 44100 or 48000 Hz in its own settings, or choose another one"
+    return f"{said}; close the program that holds it, or choose another one"
 
 
 def choose(outputs: Iterable[Output], wanted: str = "") -> Output:

@@ -13,7 +13,6 @@ import gc
 import os
 import signal
 from multiprocessing.connection import Connection
-from time import monotonic
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +21,14 @@ from msgspec import Struct
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_bridge.net import call_process, hurry
 from mula_bridge.speech import mute_drivers, unfailing
-from mula_daemon.audio.devices import Output, acquire, choose, give_back, known_outputs
+from mula_daemon.audio.devices import (
+    Output,
+    acquire,
+    choose,
+    give_back,
+    known_outputs,
+    refusal,
+)
 from mula_daemon.audio.samples import Samples
 from mula_daemon.audio.shared_ring import SharedRing
 from mula_daemon.settings import OutputSettings
@@ -32,7 +38,12 @@ SEARCH_SECONDS: Final = 0.5
 """Between two looks for an interface that is not there."""
 STALL_SECONDS: Final = 1.5
 """An interface that takes nothing for so long has stopped; no driver buffers as much."""
+SELF_DESTRUCT_S: Final = 60
+"""A process that hangs while its daemon is gone ends after so long, where there are alarms; a
+living daemon's patience is shorter."""
 _LONGEST_BUFFER: Final = 8192
+_LONGEST_LATENCY_S: Final = 2.0
+"""What a driver says beyond this is no latency."""
 
 
 class InterfaceState(Struct, frozen=True):
@@ -42,6 +53,13 @@ class InterfaceState(Struct, frozen=True):
     output: Output | None = None
     latency: float = 0.0
     problem: str = ""
+
+
+class InterfaceStep(Struct, frozen=True):
+    """What this process begins now, and may never return from if a driver hangs: it opens
+    ``output``, or (None) starts PortAudio, which asks every driver for its outputs."""
+
+    output: Output | None = None
 
 
 @unfailing()
@@ -55,7 +73,11 @@ def main(connection: Connection, ring_name: str, settings: OutputSettings) -> No
     call_process("mula-audio")
     hurry(first=True)
     with contextlib.suppress(EOFError, OSError):
-        _serve(connection, SharedRing(ring_name), settings)
+        try:
+            _serve(connection, SharedRing(ring_name), settings)
+        except Exception as error:  # the daemon begins another one, and should know why
+            problem = f"the audio process ended: {error!r}; it is begun anew"
+            connection.send(InterfaceState(problem=problem))
     os._exit(0)
 
 
@@ -63,7 +85,7 @@ def _serve(connection: Connection, ring: SharedRing, settings: OutputSettings) -
     said = ""
     while True:
         try:
-            output, stream, module = _open(ring, settings)
+            output, stream, module = _open(connection, ring, settings)
             break
         except MulaError as error:
             if str(error) != said:
@@ -71,18 +93,19 @@ def _serve(connection: Connection, ring: SharedRing, settings: OutputSettings) -
                 connection.send(InterfaceState(problem=said))
         if connection.poll(SEARCH_SECONDS):
             return  # the daemon has closed its end
-    connection.send(InterfaceState(output, stream.latency))
+    connection.send(InterfaceState(output, _sane(stream.latency)))
     gc.collect()
     gc.freeze()
     name = f"the audio output {output.name}"
-    calls, moved = -1, monotonic()
+    calls, still = -1, 0
     while not connection.poll(WATCH_SECONDS):
+        _outlive_nobody()
         if not stream.active:
             connection.send(InterfaceState(problem=f"{name} has stopped"))
             return
-        if ring.calls != calls:
-            calls, moved = ring.calls, monotonic()
-        elif monotonic() - moved > STALL_SECONDS:
+        # In looks, not by a clock: a machine that slept has not stalled.
+        calls, still = ring.calls, 0 if ring.calls != calls else still + 1
+        if still * WATCH_SECONDS > STALL_SECONDS:
             connection.send(InterfaceState(problem=f"{name} takes no sound"))
             return
     if stream.active:
@@ -90,11 +113,19 @@ def _serve(connection: Connection, ring: SharedRing, settings: OutputSettings) -
         give_back(module)
 
 
-def _open(ring: SharedRing, settings: OutputSettings) -> tuple[Output, Any, Any]:
+def _open(
+    connection: Connection, ring: SharedRing, settings: OutputSettings
+) -> tuple[Output, Any, Any]:
+    """Raises MulaError, whatever a driver does."""
+    _outlive_nobody()
+    connection.send(InterfaceStep())
     sounddevice = acquire(settings.device)
+    named = f"the audio output {settings.device or 'of the system'}"
     try:
         output = choose(known_outputs(sounddevice), settings.device)
         channels = _channels(output, settings.pair)
+        named = f"the audio output {output.name}"
+        connection.send(InterfaceStep(output))
         callback = _Callback(ring, channels, settings.pair)
         stream = sounddevice.OutputStream(
             device=output.index,
@@ -104,18 +135,26 @@ def _open(ring: SharedRing, settings: OutputSettings) -> tuple[Output, Any, Any]
             latency=settings.latency,
             callback=callback,
         )
-        callback.latency_ns = round(stream.latency * 1e9)
+        callback.latency_ns = round(_sane(stream.latency) * 1e9)
         stream.start()
-    except sounddevice.PortAudioError as error:
-        give_back(sounddevice)
-        raise Unavailable(
-            f"the audio output {settings.device or 'of the system'} does not open: {error}; close "
-            "the program that holds it, or choose another one"
-        ) from error
     except MulaError:
         give_back(sounddevice)
         raise
+    except Exception as error:  # a driver's, and sounddevice's of what a driver said
+        give_back(sounddevice)
+        raise Unavailable(f"{named} does not open: {refusal(error)}") from error
     return output, stream, sounddevice
+
+
+def _outlive_nobody() -> None:
+    """Let the system end this process if it does not come by here again soon."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(SELF_DESTRUCT_S)
+
+
+def _sane(seconds: float) -> float:
+    """A latency, 0 where the driver does not know it, which it may say in strange ways."""
+    return seconds if 0.0 < seconds < _LONGEST_LATENCY_S else 0.0
 
 
 def _channels(output: Output, pair: tuple[int, int]) -> int:
@@ -141,8 +180,8 @@ class _Callback:
 
     def __call__(self, out: Samples, frames: int, times: Any, status: object) -> None:
         # The driver's own word for this buffer, where it gives one.
-        ahead = round((times.outputBufferDacTime - times.currentTime) * 1e9)
-        latency_ns = ahead if 0 < ahead < 2_000_000_000 else self.latency_ns
+        ahead_ns = round(_sane(times.outputBufferDacTime - times.currentTime) * 1e9)
+        latency_ns = ahead_ns or self.latency_ns
         if self._channels == 2 and self._left == 0 and self._right == 1:
             self._ring.read_into(out, latency_ns)
             return

@@ -20,7 +20,7 @@ FAULTS = 8
 def test_memory_or_a_process_that_cannot_be_had_is_tried_again(
     seam: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mula_daemon.audio.interface.RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("mula_daemon.audio.interface.FIRST_PAUSE_S", 0.001)
     failures = iter([OSError(errno.ENOMEM, "no memory")] * FAULTS)
     lived = threading.Event()
     interface = Interface(OutputSettings())
