@@ -21,6 +21,12 @@ from mula_bridge.osc import encode
 from mula_daemon.bench.soak.rig import CONTROLS, HOST, Rig
 
 Inject = Callable[[Rig, random.Random], None]
+_SOUGHT_S: Final = 10.0
+"""A child that has just died is back within this."""
+
+
+class Missed(Exception):
+    """What was to be broken was not there, so nothing has gone wrong; the text says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,15 @@ def _always(_: Rig) -> bool:
 
 def _kill(name: str) -> Inject:
     def kill(rig: Rig, _: random.Random) -> None:
-        child = rig.child(name)
-        if child is not None:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
+        end = monotonic() + _SOUGHT_S
+        while monotonic() < end:
+            child = rig.child(name)
+            with suppress(psutil.NoSuchProcess):  # it died by itself just now
+                if child is not None:
+                    child.kill()
+                    return
+            sleep(0.05)
+        raise Missed(f"no {name} was there for {_SOUGHT_S:g} s")
 
     return kill
 
@@ -76,7 +87,7 @@ def _break_engine(rig: Rig, _: random.Random) -> None:
     ears, job, since = rig.ears, f"broken{monotonic():.3f}", monotonic()
     ears.send("/mula/panic")  # or it would wait behind what is under way
     ears.send("/mula/lyrics", "fault: sticky")
-    ears.send("/mula/generate", job)
+    rig.generate(job)
     ears.send("/mula/lyrics", "")
     ears.wait("/mula/job", 10.0, lambda args: args[:2] == (job, "failed"), since=since)
 
@@ -106,8 +117,8 @@ def _break_map(rig: Rig, rng: random.Random) -> None:
 
 
 def _seal_folder(rig: Rig, rng: random.Random) -> None:
-    rig.disk.seal()
     try:
+        rig.disk.seal()
         sleep(rng.uniform(1.0, 4.0))
     finally:
         rig.disk.unseal()

@@ -10,15 +10,18 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from typing import Final
 
 from mula_bridge.errors import Unavailable
 
 _SIZE: Final = "1g"
 _CHUNK: Final = bytes(1 << 16)
+_TRIES: Final = 10
+_PAUSE_S: Final = 0.2
 
 
 class SmallDisk:
@@ -38,7 +41,7 @@ class SmallDisk:
         return self.mounted or (sys.platform != "win32" and os.geteuid() != 0)
 
     def seal(self) -> None:
-        """Let nothing be written into the folder."""
+        """Let nothing be written into the folder. Raises Unavailable; ``unseal`` it then, too."""
         self._sealed = True
         if self.mounted:
             clips = str(self.clips)
@@ -49,14 +52,19 @@ class SmallDisk:
             self.clips.chmod(0o555)
 
     def unseal(self) -> None:
-        """Let it be written into again."""
+        """Let it be written into again. Raises Unavailable where that cannot be had."""
         if not self._sealed:
             return
-        self._sealed = False
         if self.mounted:
-            _run("umount", "--lazy", str(self.clips))
+            _until(self._writable, "umount", "--lazy", str(self.clips))
         else:
             self.clips.chmod(0o755)
+        if not self._writable():
+            raise Unavailable(f"{self.clips} is still read-only; see to it: umount {self.clips}")
+        self._sealed = False
+
+    def _writable(self) -> bool:
+        return os.access(self.clips, os.W_OK)  # by the mount, too, and for root
 
     def fill(self) -> None:
         """Leave no byte of it."""
@@ -102,9 +110,19 @@ def small_disk() -> Iterator[SmallDisk]:
         try:
             yield disk
         finally:
-            disk.unseal()
+            with suppress(Unavailable):  # it was told when it was tried before
+                disk.unseal()
             if mounted:
-                _run("umount", "--lazy", folder)
+                _until(lambda: not os.path.ismount(folder), "umount", "--lazy", folder)
+
+
+def _until(done: Callable[[], bool], *command: str) -> None:
+    """Run a command again and again until that has come about, or it is hopeless."""
+    for _ in range(_TRIES):
+        _run(*command)
+        if done():
+            return
+        sleep(_PAUSE_S)
 
 
 def _run(*command: str) -> bool:

@@ -20,7 +20,7 @@ from mula_bridge.errors import Unavailable
 from mula_daemon.bench.soak.controller import NAME, KnobBox
 from mula_daemon.bench.soak.ears import Ears
 from mula_daemon.bench.soak.launcher import CHILD, JUMP
-from mula_daemon.bench.soak.ledger import Ledger
+from mula_daemon.bench.soak.ledger import GENERATE, Ledger
 from mula_daemon.bench.soak.place import SmallDisk, small_disk
 from mula_daemon.bench.soak.sound_server import SoundServer, sound_server
 
@@ -98,11 +98,12 @@ class Rig:
         """The newest child of that name, if it is alive."""
         if sys.platform == "linux":  # each has its name there, and the newest may be a spare
             for one in self.daemon.children():
-                if _name(one) == name:
+                if _name(one) == name and _lives(one):
                     return one
         elif name in self._children:
             with suppress(psutil.NoSuchProcess):
-                return psutil.Process(self._children[name])
+                child = psutil.Process(self._children[name])
+                return child if _lives(child) else None
         return None
 
     def names(self) -> list[str]:
@@ -126,6 +127,11 @@ class Rig:
         new.write_text(_MAP.format(name=NAME, cc=cc, knob=KNOB), encoding="utf-8")
         new.replace(self.mapping)
         self.bound = cc
+
+    def generate(self, job: str) -> None:
+        """Ask for a job; the daemon owes an answer to that."""
+        self.ledger.ask(job)
+        self.ears.send(GENERATE, job)
 
     def end(self) -> int | None:
         """End it as a user does; its exit status, None when it had to be killed."""
@@ -197,6 +203,14 @@ def _name(process: psutil.Process) -> str:
         return str(process.name())
     except psutil.NoSuchProcess:
         return ""
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether there is anybody, and not only an entry in the table of processes."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _free_port(kind: int) -> int:

@@ -6,8 +6,10 @@ controllers unplugged, maps broken, folders unwritable, full or gone, poisoned r
 hostile packets, clients that never read, jumps of the clock. After each, every part has to work
 again within ``--deadline`` seconds (``recovered``, ``worst_recovery_s``: from the end of the fault
 until OSC, TCP, the page, frames, sound and a MIDI knob were all seen to work), and a capture, a
-clip, a request and a knob are asked for. At the end nothing may be lost: every job and request has
-ended, every clip that was announced is whole, and what should have been told was told (``lost``).
+clip, a request and a knob are asked for. A kill that found nobody is no fault (``missed``).
+At the end nothing may be lost: every job that was asked for was accepted or refused within ten
+seconds, every job and request has ended, every clip that was announced is whole, and what should
+have been told was told (``lost``).
 
 Where JACK itself hangs (``jack_lsp`` has no answer either) it is started again, and that is counted
 (``jack_hung``): no client can do anything about it.
@@ -26,8 +28,9 @@ from collections.abc import Iterator, Sequence
 from time import monotonic, sleep
 from typing import Any, Final
 
+from mula_bridge.errors import Unavailable
 from mula_daemon.bench.figures import percentile, print_json
-from mula_daemon.bench.soak.injections import INJECTIONS
+from mula_daemon.bench.soak.injections import INJECTIONS, Missed
 from mula_daemon.bench.soak.rig import Rig, rig
 from mula_daemon.bench.soak.sound_server import listed_ports
 from mula_daemon.bench.soak.work import OrdinaryWork
@@ -98,6 +101,8 @@ class Soak:
         self._recoveries: list[tuple[float, str]] = []
         self._amiss: list[str] = []
         self._left_out: set[str] = set()
+        self._missed: Counter[str] = Counter()
+        """Faults that did not come about."""
         self._jack_hung = 0
 
     def run(self, seconds: float, every: float, most: int) -> dict[str, Any]:
@@ -138,7 +143,15 @@ class Soak:
             self._work.write_clip(bars=8, pace=1.0)
         sleep(self._rng.uniform(0.2, 1.5))
         begun = monotonic()
-        injection.inject(self._rig, self._rng)
+        try:
+            injection.inject(self._rig, self._rng)
+        except Missed as missed:
+            self._missed[kind] += 1
+            print(f"{kind}: {missed}; it does not count", file=sys.stderr, flush=True)
+            return
+        except Unavailable as error:  # it cannot be mended, which is none of the daemon's doing
+            self._amiss.append(f"{kind}: {error}")
+            return
         self._faults[kind] += 1
         over = monotonic()
         if injection.told and not self._rig.ears.wait(
@@ -173,7 +186,7 @@ class Soak:
         rig, ears = self._rig, self._rig.ears
         ears.send("/mula/live", 0)
         end = monotonic() + 2 * self._deadline
-        while rig.ledger.open_jobs() and monotonic() < end:
+        while (rig.ledger.open_jobs() or rig.ledger.unanswered()) and monotonic() < end:
             sleep(0.1)
         sleep(_QUIET_S)
         after = _usage(rig) if rig.runs else before
@@ -203,6 +216,7 @@ class Soak:
             "retried": self._work.retried,
             "before": before,
             "after": after,
+            "missed": dict(sorted(self._missed.items())),
             "left_out": sorted(self._left_out - set(self._faults)),
             "limit": "what this machine can have go wrong, and its processor time",
         }

@@ -135,7 +135,7 @@ class OrdinaryWork:
         self._ears.send("/mula/knob/bars", bars)
         self._end_long()
         self._long = self._name("long")
-        self._ears.send("/mula/generate", self._long)
+        self._rig.generate(self._long)
         self._ears.send("/mula/knob/bars", 1)
         self._ears.send("/mula/knob/pace", 0.0)
 
@@ -177,7 +177,7 @@ class OrdinaryWork:
         self._stop_playing()
         job = self._name("clip")
         since = monotonic()
-        self._ears.send("/mula/generate", job)
+        self._rig.generate(job)
         if not self._ears.wait("/mula/job", _QUEUED_S, lambda args: args[0] == job, since=since):
             return False
         ended = self._ended(job, since)

@@ -74,3 +74,33 @@ def test_a_request_has_to_be_answered_to_its_end(
         (answers / "ask1.json").write_text(json.dumps(answer))
     assert all(lost in said for said in ledger.lost(library.folder))
     assert len(ledger.lost(library.folder)) == bool(lost)
+
+
+@pytest.mark.parametrize(
+    ("answer", "lost"),
+    [
+        (None, ["generate j: it was never answered"]),
+        (("/mula/job", ("other", "queued")), ["job other: it never ended"]),
+        (("/mula/error", ("/mula/live", "busy", "")), ["generate j: it was never answered"]),
+        (("/mula/error", ("/mula/generate", "busy", "")), []),
+        (("/mula/job", ("j", "failed")), []),
+    ],
+    ids=["none", "about another", "of another address", "refused", "failed"],
+)
+def test_a_job_that_was_asked_for_has_to_be_answered(
+    library: Library, answer: tuple[str, tuple[str, ...]] | None, lost: list[str]
+) -> None:
+    ledger = Ledger()
+    ledger.ask("j")
+    if answer is not None:
+        ledger.hear(*answer)
+    assert set(lost) <= set(ledger.lost(library.folder))
+    assert ledger.unanswered() == ([] if not lost else ["j"])
+
+
+def test_an_answer_that_comes_too_late_is_none(library: Library) -> None:
+    ledger = Ledger(within_s=-1.0)
+    ledger.ask("j")
+    ledger.hear("/mula/job", ("j", "done"))
+    (lost,) = ledger.lost(library.folder)
+    assert lost.startswith("generate j: answered after 0.0 s")
