@@ -13,15 +13,14 @@ from typing import Final
 
 from mula_bridge.api import readers as readers
 from mula_bridge.api import writers as writers
+from mula_bridge.api.hints import likeliest
 from mula_bridge.api.readers import QueryVersion, Reader, Request
 from mula_bridge.control import (
-    ELSEWHERE,
     KNOBS,
     Knob,
     checked_text,
     legible,
     parse_quantum,
-    quantum_text,
 )
 from mula_bridge.control.messages import (
     AudioDevice,
@@ -29,17 +28,13 @@ from mula_bridge.control.messages import (
     AuditionAdvance,
     AuditionCompare,
     AuditionFollow,
-    AuditionGain,
     AuditionLoop,
     AuditionPlay,
-    AuditionQuantise,
     AuditionSettings,
     AuditionState,
-    AuditionStep,
     AuditionStop,
     Beat,
     Cancel,
-    ChooseClock,
     ClipJudged,
     ClipReady,
     ClockChanged,
@@ -47,21 +42,16 @@ from mula_bridge.control.messages import (
     DeckChanged,
     EngineChanged,
     Failed,
-    Favourite,
     FrameReport,
     Generate,
     Heard,
     JobChanged,
-    Judge,
     KnobChanged,
     KnobLearnt,
-    Live,
     LiveChanged,
     LoadPreset,
     LyricsChanged,
-    MakeMore,
     Notice,
-    NudgeKnob,
     Panic,
     PresetSaved,
     PresetsChanged,
@@ -70,15 +60,9 @@ from mula_bridge.control.messages import (
     Quantised,
     QueryDump,
     QueryStatus,
-    Render,
     Report,
-    Reroll,
-    ResetKnob,
     SavePreset,
     ServiceChanged,
-    SetKnob,
-    SetLyrics,
-    SetTags,
     StartTransport,
     Status,
     StatusReport,
@@ -86,12 +70,10 @@ from mula_bridge.control.messages import (
     StopLearning,
     StopTransport,
     TagsChanged,
-    ToggleTag,
     UndoJudgement,
 )
-from mula_bridge.errors import BadInput, nearest
+from mula_bridge.errors import BadInput
 from mula_bridge.osc import (
-    MAX_LENGTH,
     ArgKind,
     Args,
     Argument,
@@ -460,43 +442,6 @@ def encode(report: Report) -> list[tuple[str, Args]]:
     ]
 
 
-_ELSEWHERE: Final = (
-    NudgeKnob, ResetKnob, SavePreset, Generate, Render, Cancel, Quantised, AuditionPlay,
-    AuditionStop, AuditionStep, AuditionCompare, Judge, Favourite, UndoJudgement, Reroll, MakeMore,
-)  # fmt: skip
-"""Changes that are confirmed on another address than they are asked for on."""
-
-
-def confirmation(command: Command) -> Args | None:
-    """The arguments that would confirm a change just as it was asked for; what really comes
-    back may differ, because a knob is clamped.
-
-    Empty for what is confirmed on another address; None for a question.
-    """
-    match command:
-        case SetKnob(_, value):
-            return (value,)
-        case SetTags(tuple() as tags):
-            return tags or ("",)
-        case ToggleTag(_, on):
-            return (int(on),)
-        case SetLyrics(str() as text):
-            return (text,)
-        case Live(bool() as on):
-            return (int(on),)
-        case ChooseClock(str() as source):
-            return (source,)
-        case AuditionLoop(bool() as on) | AuditionFollow(bool() as on):
-            return (int(on),)
-        case AuditionAdvance(bool() as on):
-            return (int(on),)
-        case AuditionQuantise(int() as beats):
-            return (quantum_text(beats),)
-        case AuditionGain(float() | int() as decibels):
-            return (float(decibels),)
-    return () if isinstance(command, _ELSEWHERE) else None
-
-
 @lru_cache(64)
 def matching(pattern: str) -> tuple[str, ...]:
     """The knob addresses that fit an address pattern. Raises OscError when it is malformed."""
@@ -516,33 +461,8 @@ def _admitted(address: str, row: Row, args: Args) -> Args:
 
 
 def nearest_address(address: str) -> str | None:
-    """The address that takes messages and was most likely meant; None when none is close.
-
-    Parts are compared one by one, as addresses have most of their letters in common: one that
-    leaves parts out, or else misspells them.
-    """
-    if len(address) > MAX_LENGTH:
-        return None
-    *folders, last = address.strip("/").split("/")
-    parts = [*folders, ELSEWHERE.get(last, last)]
-    left_out = [one for one in _VALID if _within(parts, one.strip("/").split("/"))]
-    if 0 < len(left_out) <= 2:  # more would be a guess; two are a knob and its travel
-        return min(left_out, key=lambda one: (len(one), one))
-    alike = [one for one in _VALID if _alike(parts, one.strip("/").split("/"))]
-    return nearest("/" + "/".join(parts), alike)
-
-
-def _within(parts: list[str], others: list[str]) -> bool:
-    """Whether ``parts`` are some of the others, in their order, the last one included."""
-    rest = iter(others)
-    return parts[-1] == others[-1] and all(part in rest for part in parts)
-
-
-def _alike(parts: list[str], others: list[str]) -> bool:
-    return len(parts) == len(others) and all(
-        part == other or nearest(part, (other,)) is not None
-        for part, other in zip(parts, others, strict=True)
-    )
+    """The address that takes messages and was most likely meant; None when none is close."""
+    return likeliest(address, _VALID)
 
 
 def brakes(address: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 
 from mula_bridge.api import addresses
 from mula_bridge.api.addresses import UnknownAddress
+from mula_bridge.api.echo import confirmation
 from mula_bridge.api.readers import REQUESTS, Request
 from mula_bridge.bindings import OscBindings, Unbound
 from mula_bridge.control import Emit
@@ -98,13 +99,13 @@ class Dispatch:
             if isinstance(asked, REQUESTS):
                 self._serve(asked, message, origin)
             elif asked is not None:
-                self._ask(asked, addresses.confirmation(asked), origin)
+                self._ask(asked, confirmation(asked), origin)
         except Exception as error:  # what is wrong with one must not take the others away
             self._stumble(error, origin)
 
-    def _ask(self, asked: Command, confirmation: Args | None, origin: Origin) -> None:
-        if confirmation is not None:
-            self._moved(origin, confirmation)
+    def _ask(self, asked: Command, confirming: Args | None, origin: Origin) -> None:
+        if confirming is not None:
+            self._moved(origin, confirming)
         self._emit(asked, origin)
 
     def _stumble(self, error: Exception, origin: Origin) -> None:

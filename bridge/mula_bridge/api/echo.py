@@ -14,12 +14,48 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Final
 
+from mula_bridge.control import quantum_text
+from mula_bridge.control.messages import (
+    AuditionAdvance,
+    AuditionCompare,
+    AuditionFollow,
+    AuditionGain,
+    AuditionLoop,
+    AuditionPlay,
+    AuditionQuantise,
+    AuditionStep,
+    AuditionStop,
+    Cancel,
+    ChooseClock,
+    Command,
+    Favourite,
+    Generate,
+    Judge,
+    Live,
+    MakeMore,
+    NudgeKnob,
+    Quantised,
+    Render,
+    Reroll,
+    ResetKnob,
+    SavePreset,
+    SetKnob,
+    SetLyrics,
+    SetTags,
+    ToggleTag,
+    UndoJudgement,
+)
 from mula_bridge.net import Peer
 from mula_bridge.osc import Args, Value
 
 HOLD_S: Final = 0.25
 _MAX_MOVES: Final = 1024
 
+_ELSEWHERE: Final = (
+    NudgeKnob, ResetKnob, SavePreset, Generate, Render, Cancel, Quantised, AuditionPlay,
+    AuditionStop, AuditionStep, AuditionCompare, Judge, Favourite, UndoJudgement, Reroll, MakeMore,
+)  # fmt: skip
+"""Changes that are confirmed on another address than they are asked for on."""
 
 _Move = tuple[Args | None, int, float]
 """The last change somebody made on an address: the arguments that would confirm it (None:
@@ -74,6 +110,36 @@ class EchoHold:
     def still_at(self) -> float:
         """When every hand will be still, so that ``due`` has everything."""
         return self._still_at
+
+
+def confirmation(command: Command) -> Args | None:
+    """The arguments that would confirm a change just as it was asked for; what really comes
+    back may differ, because a knob is clamped.
+
+    Empty for what is confirmed on another address; None for a question.
+    """
+    match command:
+        case SetKnob(_, value):
+            return (value,)
+        case SetTags(tuple() as tags):
+            return tags or ("",)
+        case ToggleTag(_, on):
+            return (int(on),)
+        case SetLyrics(str() as text):
+            return (text,)
+        case Live(bool() as on):
+            return (int(on),)
+        case ChooseClock(str() as source):
+            return (source,)
+        case AuditionLoop(bool() as on) | AuditionFollow(bool() as on):
+            return (int(on),)
+        case AuditionAdvance(bool() as on):
+            return (int(on),)
+        case AuditionQuantise(int() as beats):
+            return (quantum_text(beats),)
+        case AuditionGain(float() | int() as decibels):
+            return (float(decibels),)
+    return () if isinstance(command, _ELSEWHERE) else None
 
 
 def same(sent: Args, effective: Args) -> bool:

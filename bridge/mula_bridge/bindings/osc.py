@@ -111,7 +111,7 @@ class OscBindings:
 
     def confirmation(self, address: str, args: Args, command: Command) -> Args | None:
         """What a bound control shows by itself once it has sent ``args``, so that it need not be
-        told (see ``addresses.confirmation``).
+        told (see ``confirmation`` in ``api/echo.py``).
 
         Empty for a button, which springs back, and for what is not bound any more; None for a
         question.

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from mula_bridge.api.echo import _MAX_MOVES, HOLD_S, EchoHold, same
+import pytest
+
+from mula_bridge.api.addresses import concrete, decode, encode
+from mula_bridge.api.echo import _MAX_MOVES, HOLD_S, EchoHold, confirmation, same
+from mula_bridge.api.readers import REQUESTS
+from mula_bridge.control.messages.commands import Quantised, SetKnob
+from mula_bridge.control.messages.reports import (
+    AuditionSettings,
+    KnobChanged,
+    LyricsChanged,
+    TagsChanged,
+)
+from mula_bridge.osc.arguments import ArgKind
+from mula_bridge.osc.values import Value
 
 PEER = ("127.0.0.1", 9001)
 CFG = "/mula/knob/cfg"
@@ -88,3 +101,45 @@ def test_sameness_is_that_of_the_wire() -> None:
     assert not same((0.1,), (0.1001,))
     assert not same(("a",), ("a", "b"))
     assert not same(("Amin",), (9,))
+
+
+# --- what confirms a change ----------------------------------------------------------------------
+
+
+def test_what_waits_for_the_beat_is_confirmed_when_it_is_obeyed() -> None:
+    assert confirmation(Quantised(SetKnob("cfg", 3.0), 4)) == ()
+
+
+SAMPLES: dict[ArgKind, Value] = {
+    ArgKind.NUMBER: 0.5, ArgKind.WHOLE: 1, ArgKind.SWITCH: 1, ArgKind.KNOB: 1.0,
+    ArgKind.NAME_OR_NUMBER: "x", ArgKind.TEXT: "auto",
+}  # fmt: skip
+SET_AND_TOLD = {
+    address: row.takes[0].kind
+    for address, row, _ in concrete()
+    if row.takes and row.gives and row.takes[0].kind is not ArgKind.TRIGGER  # which only asks
+}
+
+
+@pytest.mark.parametrize("address", SET_AND_TOLD)
+def test_what_is_set_and_told_on_one_address_is_confirmed_there(address: str) -> None:
+    """Else whoever switched it is told while the hand is still on it."""
+    value: Value = "bar" if address.endswith("quantise") else SAMPLES[SET_AND_TOLD[address]]
+    command = decode(address, (value,))
+    assert not isinstance(command, REQUESTS)
+    assert command is not None
+    assert confirmation(command) is not None
+
+
+def test_what_is_sent_back_is_what_sets_it() -> None:
+    for report in (
+        KnobChanged("key", "Amin", 0.9),
+        TagsChanged(("a", "b")),
+        LyricsChanged("la"),
+        AuditionSettings(loop=True, quantise=1, gain_db=-3.5),
+    ):
+        for address, args in encode(report):
+            command = decode(address, args)
+            assert command is not None
+            assert not isinstance(command, REQUESTS)
+            assert confirmation(command) == args
