@@ -8,9 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
-from mula_bridge.errors import Busy
+from mula_bridge.errors import Busy, Unavailable
 
 STOP_S: Final = 2.0
 """How long an end is waited for, unless somebody says otherwise."""
@@ -99,31 +100,44 @@ class Service:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin; at once, and only once."""
-        self._thread.start()
+        """Begin; at once, and only once. Raises Unavailable where the system has no thread."""
+        if self._thread.ident is not None:
+            raise RuntimeError(f"{self.name} has begun already")
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise Unavailable(
+                f"{self.name} cannot begin: {error}; end other programs, or raise the limit of "
+                "processes (ulimit -u)"
+            ) from error
 
     def stop(self, timeout: float = STOP_S) -> None:
         """End, and wait for that ``timeout`` seconds at most. May be called again, or before
         ``start``."""
         self.stopping.set()
-        self.wake()
+        try:
+            self.wake()
+        except Exception:  # the others have an end, too
+            log.exception("%s could not be woken", self.name)
         if self.alive and threading.current_thread() is not self._thread:
             self._thread.join(timeout)
             if self.alive:
                 log.warning("%s did not end within %g s", self.name, timeout)
 
     def _guarded(self) -> None:
-        while not self.stopping.is_set():
+        while True:  # once in any case: what was handed over before an early end is done
             try:
                 self.run()
-            except Exception as error:  # it ends alone, and not in silence
+            except BaseException as raised:  # it ends alone, and not in silence
+                error = _as_error(raised)
                 if not self._may_begin_again():
                     self.dead = True
                     log.exception("%s died", self.name)
                     self._inform(self.on_death, "running", error)
                     return
                 self.stumble("running", error)
-                self.stopping.wait(FIRST_PAUSE_S * 2 ** (len(self._ends) - 1))
+                if self.stopping.wait(FIRST_PAUSE_S * 2 ** (len(self._ends) - 1)):
+                    return
             else:
                 return
 
@@ -180,10 +194,16 @@ class Errands(Service):
         self._drop = drop
         self._news = threading.Condition()
         self._waiting: deque[Callable[[], object]] = deque()
+        self._ended = False
 
     def do(self, errand: Callable[[], object]) -> None:
-        """Have something done soon. Raises Busy when too much waits."""
+        """Have something done soon. Raises Busy when too much waits, and when nothing will be
+        done any more."""
         with self._news:
+            if self._ended or self.dead:
+                if self._drop:
+                    return
+                raise Busy(f"{self.name} has ended, and does nothing more; restart mula run")
             if len(self._waiting) >= self._limit:
                 if not self._newest:
                     raise Busy(f"{self._limit} things wait for {self.name}; this one was refused")
@@ -199,8 +219,10 @@ class Errands(Service):
     def run(self) -> None:
         """Do one thing after another."""
         while (errand := self._next()) is not None:
-            with self.item(repr(errand)):
+            try:
                 errand()
+            except Exception as error:
+                self.stumble(_named(errand), error)
 
     def _next(self) -> Callable[[], object] | None:
         """What is to be done now, as soon as there is something; None: the end."""
@@ -208,5 +230,21 @@ class Errands(Service):
             while not self._waiting and not self.stopping.is_set():
                 self._news.wait()
             if not self._waiting or (self._drop and self.stopping.is_set()):
+                self._ended = True
                 return None
             return self._waiting.popleft()
+
+
+def _named(errand: Callable[[], object]) -> str:
+    """What an errand is called in a log: not all that it holds, which may be a clip's sound."""
+    work = errand.func if isinstance(errand, partial) else errand
+    return str(getattr(work, "__qualname__", type(work).__name__))
+
+
+def _as_error(raised: BaseException) -> Exception:
+    """A library's sys.exit, or a panic of its own, is as little a reason to end as any error."""
+    if isinstance(raised, Exception):
+        return raised
+    error = RuntimeError(repr(raised))
+    error.__cause__ = raised
+    return error

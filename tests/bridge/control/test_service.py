@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from mula_bridge.control.service import Errands, Service, Task
-from mula_bridge.errors import Busy
+from mula_bridge.errors import Busy, Unavailable
 
 
 def waiting() -> Task:
@@ -236,3 +236,97 @@ def test_at_the_end_what_waits_is_done_or_dropped_as_was_asked(
     free.set()
     errands.stop()
     assert done == left
+
+
+@pytest.mark.parametrize("raised", [SystemExit(1), KeyboardInterrupt(), GeneratorExit()], ids=repr)
+def test_what_is_no_ordinary_exception_ends_no_service(
+    raised: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mula_bridge.control.service.FIRST_PAUSE_S", 0.001)
+    told: list[str] = []
+    errands = Errands("shelves")
+    errands.on_fault = lambda service, what, error: told.append(str(error))
+    done = threading.Event()
+
+    def fail() -> None:
+        raise raised
+
+    errands.do(fail)
+    errands.do(done.set)
+    errands.start()
+    assert done.wait(5)
+    errands.stop()
+    assert told == [repr(raised)]
+    assert not errands.dead
+
+
+def test_what_was_handed_over_before_an_early_end_is_done() -> None:
+    done: list[int] = []
+    errands = Errands("files")
+    errands.do(partial(done.append, 1))
+    errands.stopping.set()
+    errands.start()
+    errands.stop()
+    assert done == [1]
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_what_comes_after_the_end_is_not_lost_in_silence(*, drop: bool) -> None:
+    done: list[int] = []
+    errands = Errands("files", drop=drop)
+    errands.start()
+    errands.stop()
+    if drop:
+        errands.do(partial(done.append, 1))
+    else:
+        with pytest.raises(Busy, match="files has ended"):
+            errands.do(partial(done.append, 1))
+    assert done == []
+
+
+def test_an_errand_is_named_without_what_it_holds(caplog: pytest.LogCaptureFixture) -> None:
+    class Clip:
+        def __repr__(self) -> str:
+            raise RuntimeError("a bug in a name")
+
+    def write(clip: Clip) -> None:
+        raise OSError("the disk is gone")
+
+    done = threading.Event()
+    errands = Errands("files")
+    errands.do(partial(write, Clip()))
+    errands.do(done.set)
+    with caplog.at_level(logging.ERROR):
+        errands.start()
+        assert done.wait(5)
+    errands.stop()
+    assert errands.faults == 1
+    assert "write failed" in caplog.text
+
+
+def test_one_that_cannot_be_woken_is_waited_for_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def wake() -> None:
+        raise OSError("closed already")
+
+    task = Task("deaf", lambda: task.stopping.wait(30), wake)
+    task.start()
+    task.stop()
+    assert not task.alive
+    assert "deaf could not be woken" in caplog.text
+
+
+def test_a_system_without_threads_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    task = waiting()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(Unavailable, match=r"waiting cannot begin.*raise the limit"):
+            task.start()
+    task.start()  # there may be one later
+    with pytest.raises(RuntimeError, match="begun already"):
+        task.start()
+    task.stop()
