@@ -7,7 +7,7 @@ from time import perf_counter_ns
 from typing import Final, Protocol
 
 from mula_daemon.audio.samples import SECOND_NS, Samples
-from mula_daemon.audio.shared_ring import SharedRing
+from mula_daemon.audio.shared_ring import CAPACITY, SharedRing
 
 _WINDOW: Final = 64
 """Buffers remembered: a third of a second to three seconds, so that drift is followed."""
@@ -148,5 +148,5 @@ class InterfaceOutlet:
             heard_ns += position.period * SECOND_NS // self.rate
         self._clock.note(frame, heard_ns)
         self._period = max(self._period, position.period)
-        ahead = min(self._period + self._buffer, round(_MOST_AHEAD * self.rate))
+        ahead = min(self._period + self._buffer, round(_MOST_AHEAD * self.rate), CAPACITY)
         return max(0, self._ring.taken + ahead - self._ring.written)

@@ -9,7 +9,10 @@ between them are milliseconds old when they are read.
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Final
 
@@ -26,6 +29,8 @@ _WRITTEN, _TAKEN, _MUTED, _SOUNDING, _UNDERRUNS = range(5)
 _CALLS, _COUNT, _PERIOD, _HEARD_NS, _VERSION = range(5, 10)
 _HEADER_BYTES: Final = 128
 _BYTES: Final = _HEADER_BYTES + CAPACITY * CHANNELS * 4
+_TRIES: Final = 100
+"""A position is written in a microsecond; a process that was ended in that never ends it."""
 
 
 class Position(Struct, frozen=True):
@@ -41,12 +46,12 @@ class Position(Struct, frozen=True):
 class SharedRing:
     """Both ends of the ring. ``name`` None makes it; else the other process's is opened.
 
-    The maker calls ``unlink`` in the end.
+    The maker calls ``unlink`` in the end. Raises OSError where there is no memory to share.
     """
 
     def __init__(self, name: str | None = None) -> None:
         if name is None:
-            self._memory = SharedMemory(create=True, size=_BYTES)
+            self._memory = _reserved()
         else:
             self._memory = SharedMemory(name)
         self._short = False
@@ -76,7 +81,8 @@ class SharedRing:
 
     def unlink(self) -> None:
         """Remove it, once both processes have let go or are to lose it."""
-        self._memory.unlink()
+        with contextlib.suppress(FileNotFoundError):  # somebody has tidied up
+            self._memory.unlink()
 
     # --- the writing process ------------------------------------------------------------------
 
@@ -117,14 +123,15 @@ class SharedRing:
         self._header[_MUTED] = self.written
 
     def position(self) -> Position | None:
-        """Where the reader is; None before its first buffer."""
+        """Where the reader is; None before its first buffer, and while that cannot be told."""
         header = self._header
-        while True:
+        for _ in range(_TRIES):
             version = header[_VERSION]
             count = header[_COUNT]
             found = Position(header[_TAKEN] - count, count, header[_PERIOD], header[_HEARD_NS])
             if version % 2 == 0 and version == header[_VERSION]:
                 return found if header[_CALLS] else None
+        return None
 
     # --- the reading process ------------------------------------------------------------------
 
@@ -153,3 +160,18 @@ class SharedRing:
         header[_HEARD_NS] = perf_counter_ns() + latency_ns
         header[_VERSION] += 1
         header[_CALLS] += 1
+
+
+def _reserved() -> SharedMemory:
+    """New memory that is really there: Linux gives a page only when it is touched, and ends
+    whoever touches one that /dev/shm has no room for. Raises OSError instead."""
+    memory = SharedMemory(create=True, size=_BYTES)
+    if sys.platform == "linux":
+        try:
+            with Path("/dev/shm", memory.name).open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, _BYTES)
+        except OSError:
+            memory.close()
+            memory.unlink()
+            raise
+    return memory

@@ -17,13 +17,15 @@ FAULTS = 8
 
 
 @pytest.mark.parametrize("seam", ["SharedRing", "_live"])
-def test_memory_or_a_process_that_cannot_be_had_is_tried_again(
-    seam: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", [errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.EAGAIN])
+def test_memory_or_a_process_that_cannot_be_had_is_told_once_and_tried_again(
+    seam: str, reason: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mula_daemon.audio.interface.FIRST_PAUSE_S", 0.001)
-    failures = iter([OSError(errno.ENOMEM, "no memory")] * FAULTS)
+    failures = iter([OSError(reason, "there is none")] * FAULTS)
+    told: list[InterfaceState] = []
     lived = threading.Event()
-    interface = Interface(OutputSettings())
+    interface = Interface(OutputSettings(), told.append)
 
     def fail() -> None:
         for failure in failures:
@@ -46,6 +48,9 @@ def test_memory_or_a_process_that_cannot_be_had_is_tried_again(
     assert lived.wait(5)
     interface.stop()
     assert (interface.faults, interface.dead) == (FAULTS, False)
+    [state] = told
+    assert state.problem.startswith("the audio process cannot be had")
+    assert "there is none; make room" in state.problem
 
 
 def test_who_hears_of_the_output_may_fail() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -8,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mula_daemon.audio.shared_ring import CAPACITY, SharedRing
+from mula_daemon.audio.shared_ring import _VERSION, CAPACITY, SharedRing
 from support.takes import noise
 from support.voices import flat
 
@@ -120,3 +123,43 @@ def test_two_threads_lose_no_frame_and_invent_none(ends: tuple[SharedRing, Share
         done += size
     reader.join(30)
     np.testing.assert_array_equal(np.concatenate(heard), sound)
+
+
+def test_a_process_that_was_ended_as_it_told_its_position_holds_nobody_up(
+    ends: tuple[SharedRing, SharedRing],
+) -> None:
+    ours, theirs = ends
+    theirs.read_into(np.empty((256, 2), np.float32), 0)
+    assert ours.position() is not None
+    theirs._header[_VERSION] += 1
+    assert ours.position() is None
+
+
+FULL = """
+from mula_daemon.audio.shared_ring import SharedRing
+import os
+try:
+    SharedRing()
+except OSError as error:
+    print(error.errno, os.listdir("/dev/shm"))
+"""
+
+
+def without_room(room: str, *command: str) -> list[str]:
+    """A command that has its own /dev/shm, of that size."""
+    mount = f'mount -t tmpfs -o size={room} tmpfs /dev/shm && exec "$@"'
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh", *command]
+
+
+def can_mount() -> bool:
+    if sys.platform != "linux" or shutil.which("unshare") is None:
+        return False
+    return subprocess.run(without_room("64k", "true"), capture_output=True).returncode == 0
+
+
+def test_a_full_shared_memory_is_an_error_and_not_the_end_of_whoever_writes() -> None:
+    if not can_mount():
+        pytest.skip("no namespaces here")
+    command = without_room("64k", sys.executable, "-c", FULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "28 []\n"), done.stderr
