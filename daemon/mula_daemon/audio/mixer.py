@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 
-from mula_bridge.errors import MulaError
 from mula_daemon.audio.levels import Gain
 from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.strip import Strip
@@ -103,7 +102,17 @@ class Mixer:
 
     def render(self, frames: int, first: int, at: At) -> Samples:
         """The next ``frames`` frames, float32 [frames, 2], of which ``first`` is the number
-        of the first one."""
+        of the first one.
+
+        Whatever it raises, everything that played is dropped: it would raise again.
+        """
+        try:
+            return self._render(frames, first, at)
+        except Exception:
+            self._drop()
+            raise
+
+    def _render(self, frames: int, first: int, at: At) -> Samples:
         while self._orders:
             self._orders.popleft()()
         out: Samples = np.zeros((frames, 2), np.float32)
@@ -113,7 +122,10 @@ class Mixer:
             done += self._fill(out[done:end], first + done, at)
         out = self.gain.applied(out, self.rate)
         if frames:
-            self.peak = max(self.peak, float(out.max()), -float(out.min()))
+            peak = max(float(out.max()), -float(out.min()))
+            if not np.isfinite(peak):
+                raise ValueError("what plays is not finite (NaN or infinity)")
+            self.peak = max(self.peak, peak)
         return out
 
     def _begin_due(self, now: int, end: int, at: At) -> int:
@@ -137,6 +149,7 @@ class Mixer:
             before = self._current.underruns
             done = self._current.add_to(out, at(now))
             self.gaps += self._current.underruns - before
+            self._excuse(self._current)
             if self._current.ended or self._current.faded:
                 _retire(self._current.voice)
                 self._current = None
@@ -144,6 +157,7 @@ class Mixer:
                 done = len(out)
         for strip in self._leaving:
             strip.add_to(out[:done], at(now))
+            self._excuse(strip)
         over = [strip for strip in self._leaving if strip.faded or strip.ended]
         self._leaving = [strip for strip in self._leaving if strip not in over]
         for strip in over:
@@ -154,9 +168,18 @@ class Mixer:
         self._leave()
         try:
             self._current = Strip(voice, self.rate, fade_in=fade_in)
-        except MulaError as error:
-            _log.warning("%s", error)
+        except Exception as error:  # no converter, or none for such rates
+            self._dropped(voice, error)
             _retire(voice)
+
+    def _excuse(self, strip: Strip) -> None:
+        failure, strip.failure = strip.failure, None
+        if failure is not None:
+            self._dropped(strip.voice, failure)
+
+    def _dropped(self, voice: Voice, error: Exception) -> None:
+        """A voice is heard no more because of ``error``."""
+        _log.error("%r was dropped", voice, exc_info=error)
 
     def _leave(self) -> None:
         if self._current is not None:

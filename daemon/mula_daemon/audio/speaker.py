@@ -13,6 +13,7 @@ from mula_bridge.net import hurry
 from mula_daemon.audio.levels import SILENCE_DBFS, to_dbfs
 from mula_daemon.audio.mixer import Mixer
 from mula_daemon.audio.outlet import Nowhere, Outlet
+from mula_daemon.audio.voice import Voice
 
 FEED_SECONDS: Final = 0.004
 """Between two looks at what is due; an outlet asks for frames earlier than this."""
@@ -29,6 +30,8 @@ class Speaker(Mixer):
         self._outlets = outlets
         self._outlet: Outlet = Nowhere() if outlets is None else outlets()
         super().__init__(self._outlet.rate)
+        self.pulse = 0
+        """Grows a few hundred times a second for as long as sound goes on, or silence."""
         self._former_underruns = 0
         self._panicking = False
         self._ahead: deque[int] = deque([0], maxlen=256)
@@ -84,3 +87,8 @@ class Speaker(Mixer):
             self._ahead.append(ends_ns - perf_counter_ns())
             mixed = self.render(frames, outlet.written, outlet.heard_ns)
             outlet.write(mixed, sounding=self.sounding)
+        self.pulse += 1
+
+    def _dropped(self, voice: Voice, error: Exception) -> None:
+        """Have it told, as there is silence where somebody waits for sound."""
+        self.feeder.stumble(f"{type(voice).__name__} was not played on", error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 import numpy as np
@@ -12,8 +11,6 @@ from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.voice import Voice
 
 FADE_SECONDS: Final = 0.005
-
-_log = logging.getLogger(__name__)
 
 
 class Strip:
@@ -26,6 +23,8 @@ class Strip:
         self.voice = voice
         self.underruns = 0
         """Gaps so far: each counts once, however long it is."""
+        self.failure: Exception | None = None
+        """What its voice raised; then nothing more is heard of it."""
         self._rate = rate
         self._converter = Converter(voice.rate, 2, rate, 2)
         self._rest: Samples = np.empty((0, 2), np.float32)
@@ -89,8 +88,8 @@ class Strip:
     def _read(self, frames: int, at_ns: int) -> Samples:
         try:
             return self.voice.read(frames, at_ns)[:frames]
-        except Exception:  # one voice's bug must not end the sound of the others
-            _log.exception("%r was dropped", self.voice)
+        except Exception as error:  # one voice's bug must not end the sound of the others
+            self.failure = error
             self._falling = np.empty(0, np.float32)
             return np.empty((0, 2), np.float32)
 

@@ -222,3 +222,38 @@ def test_the_test_voices_keep_the_protocol() -> None:
     fed = LiveVoice(RATE, moved=lambda sample, at_ns: None)
     voices: list[Voice] = [ArrayVoice(flat(1)), fed]
     assert all(voice.rate == RATE for voice in voices)
+
+
+class Malformed(ArrayVoice):
+    """Gives what no voice may give."""
+
+    def read(self, frames: int, at_ns: int) -> Samples:
+        return self._sound[:frames]
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [np.zeros((99, 3), np.float32), np.zeros(99, np.float32), flat(99, np.nan), flat(99, np.inf)],
+    ids=["three channels", "one dimension", "NaN", "infinity"],
+)
+def test_what_cannot_be_mixed_is_dropped_once_and_the_next_is_heard(sound: Samples) -> None:
+    desk, broken = Desk(), Malformed(sound)
+    desk.mixer.play(broken)
+    with pytest.raises(ValueError, match=r".+"):
+        desk.render(64, 64)
+    assert broken.retired == 1
+    assert not desk.render(64).any()
+    desk.mixer.play(ArrayVoice(flat(100)))
+    assert desk.render(64).all()
+    assert np.isfinite(desk.mixer.peak)
+
+
+def test_a_voice_that_cannot_be_converted_is_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise RuntimeError("no such ratio")
+
+    monkeypatch.setattr(soxr, "ResampleStream", fail)
+    desk, voice = Desk(), ArrayVoice(flat(100), 44_100)
+    desk.mixer.play(voice)
+    assert not desk.render(64).any()
+    assert voice.retired == 1

@@ -88,3 +88,29 @@ def test_panic_mutes_what_was_written(bench: Bench) -> None:
     bench.speaker.panic()
     eventually(lambda: bench.outlet.muted == 1)
     assert bench.speaker.voice is None
+
+
+class Raising(ArrayVoice):
+    def read(self, frames: int, at_ns: int) -> Samples:
+        raise RuntimeError("a bug in a voice")
+
+
+def test_a_voice_that_fails_is_told_and_the_next_one_plays(bench: Bench) -> None:
+    told: list[str] = []
+    bench.speaker.feeder.on_fault = lambda service, what, error: told.append(f"{what}: {error}")
+    failing, voice = Raising(flat(100)), ArrayVoice(flat(480))
+    bench.speaker.play(failing)
+    eventually(lambda: failing.retired == 1)
+    bench.speaker.play(voice)
+    eventually(lambda: voice.retired == 1)
+    assert told == ["Raising was not played on: a bug in a voice"]
+    assert bench.outlet.heard().any()
+
+
+def test_the_pulse_shows_that_it_lives(bench: Bench) -> None:
+    pulse = bench.speaker.pulse
+    eventually(lambda: bench.speaker.pulse > pulse)
+    bench.speaker.feeder.stop()
+    pulse = bench.speaker.pulse
+    sleep(0.02)
+    assert bench.speaker.pulse == pulse
