@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from mula_bridge.control.messages import Notice
 from mula_bridge.errors import MulaError
 from mula_daemon.audio import Samples, check_block
 from mula_daemon.audition.events import TakeAudible, TakeGone, TakeOpened
@@ -14,6 +15,8 @@ from mula_daemon.clips import Abandoned, Finished, Outcome, Take
 
 LEAD_SECONDS: Final = 0.35
 """How far the take may run ahead of what is heard of it, so that knobs are heard soon."""
+STILL_SECONDS: Final = 2.0
+"""A speaker that does not even look for sound for so long is not waited for: it is dead."""
 _NAP_SECONDS: Final = 0.01
 
 
@@ -38,12 +41,16 @@ class TakeSink:
         if self._take is not None:
             raise RuntimeError("a take is already open")
         self._take, self._released = take, False
-        tape = Tape(take.engine.sample_rate, take.samples)
-        self._tape = tape if self._turntable.offer(take.id, tape) else None
+        try:
+            tape = Tape(take.engine.sample_rate, take.samples)
+            self._tape = tape if self._turntable.offer(take.id, tape) else None
+        except MemoryError:  # its file needs less
+            self._tape = None
         self._post(TakeOpened(take))
 
     def write(self, samples: Samples) -> None:
-        """Add the next samples; waits while the take is heard and too far ahead of that.
+        """Add the next samples; waits while the take is heard and too far ahead of that, but
+        for a speaker that is dead.
 
         Raises MulaError for samples that cannot be played, or for more of them than the
         take has.
@@ -95,8 +102,16 @@ class TakeSink:
 
     def _wait(self, take: Take, tape: Tape) -> None:
         lead = self._lead * tape.rate
+        still, pulse = 0, self._turntable.pulse
         while not self._released and not tape.whole:
             voice = self._turntable.voice_of(take.id)
             if voice is None or tape.filled - voice.taken <= lead:
                 return
             voice.retired.wait(_NAP_SECONDS)
+            # In looks, not by a clock: a machine that slept has a speaker.
+            before, pulse = pulse, self._turntable.pulse
+            still = 0 if pulse != before else still + 1
+            if still * _NAP_SECONDS >= STILL_SECONDS:
+                self._released = True
+                words = f"nothing is played any more: {take.id} is written without being heard"
+                self._post(Notice(take.request.job, "audio", f"{words}; restart mula run"))

@@ -35,6 +35,10 @@ _log = logging.getLogger(__name__)
 class VoicePlayer(Protocol):
     """The part of the speaker that is needed here. Any thread."""
 
+    @property
+    def pulse(self) -> int:
+        """Another number whenever it has looked for what to play."""
+
     def play(self, voice: Voice, at_ns: int | None = None, *, fade_in: bool = False) -> None: ...
     def follow(self, voice: Voice) -> None: ...
     def stop(self, voice: Voice | None = None) -> None: ...
@@ -106,6 +110,11 @@ class Turntable:
         with self._lock:
             voice = self._voice if self._clip == clip else None
         return voice if voice is not None and not voice.retired.is_set() else None
+
+    @property
+    def pulse(self) -> int:
+        """As the speaker's, which stands still when nothing is played any more."""
+        return self._speaker.pulse
 
     # --- playing ------------------------------------------------------------------------------
 

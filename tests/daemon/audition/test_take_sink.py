@@ -6,11 +6,15 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mula_bridge.control.messages.reports import Notice
 from mula_bridge.control.messages.states import Playing
+from mula_daemon.audio.speaker import Speaker
+from mula_daemon.audition import take_sink as take_sink_module
 from mula_daemon.audition import turntable as turntable_module
 from mula_daemon.audition.events import TakeAudible
 from mula_daemon.audition.take_sink import TakeSink
@@ -128,3 +132,82 @@ def test_a_loop_is_heard_with_its_seam_mended_as_it_is_in_the_file(tmp_path: Pat
         tape = turntable._tapes[take.id]
         np.testing.assert_array_equal(tape.frames(100, 500), seam)
         np.testing.assert_array_equal(tape.frames(600, take.samples), sound[600:])
+
+
+class Noting(Following):
+    """Keeps what is remarked, too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.notices: list[Notice] = []
+
+    def __call__(self, event: object) -> None:
+        if isinstance(event, Notice):
+            self.notices.append(event)
+        super().__call__(event)
+
+
+def test_a_speaker_that_is_dead_holds_no_take_back_and_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_sink_module, "STILL_SECONDS", 0.1)
+    with turning(tmp_path) as (turntable, _):
+        news, take = Noting(turntable), make_take(bpm=20.0)  # three seconds
+        sink = TakeSink(turntable, news, lead=0.1)
+        sink.open(take)
+        sink.write(noise(3000))
+        until(turntable, Playing.PLAYING)
+        speaker = turntable._speaker
+        assert isinstance(speaker, Speaker)
+        speaker.feeder.stop()
+        began = monotonic()
+        for block in blocks(noise(take.samples - 3000), 4800):
+            sink.write(block)
+        assert monotonic() - began < 1.5
+        assert turntable._tapes[take.id].whole
+        sink.close(FINISHED)
+        [notice] = news.notices
+        assert notice.job == take.request.job
+        assert "restart mula run" in notice.text
+
+
+def test_a_take_that_waits_for_its_turn_is_held_back_for_as_long_as_the_speaker_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_sink_module, "STILL_SECONDS", 0.1)
+    with turning(tmp_path) as (turntable, _):
+        first, second = make_take(id="first", bpm=20.0), make_take(id="second", bpm=20.0)
+        news = Noting(turntable, behind=True)
+        one, other = TakeSink(turntable, news), TakeSink(turntable, news, lead=0.1)
+        one.open(first)
+        one.write(noise(first.samples))
+        until(turntable, Playing.PLAYING)
+        other.open(second)
+        other.write(noise(3000))
+        end = monotonic() + 5
+        while turntable.voice_of("second") is None:
+            assert monotonic() < end
+            sleep(0.003)
+        writer = threading.Thread(target=other.write, args=(noise(9000),))
+        writer.start()
+        writer.join(0.3)
+        assert writer.is_alive()
+        other.release()
+        writer.join(5)
+        assert not writer.is_alive()
+        assert news.notices == []
+
+
+def test_without_memory_for_its_sound_a_take_is_written_unheard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(take_sink_module, "Tape", full)
+    with turning(tmp_path) as (turntable, _):
+        sink, take = TakeSink(turntable, quiet), make_take()
+        sink.open(take)
+        sink.write(noise(take.samples))
+        sink.close(FINISHED)
+        assert turntable.voice_of(take.id) is None
