@@ -1,6 +1,6 @@
 """Files that appear whole or not at all, and JSON that is read as types."""
 
-from mula_daemon.files.atomic import SUFFIX, Part, locked, sweep
+from mula_daemon.files.atomic import LOCK_S, SUFFIX, Part, locked, sweep
 from mula_daemon.files.typed_json import (
     Number,
     Positive,
@@ -12,6 +12,6 @@ from mula_daemon.files.typed_json import (
 )
 
 __all__ = [
-    "SUFFIX", "Number", "Part", "Positive", "Whole", "locked", "parse_json", "read_json", "sweep",
-    "typed", "wrong",
+    "LOCK_S", "SUFFIX", "Number", "Part", "Positive", "Whole", "locked", "parse_json", "read_json",
+    "sweep", "typed", "wrong",
 ]  # fmt: skip

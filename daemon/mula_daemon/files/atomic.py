@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -10,12 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from mula_bridge.errors import Busy
+
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
 SUFFIX: Final = ".part"
+LOCK_S: Final = 10.0
+"""How long a lock is waited for: whoever moves a clip has it for some 20 ms."""
+_PAUSE_S: Final = 0.002
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _WINDOWS: Final = os.name == "nt"
 _OLD_SECONDS: Final = 86400.0
@@ -34,7 +40,10 @@ class Part:
         self.final = final
         self.path = final.with_name(f".{final.name}{SUFFIX}")
         self._fd = os.open(self.path, _FLAGS, 0o666)
-        _lock(self._fd)
+        # On Windows a lock would keep out other handles of ours, and sweep needs none.
+        if not _WINDOWS and not _lock(self._fd, LOCK_S):
+            self.discard()
+            raise BlockingIOError(errno.EAGAIN, "another program holds it", str(self.path))
 
     def write(self, data: bytes) -> None:
         """Append ``data``."""
@@ -88,22 +97,22 @@ def sweep(part: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock on ``folder``; waits for whoever has it.
+def locked(folder: Path, wait_s: float = LOCK_S) -> Iterator[None]:
+    """Hold the lock on ``folder``; waits ``wait_s`` seconds at most for whoever has it.
 
     A process that dies lets go. Some network shares have no locks; nobody waits there.
-    Raises OSError.
+    Raises Busy when somebody keeps it, and OSError.
     """
     if sys.platform == "win32":  # where folders cannot be opened, nor open files be removed
         fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     else:
         fd = os.open(folder, os.O_RDONLY)
     try:
-        if sys.platform == "win32":
-            with contextlib.suppress(OSError):  # it gives up after ten seconds
-                msvcrt.locking(fd, msvcrt.LK_LOCK, 1)
-        else:
-            _lock(fd)
+        if not _lock(fd, wait_s):
+            raise Busy(
+                f"another program has kept {folder} locked for {wait_s:g} s: try again, and end "
+                "the mulabridge that hangs there"
+            )
         yield
     finally:
         os.close(fd)
@@ -124,19 +133,35 @@ def _rename_to_new(source: Path, target: Path) -> None:
             source.unlink()
 
 
-def _lock(fd: int) -> None:
-    if sys.platform != "win32":
-        # Some network shares have no locks; sweep then goes by age.
-        with contextlib.suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_EX)
+def _lock(fd: int, wait_s: float) -> bool:
+    """Lock an open file, in ``wait_s`` seconds at most; whether nobody else has it."""
+    end = time.monotonic() + wait_s
+    while _try_lock(fd) is False:
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
+
+
+def _try_lock(fd: int) -> bool | None:
+    """Lock an open file unless somebody else has; None where there are no locks, as on some
+    network shares."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except PermissionError:  # which is how Windows says it
+        return False if _WINDOWS else None
+    except OSError:
+        return None
+    return True
 
 
 def _is_locked(fd: int) -> bool:
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return time.time() - os.fstat(fd).st_mtime < _OLD_SECONDS
-    return False
+    mine = _try_lock(fd)
+    if mine is None:
+        return time.time() - os.fstat(fd).st_mtime < _OLD_SECONDS
+    return not mine

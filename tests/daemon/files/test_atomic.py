@@ -4,11 +4,16 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mula_daemon.files.atomic import Part, sweep
+from mula_bridge.errors import Busy
+from mula_daemon.files import atomic
+from mula_daemon.files.atomic import Part, locked, sweep
 from support.crashing_disk import CrashingDisk
 
 
@@ -98,6 +103,64 @@ def test_a_dead_process_leaves_a_part_that_is_swept(tmp_path: Path) -> None:
         child.kill()
     assert sweep(tmp_path / ".a.wav.part")
     assert names(tmp_path) == []
+
+
+def test_a_lock_that_somebody_keeps_is_given_up_with_a_sentence(tmp_path: Path) -> None:
+    words = f"{tmp_path}.* locked for 0.05 s: try again"
+    began = time.monotonic()
+    with locked(tmp_path), pytest.raises(Busy, match=words), locked(tmp_path, 0.05):
+        raise AssertionError("two have it")
+    assert time.monotonic() - began < 5
+    with locked(tmp_path, 0.05):
+        pass
+
+
+def test_a_lock_that_is_let_go_in_time_is_had(tmp_path: Path) -> None:
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locked(tmp_path):
+            held.set()
+            assert go.wait(5)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(5)
+    threading.Timer(0.05, go.set).start()
+    with locked(tmp_path, 5.0):
+        assert go.is_set()
+    holder.join(5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are flock's")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EBADF, errno.EACCES, errno.ENOTSUP])
+def test_where_there_are_no_locks_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(atomic.fcntl, "flock", _failing(number))
+    with locked(tmp_path, 60.0):
+        part = Part(tmp_path / "a.wav")
+    assert not sweep(part.path)
+    part.publish()
+    assert names(tmp_path) == ["a.wav"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="parts are not locked there")
+def test_a_part_whose_lock_somebody_keeps_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "LOCK_S", 0.02)
+    monkeypatch.setattr(atomic.fcntl, "flock", _failing(errno.EAGAIN))
+    with pytest.raises(BlockingIOError, match="another program holds it"):
+        Part(tmp_path / "a.wav")
+    assert names(tmp_path) == []
+
+
+def _failing(number: int) -> Callable[[int, int], None]:
+    def flock(fd: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return flock
 
 
 def _no_links(*_: object, **__: object) -> None:
