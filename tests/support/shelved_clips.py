@@ -40,12 +40,12 @@ RECIPE = Recipe(
 )
 
 
-def put_clip(library: Library, clip_id: str, **fields: object) -> ClipFiles:
+def put_clip(library: Library, clip_id: str, place: str = "", **fields: object) -> ClipFiles:
     """A clip of four tiny files and a sidecar; each file holds its own name."""
-    files = ClipFiles(library.folder, f"clip_{clip_id}")
+    files = ClipFiles(library.folder / place, f"clip_{clip_id}")
     companions = [files.codes, files.midi, files.stem("kick")]
     for path in (*companions, files.wav):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=bool(place), exist_ok=True)
         path.write_text(path.name)
     recipe = replace(
         RECIPE,

@@ -52,7 +52,7 @@ from mula_daemon.audition.events import (
     TakeOpened,
 )
 from mula_daemon.audition.turntable import Start, Turntable
-from mula_daemon.clips import Catalogue, Clip, Shelves, StillReading, Survey
+from mula_daemon.clips import Catalogue, Clip, Shelves, Survey
 from mula_daemon.session import Handler
 
 GAIN_DB: Final = (-60.0, 12.0)
@@ -334,7 +334,7 @@ class Audition(Handler[DeckCommand, DeckEvent]):
 
     def _check(self) -> None:
         if not self._filled:
-            raise StillReading(self._catalogue.folder)
+            raise self._catalogue.still_reading()
 
     def _surveyed(self, clips: Sequence[Clip], gone: frozenset[str]) -> None:
         """The worker's thread: cards of many clips take longer than the session may."""

@@ -18,16 +18,19 @@ class StillReading(Unavailable):
 
     code = "reading"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trouble: str = "") -> None:
+        """``trouble`` is what is wrong with the folder, if something is."""
         super().__init__(
-            f"the clip folder {folder} is still being read; try again in a few seconds"
+            trouble or f"the clip folder {folder} is still being read; try again in a few seconds"
         )
 
 
 class Catalogue:
     """Every clip of one library, by id. Any thread; no method touches a disk.
 
-    Some 2 kB for each clip. `Survey` fills it, and keeps it true to the folder.
+    Some 2 kB for each clip, and 200 bytes for each time a knob moved while it was made: a knob
+    that is swept through all of a clip moves at every frame. `Survey` fills it, and keeps it true
+    to the folder.
     """
 
     def __init__(self, library: Library) -> None:
@@ -35,9 +38,11 @@ class Catalogue:
         self.folder = library.folder
         self.reading = True
         """Whether clips of the folder are still to come."""
+        self.trouble = ""
+        """What keeps the folder, or one below it, from being read; empty when nothing does."""
         self._lock = threading.Lock()
         self._clips: dict[str, Clip] = {}
-        self._broken: dict[str, BadInput] = {}
+        self._broken: dict[str, str] = {}
         self._taken: set[str] = set()  # ids that were seen or given away, clips or not
 
     @classmethod
@@ -53,19 +58,26 @@ class Catalogue:
     def find(self, clip_id: str) -> Clip:
         """The clip with that id, archived or not.
 
-        Raises UnknownName, BadInput for a broken sidecar, and StillReading as long as it is
-        not known whether there is such a clip, or what its sidecar says.
+        Raises UnknownName, BadInput for a broken sidecar, StillReading as long as it is
+        not known whether there is such a clip, or what its sidecar says, and Unavailable when it
+        may lie where nobody can read.
         """
         with self._lock:
             clip = self._clips.get(clip_id)
             if clip is not None:
                 return clip
             if clip_id in self._broken:
-                raise self._broken[clip_id]
+                raise BadInput(self._broken[clip_id])
             if self.reading:
-                raise StillReading(self.folder)
+                raise self.still_reading()
+            if self.trouble:
+                raise Unavailable(f"clip {clip_id} is not known: {self.trouble}")
             known = list(self._clips)
         raise UnknownName("clip", clip_id, known)
+
+    def still_reading(self) -> StillReading:
+        """Why nobody can say what is in the folder, while that is so."""
+        return StillReading(self.folder, self.trouble)
 
     def new_id(self) -> str:
         """An id that no clip of the folder has, and that was not given away before."""
@@ -96,12 +108,14 @@ class Catalogue:
         """Know of a clip that has just landed at ``path``."""
         self.put(Clip(recipe, path, ClipFiles(path.parent, path.stem).sidecar))
 
-    def mark_broken(self, clip_id: str, error: BadInput) -> None:
-        """Know of a clip whose sidecar cannot be read, and why."""
+    def mark_broken(self, clip_id: str, why: str) -> bool:
+        """Know of a clip whose sidecar cannot be read; whether that is news."""
         with self._lock:
             self._clips.pop(clip_id, None)
             self._taken.add(clip_id)
-            self._broken[clip_id] = error
+            news = self._broken.get(clip_id) != why
+            self._broken[clip_id] = why
+            return news
 
     def drop(self, ids: Iterable[str]) -> None:
         """Forget clips that are not there any more. Their ids are not given away again."""

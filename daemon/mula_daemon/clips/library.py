@@ -13,7 +13,9 @@ import itertools
 import logging
 import os
 import shutil
+import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -22,7 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mula_bridge.errors import BadInput, Unavailable, UnknownName
+from mula_bridge.errors import BadInput, Busy, Unavailable, UnknownName
 from mula_bridge.files import read_text
 from mula_daemon.clips import moves, naming
 from mula_daemon.clips.files import (
@@ -40,7 +42,7 @@ from mula_daemon.clips.files import (
     is_day,
 )
 from mula_daemon.clips.recipe import Recipe, from_json
-from mula_daemon.files import SUFFIX, Part, locked, sweep
+from mula_daemon.files import LOCK_S, SUFFIX, Part, locked, sweep
 
 _SPARE_BYTES: Final = 16 << 20
 """Room to leave on the disk; with less it counts as full."""
@@ -112,6 +114,9 @@ class Library:
         self.hidden = self.folder / HIDDEN
         self._seen: dict[str, ClipFiles] = {}
         """Where each clip was when it was last looked for."""
+        self._mover = threading.Lock()
+        """Of our own threads the next one has its turn at once; other programs are asked again
+        and again, see `locked`."""
 
     def prepare(self) -> list[Path]:
         """Make the folder ready, and mend what dead processes left; what was swept.
@@ -145,13 +150,22 @@ class Library:
     def moving(self) -> Iterator[None]:
         """Be the only one who moves clips, after whoever was interrupted at it.
 
-        Raises Busy when another program holds a file on the move, and Unavailable.
+        Raises Busy when another program holds a file on the move, or somebody has moved clips
+        for seconds, and Unavailable.
         """
-        with self.in_words():
-            self.make_hidden()  # somebody may have emptied the folder
-            with locked(self.hidden):
-                moves.resume(self.folder)
-                yield
+        if not self._mover.acquire(timeout=LOCK_S):
+            raise Busy(
+                f"clips in {self.folder} have been moved for {LOCK_S:g} s: is the disk busy? Try "
+                "again in a few seconds"
+            )
+        try:
+            with self.in_words():
+                self.make_hidden()  # somebody may have emptied the folder
+                with locked(self.hidden, LOCK_S):
+                    moves.resume(self.folder)
+                    yield
+        finally:
+            self._mover.release()
 
     def require(self, size: int) -> None:
         """See that ``size`` bytes fit now. Raises Unavailable with a remedy."""
@@ -204,15 +218,19 @@ class Library:
         """The clip with that id, archived or not, as it is on the disk now.
 
         Looks where it was last, and only then everywhere. Raises UnknownName, BadInput
-        for a broken sidecar, and Unavailable when the folder has gone.
+        for a broken sidecar, and Unavailable when the folder has gone, or one below it that may
+        have the clip cannot be read.
         """
         files = self._seen.get(clip_id)
+        unread: list[Unavailable] = []
         if files is None or not files.are_there():
-            self._seen = self.places()
+            self._seen = self.places(unread=unread.append)
             files = self._seen.get(clip_id)
         if files is None:
             with self.in_words():
                 self.folder.stat()  # or nobody knows
+            for error in unread:
+                raise error
             raise UnknownName("clip", clip_id, self._seen)
         return read_clip(files)
 
@@ -224,15 +242,25 @@ class Library:
         """How many clips there are."""
         return len(self.places(archived=False))
 
-    def places(self, *, archived: bool = True) -> dict[str, ClipFiles]:
+    def places(
+        self, *, archived: bool = True, unread: Callable[[Unavailable], None] = _log.warning
+    ) -> dict[str, ClipFiles]:
         """Where every complete clip is, by id; of one that is just being moved, where it goes.
 
-        An id that two names have (a file manager made a copy) is the shorter name's.
+        An id that two names have (a file manager made a copy) is the shorter name's. A folder
+        below that cannot be read is left out and given to ``unread`` (by default, to the log).
         Some 2 us for each file. Raises Unavailable.
         """
         found: dict[str, ClipFiles] = {}
         for folder in self.folders(archived=archived):
-            for name in sorted(self.sidecars(folder), key=lambda name: (len(name), name)):
+            try:
+                names = sorted(self.sidecars(folder), key=lambda name: (len(name), name))
+            except Unavailable as error:
+                if folder == self.folder:
+                    raise
+                unread(error)
+                continue
+            for name in names:
                 found.setdefault(naming.id_of(name), ClipFiles(folder, name))
         return found
 
@@ -259,13 +287,22 @@ class Library:
     def sidecars(self, folder: Path) -> dict[str, os.DirEntry[str]]:
         """The sidecar of every complete clip in ``folder``, one of ``folders``, by the clip's name.
 
-        Raises Unavailable.
+        Raises Unavailable that names ``folder``.
         """
-        with self.in_words(), contextlib.suppress(FileNotFoundError):
+        try:
             there = _stems(folder, WAV).keys()
             sidecars = _stems(folder / HIDDEN, SIDECAR)
-            return {name: sidecars[name] for name in there & sidecars.keys() if is_clip_name(name)}
-        return {}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            if error.errno == errno.ENOTDIR and folder != self.folder:
+                return {}  # a file has its name
+            if folder == self.folder:
+                words = self._diagnosis(error)
+            else:
+                words = f"cannot be read ({error}): its clips are left out until it can be"
+            raise Unavailable(f"the clip folder {folder} {words}") from error
+        return {name: sidecars[name] for name in there & sidecars.keys() if is_clip_name(name)}
 
     def _sweep(self) -> list[Path]:
         """Remove dead parts, and what was made for a WAV that never got its name."""
@@ -278,9 +315,10 @@ class Library:
                     swept.append(part)
                     name = part.name.removesuffix(f"{WAV}{SUFFIX}").removeprefix(".")
                     files = ClipFiles(folder, name)
-                    if not files.wav.exists():
+                    if not os.path.lexists(files.wav):
                         for path in files.leftovers():
-                            path.unlink(missing_ok=True)
+                            with contextlib.suppress(OSError):  # it hides or spoils nothing
+                                path.unlink()
         return swept
 
     def _diagnosis(self, error: OSError) -> str:
@@ -305,7 +343,7 @@ def _places(root: Path) -> Iterator[Path]:
     for day in _folders(root):
         if is_day(day.name):
             yield day
-            yield from (job for job in _folders(day) if (job / HIDDEN).is_dir())
+            yield from (job for job in _folders(day) if os.path.lexists(job / HIDDEN))
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -313,7 +351,7 @@ def _parts(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.endswith(SUFFIX)]
-    except FileNotFoundError:
+    except OSError:  # it is not there, or cannot be read: the next start may fare better
         return []
     return [folder / name for name in names if name[:1] == "." and name[:2] != "._"]
 
@@ -321,9 +359,16 @@ def _parts(folder: Path) -> list[Path]:
 def _folders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir())
+            return sorted(Path(entry.path) for entry in entries if _is_folder(entry))
     except OSError:
         return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to where nobody may look, which says nothing of the others
+        return False
 
 
 def _stems(folder: Path, ending: str) -> dict[str, os.DirEntry[str]]:
@@ -339,6 +384,8 @@ def age(clip: Clip) -> tuple[str, str]:
 def read_clip(files: ClipFiles) -> Clip:
     """The clip as its sidecar has it now. Raises BadInput when that cannot be read."""
     try:
+        if stat.S_ISFIFO(files.sidecar.stat().st_mode):  # which would be waited for
+            raise BadInput(f"{files.sidecar}: is no file; remove it")
         text = read_text(files.sidecar)
     except OSError as error:
         raise BadInput(f"{files.sidecar}: cannot be read: {error}") from error

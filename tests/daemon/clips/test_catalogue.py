@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +17,8 @@ from msgspec.structs import replace
 from mula_bridge.control.messages.reports import Failed, Notice
 from mula_bridge.control.messages.states import Status
 from mula_bridge.control.service import Errands
-from mula_bridge.errors import BadInput, UnknownName
+from mula_bridge.errors import BadInput, MulaError, Unavailable, UnknownName
+from mula_daemon.clips import library as library_module
 from mula_daemon.clips import naming, survey
 from mula_daemon.clips.catalogue import Catalogue, StillReading
 from mula_daemon.clips.library import Clip, Library
@@ -238,6 +241,174 @@ def _busy() -> list[Path]:
     from mula_bridge.errors import Busy
 
     raise Busy("held elsewhere")
+
+
+def test_a_first_look_that_fails_is_no_reading_and_says_what_is_wrong(watched: Watched) -> None:
+    folder = watched.library.folder
+    folder.rename(folder.with_name("away"))
+    watched.files.start()
+    watched.survey.begin()
+    watched.until(lambda: watched.said)
+    with pytest.raises(StillReading, match="has gone: plug its drive in"):
+        watched.catalogue.find("clip01")
+    assert watched.catalogue.reading and watched.told == []
+    folder.with_name("away").rename(folder)
+    watched.look()
+    assert watched.ids == ["clip00", "clip01", "clip02"]
+    assert len(watched.told) == 1
+    with pytest.raises(UnknownName):
+        watched.catalogue.find("nobody")
+
+
+def test_what_fails_while_mending_and_looking_is_told_once(watched: Watched) -> None:
+    folder = watched.library.folder
+    folder.rename(folder.with_name("away"))
+    watched.files.start()
+    watched.survey.begin()
+    watched.look()
+    watched.look()
+    assert [type(one) for one in watched.said] == [Failed]
+
+
+def test_a_look_that_failed_is_not_made_again_at_once(watched: Watched) -> None:
+    watched.begin()
+    watched.library.folder.rename(watched.library.folder.with_name("away"))
+    watched.look()
+    assert watched.survey._next_look > monotonic()
+
+
+@pytest.mark.parametrize("place", ["2026-11-24", "kept", "kept/2026-11-24"])
+def test_a_folder_below_that_cannot_be_read_blinds_no_look_and_is_told_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    put_clip(watched.library, "inside", place=place)
+    watched.begin()
+    sick = watched.library.folder / place
+    with monkeypatch.context() as disk:
+        fail_below(disk, sick)
+        put_clip(watched.library, "other0")
+        watched.look()
+        watched.look()
+        assert watched.ids == ["clip00", "clip01", "clip02", "inside", "other0"]
+        (failed,) = watched.said
+        assert isinstance(failed, Failed) and f"{sick} cannot be read" in failed.text
+        with pytest.raises(Unavailable, match=r"clip nobody is not known: .* cannot be read"):
+            watched.catalogue.find("nobody")
+    watched.look()
+    assert watched.said[1:] == [Notice("", "folder", f"the clips in {sick} can be read again")]
+    with pytest.raises(UnknownName):
+        watched.catalogue.find("nobody")
+    assert all(not gone for _, gone in watched.told)
+
+
+def test_clips_of_a_folder_that_could_not_be_read_at_first_are_found_later(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_clip(watched.library, "inside", place="2026-11-24")
+    with monkeypatch.context() as disk:
+        fail_below(disk, watched.library.folder / "2026-11-24")
+        watched.begin()
+        assert watched.ids == ["clip00", "clip01", "clip02"]
+    watched.look()
+    assert watched.told[-1] == (["inside"], frozenset())
+
+
+def fail_below(disk: pytest.MonkeyPatch, sick: Path) -> None:
+    """Let nothing in ``sick`` or below it be listed or looked at."""
+    scan, there = os.scandir, os.path.lexists
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == sick or sick in Path(path).parents:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return scan(path)
+
+    disk.setattr(library_module.os, "scandir", scandir)
+    disk.setattr(
+        library_module.os.path, "lexists", lambda p: sick not in Path(p).parents and there(p)
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
+def test_a_sidecar_that_the_disk_did_not_give_is_asked_for_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    read = library_module.read_text
+
+    def failing(path: Path) -> str:
+        if "clip01" in path.name:
+            raise OSError(number, os.strerror(number))
+        return read(path)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(library_module, "read_text", failing)
+        watched.begin()
+        with pytest.raises(BadInput, match=f"clip_clip01.json: .*{os.strerror(number)}"):
+            watched.catalogue.find("clip01")
+    watched.look()
+    assert watched.ids == ["clip00", "clip01", "clip02"]
+    assert watched.told[-1] == (["clip01"], frozenset())
+
+
+def test_a_clip_that_is_known_is_not_lost_to_a_moment_of_the_disk(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.begin()
+    with monkeypatch.context() as disk:
+        disk.setattr(library_module, "read_text", _no_files_left)
+        sidecar = watched.library.hidden / "clip_clip01.json"
+        sidecar.with_suffix(".tmp").write_text(sidecar.read_text().replace("techno", "house"))
+        sidecar.with_suffix(".tmp").replace(sidecar)
+        watched.look()
+        assert watched.catalogue.find("clip01").recipe.tags == ("techno",)
+    watched.look()
+    assert watched.catalogue.find("clip01").recipe.tags == ("house",)
+
+
+def _no_files_left(path: Path) -> str:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_sidecar_that_is_a_link_to_itself_blinds_no_look(watched: Watched) -> None:
+    sidecar = watched.library.hidden / "clip_clip01.json"
+    sidecar.unlink()
+    sidecar.symlink_to(sidecar.name)
+    watched.begin()
+    assert watched.ids == ["clip00", "clip02"]
+    assert watched.said == []
+    put_clip(watched.library, "other0")
+    watched.look()
+    assert "other0" in watched.ids
+
+
+@pytest.mark.parametrize("part", ["_compare", "_read_some"])
+def test_whatever_goes_wrong_in_a_look_the_next_one_is_made(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    watched.begin()
+    put_clip(watched.library, "other0")
+    with monkeypatch.context() as faults:
+        faults.setattr(watched.survey, part, _out_of_memory)
+        watched.look()
+    put_clip(watched.library, "other1")
+    watched.look()
+    assert {"other0", "other1"} <= set(watched.ids)
+
+
+def _out_of_memory(*_: object) -> None:
+    raise MemoryError
+
+
+def test_an_error_of_a_clip_is_raised_anew_each_time(watched: Watched) -> None:
+    (watched.library.hidden / "clip_clip01.json").write_text("{}")
+    watched.begin()
+    raised: list[MulaError] = []
+    for _ in range(2):
+        with pytest.raises(BadInput) as caught:
+            watched.catalogue.find("clip01")
+        raised.append(caught.value)
+    assert raised[0] is not raised[1]
+    assert str(raised[0]) == str(raised[1])
 
 
 STRANGERS = [

@@ -4,13 +4,15 @@ import errno
 import os
 import shutil
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from mula_bridge.errors import BadInput, Unavailable, UnknownName
+from mula_bridge.errors import BadInput, Busy, Unavailable, UnknownName
+from mula_daemon.clips import library as library_module
 from mula_daemon.clips import naming
 from mula_daemon.clips.files import ClipFiles
 from mula_daemon.clips.folder_sink import FolderSink
@@ -247,3 +249,81 @@ def test_a_dead_part_in_a_days_folder_is_swept(library: Library) -> None:
     (day / ".mula" / "x_aaaaaa.json").write_text("{}")
     assert library.prepare() == [part]
     assert list((day / ".mula").iterdir()) == []
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["one of ours", "another daemon"])
+def test_who_moves_clips_for_seconds_makes_others_busy_and_not_wait_for_ever(
+    library: Library, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    monkeypatch.setattr(library_module, "LOCK_S", 0.02)
+    other = library if same else Library(library.folder)
+    with library.moving(), pytest.raises(Busy, match=f"{library.folder}.*again"), other.moving():
+        raise AssertionError("two move clips")
+    with other.moving():
+        pass
+
+
+def test_a_folder_below_that_cannot_be_read_hides_no_other(
+    library: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, place in (("aaaaaa", "2026-11-24"), ("bbbbbb", "2026-11-25"), ("cccccc", "")):
+        sink = FolderSink(library.folder, place=PurePath(place))
+        sink.open(make_take(id=name))
+        sink.write(noise(make_take().samples))
+        sink.close(FINISHED)
+    failing_folder(monkeypatch, library.folder / "2026-11-24")
+    assert {clip.recipe.id for clip in library.clips()} == {"bbbbbb", "cccccc"}
+    assert "2026-11-24 cannot be read" in caplog.text
+    assert library.find("bbbbbb").recipe.id == "bbbbbb"
+    with pytest.raises(Unavailable, match=r"2026-11-24 cannot be read .*Input/output error"):
+        library.find("aaaaaa")
+
+
+def failing_folder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the disk fail where the names of ``folder`` are."""
+    names = library_module._stems
+
+    def stems(where: Path, ending: str) -> object:
+        if where == folder:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return names(where, ending)
+
+    monkeypatch.setattr(library_module, "_stems", stems)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("shelf", ["kept", "rejected", "archive"])
+def test_a_file_where_a_shelf_belongs_and_a_link_that_leads_round_hide_no_clip(
+    library: Library, shelf: str
+) -> None:
+    land(library, "aaaaaa")
+    (library.folder / shelf).write_text("")
+    (library.folder / "2026-11-25").symlink_to("2026-11-25")
+    assert library.mend() == []
+    assert [clip.recipe.id for clip in library.clips()] == ["aaaaaa"]
+    assert list(library.places()) == ["aaaaaa"]
+
+
+def test_what_cannot_be_removed_beside_a_dead_part_keeps_no_other_from_being_swept(
+    library: Library,
+) -> None:
+    parts = [library.folder / f".x_dead0{number}.wav.part" for number in range(2)]
+    for part in parts:
+        part.write_bytes(b"")
+    (library.hidden / "x_dead00.json" / "inside").mkdir(parents=True)
+    assert sorted(library.mend()) == parts
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes among files here")
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_a_sidecar_that_is_no_file_is_reported_and_hides_no_other_clip(
+    library: Library, make: Callable[[Path], None]
+) -> None:
+    land(library, "aaaaaa")
+    land(library, "bbbbbb")
+    sidecar = library.find("aaaaaa").sidecar
+    sidecar.unlink()
+    make(sidecar)
+    errors: list[BadInput] = []
+    assert [clip.recipe.id for clip in library.clips(errors.append)] == ["bbbbbb"]
+    assert str(sidecar) in str(errors[0])
