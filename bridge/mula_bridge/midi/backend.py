@@ -151,7 +151,7 @@ class _RtMidiPort:
 
     def __init__(self, client: Any, name: str, port: str, wires: PortWires) -> None:
         self.client = client
-        self._wire = Wire(wires, name)
+        self._wire = Wire(wires, name, hear=port == "in")
         try:
             # The number is looked up now: it shifts when something else is unplugged.
             names = _listed(client.get_ports())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 from ctypes.util import find_library
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Protocol
@@ -28,8 +29,9 @@ class PortWires(Protocol):
     ended: bool
     """Whether the system has gone, so that only a new process can find it again."""
 
-    def peers(self, port: str) -> frozenset[str] | None:
-        """Who the port is connected to, by any names that tell them apart; None: not known."""
+    def peers(self, port: str, *, hear: bool) -> frozenset[str] | None:
+        """Who hears the port, or else who speaks to it, by any names that tell them apart; None:
+        not known. One port may have both."""
 
     def close(self) -> None:
         """Ask no more."""
@@ -40,7 +42,7 @@ class NoWires:
 
     ended = False
 
-    def peers(self, port: str) -> frozenset[str] | None:
+    def peers(self, port: str, *, hear: bool) -> frozenset[str] | None:
         """Not known."""
         return None
 
@@ -49,22 +51,22 @@ class NoWires:
 
 
 class Wire:
-    """The connection that is made to ``port`` next, and whether it still stands.
+    """The connection that is made to ``port`` next, to ``hear`` it or else to speak to it, and
+    whether it still stands.
 
     What is connected to a port after ours was opened, and was not before, is ours: rtmidi does
     not say what the system called it.
     """
 
-    def __init__(self, wires: PortWires, port: str) -> None:
-        self._wires = wires
-        self._port = port
-        self._before = wires.peers(port)
+    def __init__(self, wires: PortWires, port: str, *, hear: bool) -> None:
+        self._peers = partial(wires.peers, port, hear=hear)
+        self._before = self._peers()
         self._ours: frozenset[str] | None = None
         self._settled_at = monotonic() + SETTLE_SECONDS
 
     def cut(self) -> bool:
         """Whether it stands no more; False while the system may still be making it."""
-        peers = self._wires.peers(self._port)
+        peers = self._peers()
         if peers is None or self._before is None or monotonic() < self._settled_at:
             return False
         if self._ours is None:
@@ -81,8 +83,8 @@ class AlsaWires(NoWires):
     def __init__(self, books: Path = _ALSA_BOOKS) -> None:
         self._books = books
 
-    def peers(self, port: str) -> frozenset[str] | None:
-        """The addresses, as in 128:0, that the port (named ``client:port 28:0``) has."""
+    def peers(self, port: str, *, hear: bool) -> frozenset[str] | None:
+        """The addresses, as in 128:0, of whom the port (named ``client:port 28:0``) has."""
         address = re.search(r" (\d+):(\d+)( #\d+)?$", port)
         try:
             lines = self._books.read_text(errors="replace").splitlines()
@@ -90,6 +92,7 @@ class AlsaWires(NoWires):
             return None
         if address is None or not lines:
             return None
+        wanted = r" +Connecting To: (.*)" if hear else r" +Connected From: (.*)"
         client = number = ""
         found: set[str] = set()
         for line in lines:
@@ -97,9 +100,7 @@ class AlsaWires(NoWires):
                 client, number = head[1], ""
             elif head := re.match(r"  Port +(\d+) :", line):
                 number = head[1]
-            elif (client, number) == (address[1], address[2]) and (
-                ends := re.match(r" +Connect(?:ing To|ed From): (.*)", line)
-            ):
+            elif (client, number) == (address[1], address[2]) and (ends := re.match(wanted, line)):
                 found.update(re.findall(r"\b(\d+:\d+)(?:\[|,|$|\s)", ends[1]))
         return frozenset(found)
 
@@ -123,8 +124,8 @@ class JackWires:
         _TOLD.append(told)
         self._jack.jack_on_shutdown(self._client, told, None)
 
-    def peers(self, port: str) -> frozenset[str] | None:
-        """The full names of the ports that it is connected to."""
+    def peers(self, port: str, *, hear: bool) -> frozenset[str] | None:
+        """The full names of the ports that it is connected to; here each port has one way."""
         if self.ended:
             return frozenset()
         found = self._jack.jack_port_by_name(self._client, port.encode())

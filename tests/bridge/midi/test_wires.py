@@ -45,16 +45,17 @@ def books(tmp_path: Path) -> Path:
 
 def test_the_sequencer_lists_who_is_connected(books: Path) -> None:
     alsa = AlsaWires(books)
-    assert alsa.peers(NAME) == {"128:0", "130:0", "129:0"}
-    assert alsa.peers(f"{NAME} #2") == {"128:0", "130:0", "129:0"}
-    assert alsa.peers("nanoKONTROL2:nanoKONTROL2 2 28:1") == frozenset()
-    assert alsa.peers("gone:gone 99:0") == frozenset()
+    for name in (NAME, f"{NAME} #2"):
+        assert alsa.peers(name, hear=True) == {"128:0", "130:0"}
+        assert alsa.peers(name, hear=False) == {"129:0"}
+    assert alsa.peers("nanoKONTROL2:nanoKONTROL2 2 28:1", hear=True) == frozenset()
+    assert alsa.peers("gone:gone 99:0", hear=True) == frozenset()
 
 
 def test_without_books_nothing_is_known(tmp_path: Path) -> None:
-    assert AlsaWires(tmp_path / "none").peers(NAME) is None
-    assert AlsaWires(tmp_path).peers("no address") is None
-    assert NoWires().peers(NAME) is None
+    assert AlsaWires(tmp_path / "none").peers(NAME, hear=True) is None
+    assert AlsaWires(tmp_path).peers("no address", hear=True) is None
+    assert NoWires().peers(NAME, hear=True) is None
 
 
 class Books:
@@ -65,7 +66,7 @@ class Books:
     def __init__(self, *peers: str) -> None:
         self.connected: set[str] | None = set(peers)
 
-    def peers(self, port: str) -> frozenset[str] | None:
+    def peers(self, port: str, *, hear: bool) -> frozenset[str] | None:
         return None if self.connected is None else frozenset(self.connected)
 
     def close(self) -> None: ...
@@ -79,7 +80,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("settled")
 def test_a_wire_is_cut_when_ours_is_gone_and_not_when_anothers_is() -> None:
     books = Books("qjackctl:in")
-    wire = Wire(books, "Box:knobs")
+    wire = Wire(books, "Box:knobs", hear=True)
     books.connected = {"qjackctl:in", "mulabridge-01:in"}
     assert not wire.cut()
     books.connected = {"mulabridge-01:in"}
@@ -90,20 +91,39 @@ def test_a_wire_is_cut_when_ours_is_gone_and_not_when_anothers_is() -> None:
 
 @pytest.mark.usefixtures("settled")
 def test_a_wire_that_was_never_made_is_cut() -> None:
-    assert Wire(Books("qjackctl:in"), "Box:knobs").cut()
+    assert Wire(Books("qjackctl:in"), "Box:knobs", hear=True).cut()
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    ("hear", "line"),
+    [(True, "Connecting To: 128:0[r:0], 130:0"), (False, "Connected From: 129:0[ex]")],
+    ids=["input", "output"],
+)
+def test_a_wire_cut_one_way_is_cut_though_the_box_keeps_the_other(
+    books: Path, hear: bool, line: str
+) -> None:
+    """Both are made at once, as for a box with knobs and lights."""
+    books.write_text("".join(one for one in BOOKS.splitlines(True) if "Connect" not in one))
+    wires = {way: Wire(AlsaWires(books), NAME, hear=way) for way in (True, False)}
+    books.write_text(BOOKS)
+    assert not wires[True].cut() and not wires[False].cut()
+    books.write_text(BOOKS.replace(f"    {line}\n", ""))
+    assert wires[hear].cut()
+    assert not wires[not hear].cut()
 
 
 def test_a_wire_is_not_judged_before_the_system_could_make_it() -> None:
-    assert not Wire(Books(), "Box:knobs").cut()
+    assert not Wire(Books(), "Box:knobs", hear=True).cut()
 
 
 @pytest.mark.usefixtures("settled")
 def test_a_wire_is_whole_where_nobody_knows() -> None:
     books = Books()
-    wire = Wire(books, "Box:knobs")
+    wire = Wire(books, "Box:knobs", hear=True)
     books.connected = None
     assert not wire.cut()
-    assert not Wire(NoWires(), "Box").cut()
+    assert not Wire(NoWires(), "Box", hear=True).cut()
 
 
 AFTER_THE_WIRES = """
