@@ -8,13 +8,17 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
 from mula_bridge.control import Service
 from mula_bridge.control.messages import Origin, Report
+from mula_bridge.errors import Busy
 
 MAX_WAITING: Final = 4096
 """Reports that wait for the thread; beyond that the oldest are forgotten."""
+MAX_CALLS: Final = 64
+"""Calls that wait for it; one more is refused."""
 OPEN_S: Final = 30.0
 """For a port to be opened, or not."""
 CLOSE_S: Final = 5.0
@@ -41,7 +45,7 @@ class LoopThread:
     where nothing waits.
 
     Before ``start``, and while a loop that died begins anew, the newest ``MAX_WAITING`` reports
-    wait, and the oldest of more are forgotten.
+    wait, and the oldest of more are forgotten; so do ``MAX_CALLS`` calls, and more are refused.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class LoopThread:
         self._waiting: deque[tuple[Report, Origin | None, Origin | None]] = deque(
             maxlen=MAX_WAITING
         )
+        self._calls: deque[Callable[[], object]] = deque(maxlen=MAX_CALLS)
         self._runs: _Loop | None = None
 
     @property
@@ -91,15 +96,23 @@ class LoopThread:
     ) -> None:
         """Hand a report over. Any thread."""
         self._waiting.append((report, to, but))
-        self.call(self._drain)
+        self._wake()
 
     def call(self, function: Callable[..., object], *args: object) -> None:
-        """Call something there, soon; nothing happens when the loop does not run. Any thread."""
+        """Call something there, soon, or as soon as a loop runs. Any thread. Raises Busy when too
+        much waits."""
+        if len(self._calls) >= MAX_CALLS:
+            raise Busy(f"{MAX_CALLS} calls wait for {self._name}; this one was refused")
+        self._calls.append(partial(function, *args))
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have what waits looked at; without a loop the next one does, when it begins."""
         runs = self._runs
         loop = runs.loop if runs is not None else None
         if loop is not None:
             with suppress(RuntimeError):  # it has just been closed
-                loop.call_soon_threadsafe(function, *args)
+                loop.call_soon_threadsafe(self._drain)
 
     def item(self, what: str) -> AbstractContextManager[None]:
         """Guard the work on one item, as `Service.item` does. That thread, while it runs."""
@@ -131,6 +144,10 @@ class LoopThread:
         await self._opening()
 
     def _drain(self) -> None:
+        while self._calls:
+            call = self._calls.popleft()
+            with self.item("a call"):
+                call()
         while self._waiting:
             report, to, but = self._waiting.popleft()
             with self.item(f"a report, {type(report).__name__}"):

@@ -13,7 +13,8 @@ import pytest
 
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, Report
-from mula_bridge.net.loop import MAX_WAITING, Act, LoopThread, TakeReport
+from mula_bridge.errors import Busy
+from mula_bridge.net.loop import MAX_CALLS, MAX_WAITING, Act, LoopThread, TakeReport
 
 PATIENCE_S = 5.0
 
@@ -51,14 +52,19 @@ def test_what_fails_on_the_loop_is_a_fault_of_its_service_and_the_loop_goes_on()
     def fail(error: Exception) -> None:
         raise error
 
-    thread.call(fail, RuntimeError("a bug in a callback"))
-    thread.call(fail, ConnectionResetError("a client left"))
+    def fail_soon(error: Exception) -> None:
+        asyncio.get_running_loop().call_soon(fail, error)
+
+    thread.call(fail, RuntimeError("a bug in a call"))
+    thread.call(fail_soon, RuntimeError("a bug in a callback"))
+    thread.call(fail_soon, ConnectionResetError("a client left"))
     send(thread, "bug")
     send(thread, "last")
     assert taker.last.wait(PATIENCE_S)
     thread.stop()
-    assert heard == ["RuntimeError('a bug in a callback')", "RuntimeError('a bug in a report')"]
-    assert service.faults == 2
+    bugs = ("a bug in a call", "a bug in a callback", "a bug in a report")
+    assert sorted(heard) == [f"RuntimeError('{bug}')" for bug in bugs]
+    assert service.faults == 3
 
 
 def idle() -> float | None:
@@ -129,15 +135,38 @@ def test_what_opening_raises_is_raised_and_the_thread_ends() -> None:
     assert "a loop" not in {one.name for one in threading.enumerate()}
 
 
-def test_nothing_is_called_where_nothing_runs() -> None:
-    thread = looped(Taker().take, idle)
+def test_calls_wait_for_a_loop_and_of_too_many_the_newest_is_refused() -> None:
+    taker = Taker()
+    thread = looped(taker.take, idle)
     called: list[int] = []
-    thread.call(called.append, 1)
-    thread.stop()
+    for number in range(MAX_CALLS):
+        thread.call(called.append, number)
+    with pytest.raises(Busy, match="64 calls wait for a loop"):
+        thread.call(called.append, MAX_CALLS)
     thread.start()
+    until(lambda: len(called) == MAX_CALLS)
+    thread.call(called.append, MAX_CALLS)  # there is room again
+    until(lambda: len(called) == MAX_CALLS + 1)
     thread.stop()
-    thread.call(called.append, 2)
-    assert called == []
+    assert called == list(range(MAX_CALLS + 1))
+
+
+def test_a_call_between_two_loops_is_made_by_the_second() -> None:
+    closed, called, go_on = Event(), Event(), Event()
+
+    async def closing() -> None:
+        closed.set()
+        go_on.wait(PATIENCE_S)
+
+    thread = looped(Taker().take, idle, closing=closing)
+    thread.start()
+    thread.call(kill)
+    assert closed.wait(PATIENCE_S)
+    thread.call(called.set)
+    assert not called.is_set()
+    go_on.set()
+    assert called.wait(PATIENCE_S)
+    thread.stop()
 
 
 class Chores:

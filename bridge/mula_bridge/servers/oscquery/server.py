@@ -114,7 +114,8 @@ class OscQueryServer:
         self._thread.report(report, to=to, but=but)
 
     def limit(self, limits: Limits) -> None:
-        """The engine takes these ranges only: knob name -> lowest and highest value."""
+        """The engine takes these ranges only: knob name -> lowest and highest value. Raises Busy
+        where the server's thread has been away for long."""
         self._thread.call(self._clients.limit, dict(limits))
 
     async def _close(self) -> None:

@@ -369,6 +369,18 @@ def test_a_new_range_is_announced(server: OscQueryServer) -> None:
     assert json.loads(get(server, "/mula/knob/top_k?RANGE")[1])["RANGE"] == [{"MIN": 1, "MAX": 64}]
 
 
+def test_ranges_that_are_told_before_it_runs_hold(session: StandInSession) -> None:
+    server = OscQueryServer(port=0)
+    session.server = server
+    server.limit({"top_k": (1, 64)})
+    server.start(session.emit)
+    try:
+        told = get(server, "/mula/knob/top_k?RANGE")[1]
+        assert json.loads(told)["RANGE"] == [{"MIN": 1, "MAX": 64}]
+    finally:
+        server.stop()
+
+
 def test_another_origin_opens_no_websocket(server: OscQueryServer) -> None:
     async def nothing(_: Socket) -> None: ...
 
