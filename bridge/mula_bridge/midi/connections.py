@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Final, TypeVar
 
@@ -24,37 +24,60 @@ _Port = TypeVar("_Port", MidiInput, MidiOutput)
 _SYSTEM: Final = "midi"
 _SHORTEST_WAIT_NS, _LONGEST_WAIT_NS = 500_000_000, 4_000_000_000
 _GOOD_NS: Final = 10_000_000_000
-"""A port that was open for so long has earned being opened anew at once."""
+"""A port that was open for so long did well: it is opened anew at once, and what goes wrong next
+is news."""
+_MOST_SAID: Final = 4
+"""So many different troubles of a port are told before it did well."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Trouble:
-    """When a port is tried that did not open, or did not stay."""
+    """When a port is tried that did not open, or did not stay, and what was said of that."""
 
     wait_ns: int = 0
     next_ns: int = 0
-    opened_ns: int = 0
+    opened_ns: int | None = None
+    """Since when it is open; None while it is not."""
+    said: set[str] = field(default_factory=set)
 
     def later(self, now_ns: int) -> None:
+        """It did not open, or broke."""
+        self._judge(now_ns)
         self.wait_ns = min(max(2 * self.wait_ns, _SHORTEST_WAIT_NS), _LONGEST_WAIT_NS)
         self.next_ns = now_ns + self.wait_ns
 
     def lost(self, now_ns: int) -> None:
-        if self.wait_ns and now_ns - self.opened_ns < _GOOD_NS:
+        """It was open, and is not well any more."""
+        self._judge(now_ns)
+        if self.wait_ns:
             self.later(now_ns)
         else:
             self.wait_ns, self.next_ns = 1, 0  # at once; later, should that not help
+
+    def is_news(self, text: str) -> bool:
+        """Whether to say this; it is taken as said."""
+        if text in self.said or len(self.said) >= _MOST_SAID:
+            return False
+        self.said.add(text)
+        return True
+
+    def _judge(self, now_ns: int) -> None:
+        """Forgive it what was, if it did well until now."""
+        if self.opened_ns is not None and now_ns - self.opened_ns >= _GOOD_NS:
+            self.wait_ns = 0
+            self.said.clear()
+        self.opened_ns = None
 
 
 class Connections:
     """Keeps every wanted port open.
 
     ``hear(name)`` makes what takes the messages of a new input. ``tell`` hears of an input before
-    its first message, of each thing that does not work once, and of a new output twice: it may
-    miss what is sent right after it was opened. ``alive`` is called between things that may take
-    a while.
+    its first message, once of each thing that does not work, until that did well, and of a new
+    output twice: it may miss what is sent right after it was opened. ``alive`` is called between
+    things that may take a while.
     """
 
     def __init__(
@@ -74,8 +97,8 @@ class Connections:
         self._backend: Backend | None = None
         self._inputs: dict[str, MidiInput] = {}
         self._outputs: dict[str, MidiOutput] = {}
-        self._said: set[str] = set()
         self._troubles: dict[tuple[str, bool], _Trouble] = {}
+        self._system_trouble = _Trouble()
         self._seen: PortsSeen | None = None
         self._fresh = False
         self.next_look_ns = 0
@@ -93,7 +116,7 @@ class Connections:
         except SystemGone:
             raise
         except Exception as error:  # a driver may raise anything
-            self._break(_SYSTEM, error)
+            self._break(_SYSTEM, self._system_trouble, error)
             self._wait_ns = min(max(self._wait_ns * 2, _SHORTEST_WAIT_NS), _LONGEST_WAIT_NS)
             self.next_look_ns = perf_counter_ns() + self._wait_ns
             self.close()
@@ -103,7 +126,7 @@ class Connections:
         self._seen = seen
         self._wait_ns = self._poll_ns
         here = {*seen.inputs, *seen.outputs}
-        self._said &= here
+        self._system_trouble.said.clear()
         self._troubles = {key: one for key, one in self._troubles.items() if key[0] in here}
         self._match_inputs([x for x in seen.inputs if wants_input(wish, x, seen.inputs)])
         self._match_outputs(
@@ -122,8 +145,7 @@ class Connections:
                     port.send(data)
                 except Exception as error:  # the other outputs have done nothing wrong
                     self._close(name, self._outputs.pop(name))
-                    self._trouble(self._outputs, name).later(perf_counter_ns())
-                    self._break(name, error)
+                    self._fail(self._outputs, name, error)
 
     def close(self) -> None:
         """Close every port, and leave the MIDI system."""
@@ -173,9 +195,11 @@ class Connections:
         for name in ports.keys() & set(names):
             why = self._lost(ports[name])
             if why:
-                log.warning("MIDI port %s is opened anew: %s", name, why)
                 gone.add(name)
-                self._trouble(ports, name).lost(perf_counter_ns())
+                trouble = self._trouble(ports, name)
+                trouble.lost(perf_counter_ns())
+                if trouble.is_news(why):
+                    log.warning("MIDI port %s is opened anew: %s", name, why)
         for name in gone:
             self._close(name, ports.pop(name))
         return frozenset(gone)
@@ -194,8 +218,7 @@ class Connections:
             except Gone:
                 continue  # as the next look will tell
             except Exception as error:  # the other ports have done nothing wrong
-                self._trouble(ports, name).later(perf_counter_ns())
-                self._break(name, error)
+                self._fail(ports, name, error)
             else:
                 self._trouble(ports, name).opened_ns = perf_counter_ns()
                 opened = True
@@ -217,10 +240,15 @@ class Connections:
     def _trouble(self, ports: object, name: str) -> _Trouble:
         return self._troubles.setdefault((name, ports is self._outputs), _Trouble())
 
-    def _break(self, name: str, error: Exception) -> None:
-        if name not in self._said:
-            self._said.add(name)
-            told = _told(name, error)
+    def _fail(self, ports: object, name: str, error: Exception) -> None:
+        """A port did not open, or broke: it is tried later."""
+        trouble = self._trouble(ports, name)
+        trouble.later(perf_counter_ns())
+        self._break(name, trouble, error)
+
+    def _break(self, name: str, trouble: _Trouble, error: Exception) -> None:
+        told = _told(name, error)
+        if trouble.is_news(str(told)):
             self._tell(PortTrouble(name, told.code, str(told)))
 
 
