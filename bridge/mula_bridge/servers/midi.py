@@ -106,6 +106,7 @@ class MidiSource:
         self._ports = ports(self._hear) if ports else Ports(self._hear, api, poll_seconds)
         for service in self.services:
             service.on_fault = self._stumbled
+            service.on_death = self._died
         self._to: Emit
         self._open: tuple[str, ...] = ()
         # From here on, the worker's own.
@@ -155,9 +156,10 @@ class MidiSource:
         """Give what is touched next to ``learner``, instead of moving knobs. Any thread. Raises
         Busy.
 
-        Every port counts, mapped or not. ``done`` is called on the worker's thread, once, with
-        the reason where nothing could be learnt for long; controls that cannot be learnt go to
-        ``failed``, and it listens on.
+        Every port counts, mapped or not. ``done`` is called on the worker's thread, with the
+        reason where nothing could be learnt for long; but not at all when ``stop_learning``,
+        another ``learn`` or the end of the worker comes first. Controls that cannot be learnt go
+        to ``failed``, and it listens on.
         """
         self._inbox.add(_Learning(learner, done))
 
@@ -249,11 +251,15 @@ class MidiSource:
                 self._send(self._router.everything())
 
     def _end_learning(self, learning: _Learning) -> None:
-        """When the hand has come to rest, or after too long a time."""
+        """When the hand has come to rest, after too long a time, or by a fault, which would be
+        one again at the next look."""
         try:
             learnt: Learnt | MulaError | None = learning.learner.due(perf_counter_ns())
         except MulaError as error:
             learnt = error
+        except Exception as error:
+            self._worker.stumble("what is learnt", error)
+            learnt = MulaError(f"nothing was learnt: {error!r}; touch another control")
         if learnt is not None:
             self._learning = None
             self._ports.wish(self._wish())
@@ -299,6 +305,10 @@ class MidiSource:
             self._fail("midi", error)
         else:
             self._failed(Failed("midi", "error", f"MIDI: {what} failed: {error!r}"))
+
+    def _died(self, service: Service, what: str, error: Exception) -> None:
+        """The same for the end of a service."""
+        self._failed(Failed("midi", "error", f"MIDI: {service.name} ended: {error!r}; start anew"))
 
 
 def _once(patterns: Iterable[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class MidiLearning:
     """Learns one control at a time from ``midi`` into ``file``.
 
     ``changed`` is called after each, so that the new binding is used at once; ``post``
-    tells what was learnt, or why it could not be kept. Both on the MIDI thread.
+    tells what was learnt, or why nothing was, or could be kept. Both on the MIDI thread.
     """
 
     def __init__(
@@ -42,11 +42,12 @@ class MidiLearning:
         self._post = post
 
     def learn(self, knob: str) -> None:
-        """Bind what is touched next to ``knob``. Any thread. Raises UnknownName."""
+        """Bind what is touched next to ``knob``; whatever else was to be learnt is not. Any thread.
+        Raises UnknownName and Busy."""
         self._midi.learn(Learner(knob), self._keep)
 
     def stop_learning(self) -> None:
-        """Move knobs again. Any thread."""
+        """Move knobs again; nothing is posted. Any thread. Raises Busy."""
         self._midi.stop_learning()
 
     def _keep(self, learnt: Learnt | MulaError) -> None:
@@ -58,6 +59,9 @@ class MidiLearning:
         except (MulaError, OSError) as error:
             self._post(Failed(LEARN, "learn", f"{self._file}: {error}"))
             return
+        except Exception as error:  # a fault of ours, but whoever waits must hear of an end
+            self._post(Failed(LEARN, "learn", f"{self._file} was not written: {error!r}"))
+            raise
         self._changed()
         self._post(KnobLearnt(learnt.knob, describe(learnt)))
 

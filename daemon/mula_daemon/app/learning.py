@@ -19,7 +19,7 @@ class Learning(Handler[LearnCommand, Never]):
         self._midi = midi
 
     def handle(self, command: LearnCommand, origin: Origin) -> None:
-        """Obey. Raises UnknownName, and Unavailable where MIDI is off."""
+        """Obey. Raises UnknownName, Busy, and Unavailable where MIDI is off."""
         if self._midi is None:
             raise Unavailable("MIDI is off, so there is nothing to learn from; start with --midi")
         match command:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import threading
 from collections.abc import Sequence
+from typing import Final
 
 from mula_bridge.control.messages import Failed, KnobLearnt
-from mula_bridge.errors import BadInput
+from mula_bridge.errors import BadInput, Unavailable
 from mula_bridge.speech import is_heard
 from mula_daemon.settings import load_config, midi_ports
+
+_LOOK_S: Final = 0.5
+"""How soon it is seen that nobody listens any more."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -65,7 +69,8 @@ def ports(system: str | None) -> int:
 def learn(knob: str, pattern: str, system: str | None) -> int:
     """Wait for a control, keep it; a running daemon takes it over by itself.
 
-    Raises BadInput, with the reason, when nothing could be learnt or kept.
+    Raises BadInput, with the reason, when nothing could be learnt or kept, and Unavailable when
+    MIDI ended meanwhile.
     """
     from mula_bridge.mapping import Mapping
     from mula_bridge.midi import list_ports
@@ -92,7 +97,9 @@ def learn(knob: str, pattern: str, system: str | None) -> int:
     try:
         MidiLearning(midi, file, lambda: None, hear).learn(knob)
         print(f"turn the control for {knob} slowly to the right (Control-C gives up)", flush=True)
-        done.wait()
+        while not done.wait(_LOOK_S):
+            if any(service.dead for service in midi.services):
+                raise Unavailable("MIDI ended before a control was learnt; start this again")
     finally:
         midi.stop()
     if failed:

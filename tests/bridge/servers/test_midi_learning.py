@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 import pytest
 
+from mula_bridge.bindings.learn import Learner
 from mula_bridge.control.messages.commands import SetKnob
 from mula_bridge.control.messages.reports import Failed, KnobLearnt
 from mula_bridge.errors import UnknownName
@@ -117,6 +118,56 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         assert isinstance(failed, Failed)
         assert failed.address == LEARN
         assert failed.text.startswith(f"{file}: ")
+
+
+def test_a_fault_in_learning_ends_it_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(learner: Learner, now_ns: int) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Learner, "due", fail)
+    with learning(tmp_path / "learnt.yaml") as (learner, box, posted, _):
+        learner.learn("morph")
+        eventually(lambda: len(posted) == 2)
+        failures = [one for one in posted if isinstance(one, Failed)]
+        assert [one.address for one in failures] == ["midi", LEARN]
+        assert all("a bug" in one.text for one in failures)
+        eventually(lambda: hasattr(box, "heard"))
+        sleep(0.3)  # it would fail again with each look
+        assert len(posted) == 2
+
+
+def test_a_fault_in_keeping_is_an_end_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("mula_bridge.servers.midi_learning.write_learnt", fail)
+    with learning(tmp_path / "learnt.yaml") as (learner, box, posted, _):
+        learner.learn("morph")
+        eventually(lambda: hasattr(box, "heard"))
+        for value in (127, 0):
+            box.say(0xB0, 7, value)
+        eventually(lambda: posted)
+        assert isinstance(posted[0], Failed)
+        assert posted[0].address == LEARN
+        assert "learnt.yaml was not written: ZeroDivisionError" in posted[0].text
+
+
+def test_what_was_to_be_learnt_before_is_forgotten_by_what_is_to_be_learnt_now(
+    tmp_path: Path,
+) -> None:
+    with learning(tmp_path / "learnt.yaml") as (learner, box, posted, _):
+        for knob in ("cfg", "morph"):
+            learner.learn(knob)
+        eventually(lambda: hasattr(box, "heard"))
+        for value in (127, 0):
+            box.say(0xB0, 7, value)
+        eventually(lambda: posted)
+        assert [one.name for one in posted if isinstance(one, KnobLearnt)] == ["morph"]
+        assert len(posted) == 1
 
 
 def test_a_knob_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:

@@ -130,6 +130,21 @@ def test_a_monitor_ends_when_nobody_reads_it(monkeypatch: pytest.MonkeyPatch) ->
     assert len(said) == 3
 
 
+def test_who_waits_for_a_control_is_told_that_midi_ended(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mula_bridge.servers import MidiSource
+
+    monkeypatch.setattr("mula_bridge.midi.list_ports", lambda system: ([], []))
+
+    def end(source: MidiSource, emit: object) -> None:
+        source.services[0].dead = True
+
+    monkeypatch.setattr(MidiSource, "start", end)
+    assert main(["midi", "learn", "cfg"]) != 0
+    assert "MIDI ended before a control was learnt" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
