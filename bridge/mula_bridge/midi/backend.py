@@ -103,6 +103,8 @@ class RtMidi:
         """Names of the ports one can listen to; a second one of a name gets ``#2``."""
         if self._wires.ended:
             raise SystemGone("MIDI unavailable: the JACK server has gone; start it again")
+        if self._reader.dead:
+            raise SystemGone("MIDI unavailable: nothing reads its inputs; they are opened anew")
         with _unavailable():
             return _names(self._in)
 

@@ -30,12 +30,16 @@ def monitor(
     """Write a line for everything that ports matching ``pattern`` say, until ``stop`` is set.
 
     ``write`` is called on this thread; without ``stop`` only an exception (Ctrl-C)
-    ends it. Clock ticks are left out: 48 a second would hide the rest. Raises
-    Unavailable when there are no ports to begin with.
+    ends it. Clock ticks are left out: 48 a second would hide the rest. What does not work is a
+    line, too, and it goes on; but it raises Unavailable when there are no ports to begin with,
+    or when nobody keeps them any more.
     """
     stop = stop or Event()
     heard: SimpleQueue[PortNews] = SimpleQueue()
     ports = Ports(heard.put, api)
+    ports.on_fault = lambda service, what, error: heard.put(
+        PortTrouble("midi", Unavailable.code, str(error))
+    )
     ports.start()
     ports.wish(PortWish(pattern, None, ()))
     telling = _Telling(write, pattern)
@@ -44,6 +48,8 @@ def monitor(
             try:
                 news = heard.get(timeout=0.1)
             except Empty:
+                if ports.dead:
+                    raise Unavailable("MIDI ended; start this again") from None
                 continue
             telling.take(news)
     finally:
@@ -57,6 +63,7 @@ class _Telling:
         self._write = write
         self._pattern = pattern
         self._seen = False
+        self._trouble = ""
         self._decoders: dict[str, Decoder] = {}
 
     def take(self, news: PortNews) -> None:
@@ -79,7 +86,11 @@ class _Telling:
             case PortTrouble(address, _, text):
                 if address == "midi" and not self._seen:
                     raise Unavailable(text)
-                self._write(text)
+                if text != self._trouble:  # what lasts is a line, not one for each try
+                    self._write(text)
+                self._trouble = text
+                return
+        self._trouble = ""
 
     def _say(self, name: str, data: bytes) -> None:
         for event in self._decoders.setdefault(name, Decoder()).decode(data):

@@ -54,8 +54,15 @@ class PortTrouble(Struct, frozen=True):
     text: str
 
 
+class PortRemark(Struct, frozen=True):
+    """What would go into a log, if that process had one; ``level`` is logging's."""
+
+    level: int
+    text: str
+
+
 class PortBeat(Struct, frozen=True):
     """Nothing new, and all is well."""
 
 
-PortNews = Arrived | PortsSeen | PortsChanged | PortTrouble | PortBeat
+PortNews = Arrived | PortsSeen | PortsChanged | PortTrouble | PortRemark | PortBeat

@@ -4,6 +4,7 @@ hear it, and replace it when it hangs or dies."""
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import multiprocessing
 import sys
@@ -19,6 +20,7 @@ from mula_bridge.midi.port_messages import (
     Arrived,
     PortNews,
     PortOrder,
+    PortRemark,
     PortsChanged,
     PortsSeen,
     PortTrouble,
@@ -51,6 +53,11 @@ POLL_SECONDS: Final = 0.25
 """How often port names are looked at. No hand pulls a plug and puts it back between two looks, and
 a look takes well under a millisecond."""
 
+log = logging.getLogger(__name__)
+
+MOST_SAID: Final = 64
+"""So many different troubles are told before all has been well for a while."""
+
 Tell = Callable[[PortNews], None]
 """Takes news of the ports; on a thread of whoever has them, and must not block."""
 
@@ -70,9 +77,9 @@ class MidiPorts(Protocol):
 class Ports(Service):
     """The MIDI ports of a system, in a process of their own.
 
-    ``api`` is alsa, jack, core or windows, None this system's own. While there is no such process
-    what is sent is forgotten: everything is told anew with the next ``PortsChanged`` that is
-    ``fresh``.
+    ``api`` is alsa, jack, core or windows, None this system's own. While there is no such process,
+    or none that has said a word yet, what is sent is forgotten: everything is told anew with the
+    next ``PortsChanged`` that is ``fresh``.
     """
 
     def __init__(
@@ -86,6 +93,9 @@ class Ports(Service):
         self._wish: PortWish | None = None
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
+        self._obeys = False
+        """Whether the process has begun to take orders: the pipe holds few, and it may be long
+        before its first word."""
         self._open: tuple[str, ...] = ()
         self._said: set[str] = set()
         self._seen_at: float | None = None
@@ -104,8 +114,8 @@ class Ports(Service):
             self._order(wish)
 
     def send(self, output: str, data: bytes) -> None:
-        """Say something on every output that matches. Waits while the process does not take it,
-        which is until it is ended, ``STALL_S``, at most. Any thread."""
+        """Say something on every output that matches. Waits while a process that had begun to
+        take orders takes no more, which is until it is ended, ``STALL_S``, at most. Any thread."""
         with self._lock:
             self._order(Say(output, data))
 
@@ -157,16 +167,14 @@ class Ports(Service):
         finally:
             theirs.close()
         self._process = process
-        with self._lock:
-            self._connection = ours
-            if self._wish is not None:
-                self._order(self._wish)
+        self._connection = ours
         if self.stopping.is_set():
             return ""
         limit, told, self._seen_at = START_S, False, None
         with contextlib.suppress(EOFError, OSError):
             while says_something(ours, limit):
                 news: PortNews = ours.recv()
+                self._begin_orders()
                 told = isinstance(news, PortTrouble) and news.address == "midi"
                 limit = STALL_S
                 with self.item("news of the ports"):
@@ -185,6 +193,7 @@ class Ports(Service):
                 self._process.join(LEAVE_S)
         with self._lock:
             connection, self._connection = self._connection, None
+            self._obeys = False
             if connection is not None:
                 connection.close()
         self._process = None
@@ -207,17 +216,27 @@ class Ports(Service):
                 self._tell_news(news)
             case Arrived():
                 self._tell_news(news)
+            case PortRemark(level, text):
+                log.log(level, "MIDI, in its process: %s", text)
 
     def _trouble(self, trouble: PortTrouble) -> None:
         """Tell of it once, until a process did well."""
-        if trouble.text in self._said:
-            return
         if trouble.address == "midi":
+            self._seen_at = None
+        if trouble.text not in self._said and len(self._said) < MOST_SAID:
             self._said.add(trouble.text)
-        self._tell_news(trouble)
+            self._tell_news(trouble)
+
+    def _begin_orders(self) -> None:
+        """With the first word of a process: say what is wanted of it."""
+        if not self._obeys:
+            with self._lock:
+                self._obeys = True
+                if self._wish is not None:
+                    self._order(self._wish)
 
     def _order(self, order: PortOrder) -> None:
-        if self._connection is not None:
+        if self._connection is not None and self._obeys:
             with contextlib.suppress(OSError):  # the reader's side sees it, too
                 self._connection.send(order)
 

@@ -7,7 +7,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from mula_bridge.midi.backend import JackLeaving
+from mula_bridge.midi.backend import JackLeaving, RtMidi, SystemGone
+from mula_bridge.midi.reader import MidiReader
+from mula_bridge.midi.wires import NoWires
 
 REST = 0.05
 
@@ -72,3 +74,11 @@ def test_a_port_that_cannot_be_closed_keeps_none_of_the_others(
     leaving.stop()
     assert whole.deleted
     assert "the server is gone" in caplog.text
+
+
+def test_a_system_whose_inputs_nobody_reads_any_more_has_gone_for_its_process() -> None:
+    system = object.__new__(RtMidi)  # any system, and none that must be there
+    system._wires, system._reader = NoWires(), MidiReader()
+    system._reader.dead = True
+    with pytest.raises(SystemGone, match="nothing reads its inputs"):
+        system.inputs()
