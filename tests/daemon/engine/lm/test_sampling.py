@@ -1,5 +1,6 @@
 """Laws of guidance, top-k and the random choice."""
 
+import math
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -77,6 +78,17 @@ def test_no_banned_code_ever(seed: int, banned: set[int], temperature: float, k:
     knobs = KnobTensors.create(temperature=temperature, top_k=k)
     for unlucky in (noise(seed), torch.zeros(1, V)):  # a zero wins any race it may run in
         assert int(sample(random_logits(seed), knobs, unlucky, ban)) not in banned
+
+
+@given(seeds, st.sets(st.integers(0, V - 1), max_size=V - 1), temperatures, st.integers(1, V))
+def test_a_ban_leaves_the_others_their_chances(
+    seed: int, banned: set[int], temperature: float, k: int
+) -> None:
+    guided, ban = random_logits(seed, 1), torch.zeros(V)
+    ban[list(banned)] = -torch.inf
+    draw = prepare(noise(seed)[:, None], torch.tensor(temperature), torch.tensor(float(k)))
+    without = guided.masked_fill(ban.isneginf(), -torch.inf)
+    assert torch.equal(choose(guided, draw, 0, ban), choose(without, draw, 0))
 
 
 @given(seeds, seeds)
@@ -186,6 +198,7 @@ def test_only_codebook_0_may_end_and_never_at_once() -> None:
     allowed = [[torch.isfinite(row).nonzero()[:, 0].tolist() for row in ban] for ban in bans]
     music = list(range(8))
     assert allowed == [[music] * 3, [[*music, 9], music, music]]
+    assert all(set(ban.unique().tolist()) == {0.0, -math.inf} for ban in bans)
 
 
 def test_going_on_to_the_asked_length_rules_the_end_out() -> None:
