@@ -92,10 +92,14 @@ class RequestFolder(Service):
         """Files that lie there and could not be taken: since when, or LEFT."""
 
     def start(self) -> None:
-        """Begin to watch; what lies there already is taken too. Raises OSError."""
-        for folder in (self._answers, self._rejected):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._forget_old()
+        """Begin to watch; what lies there already is taken too. A folder that cannot be made is
+        tried again, and costs the daemon nothing but requests."""
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folders()
+            self._forget_old()
+        except OSError as error:
+            log.warning("no requests are taken from %s now: %s", self.folder, error)
         super().start()
 
     def report(self, report: Report, *, to: Origin | None, but: Origin | None) -> None:
@@ -134,8 +138,15 @@ class RequestFolder(Service):
             with self.item("looking for requests", rest=True):
                 try:
                     self.check()
-                except OSError as error:  # a drive that was pulled: it may come back
+                except OSError as error:
                     log.debug("inbox: %s", error)
+                    with contextlib.suppress(OSError):  # a drive that was pulled: it may come back
+                        self._make_folders()  # or somebody emptied the folder
+
+    def _make_folders(self) -> None:
+        """Make what is not there. Raises OSError; a drive that was pulled is not made anew."""
+        for folder in (self.folder, self._answers, self._rejected):
+            folder.mkdir(exist_ok=True)
 
     def check(self) -> None:
         """Take the requests that lie there now, oldest first. Raises OSError.
@@ -186,7 +197,7 @@ class RequestFolder(Service):
             text = text_of(data, path.name)
             request = read_request(text, path.name)
         except BadInput:
-            if not data.rstrip().endswith(b"}") and time.time() - status.st_mtime < _GRACE_S:
+            if not data.rstrip().endswith(b"}") and self._is_fresh(path, status):
                 return  # it may still be written
             raise
         path.unlink()  # what stays would be done again and again
@@ -208,6 +219,14 @@ class RequestFolder(Service):
         except Exception as error:  # it is gone from the folder, so whoever asked must hear
             self.stumble(f"request {legible(path.name)}", error)
             self._refuse(origin, f"{path.name}: could not be done: {error!r}")
+
+    def _is_fresh(self, path: Path, status: os.stat_result) -> bool:
+        """Whether a file was written just now; by our own clock, too, since that of the disk may
+        be ahead of it."""
+        if time.time() - status.st_mtime >= _GRACE_S:
+            return False
+        since = self._left.setdefault(_identity(path, status), time.monotonic())
+        return time.monotonic() - since < _GRACE_S
 
     def _write_answers(self) -> None:
         changed: dict[str, Answer] = {}
@@ -292,6 +311,7 @@ class RequestFolder(Service):
         return kept
 
     def _write(self, answer: Answer) -> None:
+        self._answers.mkdir(exist_ok=True)
         replace_text(self._answers / f"{answer.id}.json", json.dumps(asdict(answer)) + "\n")
 
     def _forget_old(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -153,6 +154,62 @@ def test_a_careless_writer_gets_a_second(requests: RequestFolder, desk: Desk) ->
     with path.open("a") as file:
         file.write('"do": "cancel"}')
     until(lambda: desk.heard)
+
+
+@pytest.mark.parametrize("hours", [0, 1, 24 * 365])
+def test_an_unfinished_file_is_refused_however_far_ahead_its_clock_is(
+    requests: RequestFolder, desk: Desk, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    monkeypatch.setattr(folder_module, "_GRACE_S", 0.05)
+    ahead = time.time() + hours * 3600
+    path = requests.folder / "future.json.tmp"
+    path.write_text('{"version": 1, ')
+    os.utime(path, (ahead, ahead))
+    path.rename(requests.folder / "future.json")
+    until((requests.folder / "rejected" / "future.txt").exists)
+    put(requests, "next.json", {"version": 1, "do": "cancel"})
+    until(lambda: desk.commands == [Cancel()])
+
+
+def test_a_writer_whose_clock_is_ahead_gets_its_second_too(
+    requests: RequestFolder, desk: Desk
+) -> None:
+    path = requests.folder / "slow.json"
+    for text in ('{"version": 1, ', '"do": ', '"cancel"}'):
+        with path.open("a") as file:
+            file.write(text)
+        os.utime(path, (time.time() + 3600, time.time() + 3600))
+        time.sleep(0.03)
+    until(lambda: desk.heard)
+    assert not list((requests.folder / "rejected").iterdir())
+
+
+def test_a_folder_that_somebody_emptied_is_made_again(requests: RequestFolder, desk: Desk) -> None:
+    shutil.rmtree(requests.folder)
+    until((requests.folder / "rejected").is_dir)
+    put(requests, "next.json", {"version": 1, "do": "generate", "id": "next"})
+    until(lambda: answer(requests, "next"))
+    shutil.rmtree(requests.folder / "answers")
+    requests.report(JobChanged("next", JobState.DONE), to=None, but=None)
+    until(lambda: answer(requests, "next").get("state") == "done")
+    assert requests.faults == 0
+
+
+def test_a_file_in_the_place_of_the_folder_costs_requests_until_it_is_gone_and_nothing_else(
+    tmp_path: Path, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    requests = RequestFolder(tmp_path / "hidden", desk, poll_seconds=0.005)
+    requests.folder.parent.mkdir()
+    requests.folder.write_text("")
+    requests.start()
+    try:
+        assert f"no requests are taken from {requests.folder} now" in caplog.text
+        requests.folder.unlink()
+        until((requests.folder / "rejected").is_dir)
+        put(requests, "next.json", {"version": 1, "do": "cancel"})
+        until(lambda: desk.commands == [Cancel()])
+    finally:
+        requests.stop()
 
 
 def test_what_the_session_refuses_is_put_aside_and_answered(
@@ -379,9 +436,10 @@ def test_an_answer_that_cannot_be_written_costs_no_other(
 def test_a_folder_that_goes_and_comes_back_is_watched_again(
     requests: RequestFolder, desk: Desk
 ) -> None:
-    away = requests.folder.with_name("away")
-    requests.folder.rename(away)
+    hidden = requests.folder.parent  # of a drive that is pulled
+    away = hidden.with_name("away")
+    hidden.rename(away)
     time.sleep(0.05)
-    away.rename(requests.folder)
+    away.rename(hidden)
     put(requests, "next.json", NEXT)
     until(lambda: desk.commands == [Cancel()])
