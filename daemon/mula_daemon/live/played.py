@@ -16,7 +16,7 @@ from mula_daemon.audio import Samples
 from mula_daemon.engine import Frame
 
 MOST_BARS: Final = 32
-"""How far back a capture may reach: about 25 MB at 120 BPM."""
+"""How far back a capture may reach: about 25 MB at 120 BPM, 74 MB at 40 BPM."""
 _MOST_SECONDS: Final = 132.0
 """The same where frames follow no beat: 33 bars at 60 BPM."""
 _TOO_EARLY: Final = "not one bar has been heard yet: capture again in a moment"

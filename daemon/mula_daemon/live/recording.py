@@ -19,6 +19,8 @@ from mula_daemon.live.played import Played
 from mula_daemon.live.voice import LiveVoice
 from mula_daemon.tempo import Timeline
 
+MOST_TEXTS: Final = 64
+"""Changes of what is played whose place is known; the oldest is forgotten."""
 MOST_SILENT: Final = 1024
 """Frames whose sound has not come."""
 LATE_FRAMES: Final = 16
@@ -68,7 +70,7 @@ class LiveRecording:
         """Whether it was given up because the engine fell behind."""
         self._late = 0
         self._in_time = 0, 0  # samples written, and when, before anything was late
-        self._texts: deque[tuple[int, Texts]] = deque([(0, job.request.texts)], maxlen=64)
+        self._texts: deque[tuple[int, Texts]] = deque([(0, job.request.texts)], maxlen=MOST_TEXTS)
         self._moved(0, at_ns)
         speaker.play(self.voice, at_ns)
 

@@ -20,12 +20,13 @@ from mula_daemon.audition.deck import MOST_UNDOS, Card, Deck
 from mula_daemon.cli.board import Board
 from mula_daemon.engine.messages import EngineSpec
 from mula_daemon.engine.process import EngineProcess
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs, Texts
 from mula_daemon.jobs.queue import Job
 from mula_daemon.live.played import Played
-from mula_daemon.live.recording import MOST_SILENT, LiveRecording
+from mula_daemon.live.recording import MOST_SILENT, MOST_TEXTS, LiveRecording
 from mula_daemon.live.trace import MOST_DUE, Punctual
 from mula_daemon.live.voice import MOST_BLOCKS, LiveVoice
+from mula_daemon.requests import folder as request_folder
 from mula_daemon.requests.folder import MOST_HEARD, MOST_TAKEN, RequestFolder
 from mula_daemon.steering.preset_store import MOST_PRESETS, PresetStore
 from support.voices import ArrayVoice, flat
@@ -95,6 +96,22 @@ def test_frames_whose_sound_does_not_come_end_the_job() -> None:
     playing.abandon("")
 
 
+def test_of_too_many_texts_of_live_play_the_newest_are_known() -> None:
+    engine = EngineInfo("mute", "1", 48_000, 2, "cpu", {}, frames_per_beat=4)
+    playing = LiveRecording(
+        Job(request(), {}), engine, Speaker(), lambda pace: None, at_ns=DUE_NS, lead_ns=0
+    )
+    last = MOST_TEXTS + 10
+    for index in range(last + 1):
+        texts = Texts((f"tag{index}",), (), "")
+        playing.frame(Frame("live1", index, 0, ((index,),), FrameKnobs(texts=texts), 0))
+    assert playing.texts_at(last).tags == (f"tag{last}",)
+    oldest = last - MOST_TEXTS + 1
+    assert playing.texts_at(oldest).tags == (f"tag{oldest}",)
+    assert playing.texts_at(0).tags == (f"tag{oldest}",)
+    playing.abandon("")
+
+
 def test_of_what_was_played_the_oldest_frames_are_forgotten() -> None:
     played = Played(16)
     for index in range(10_000):
@@ -160,6 +177,24 @@ def test_of_too_many_requests_the_oldest_were_right(tmp_path: Path) -> None:
     inbox.check()
     assert len(taken) == MOST_TAKEN + 3
     assert len(inbox._taken) == MOST_TAKEN
+
+
+def test_of_too_many_open_answers_the_oldest_is_written_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_folder, "MOST_OPEN", 3)
+    inbox = RequestFolder(tmp_path, lambda command, origin: None)
+    for folder in ("answers", "rejected"):
+        (inbox.folder / folder).mkdir(parents=True)
+    for number in range(4):
+        asked = {"version": 1, "do": "generate", "id": f"job{number}"}
+        (inbox.folder / f"{number}.json").write_text(json.dumps(asked))
+        inbox.check()
+    for number in range(4):
+        inbox.report(JobChanged(f"job{number}", JobState.DONE), to=None, but=None)
+    inbox._write_answers()
+    said = [json.loads((inbox.folder / f"answers/job{n}.json").read_text()) for n in range(4)]
+    assert [answer["state"] for answer in said] == ["taken", "done", "done", "done"]
 
 
 def test_the_engine_is_told_the_newest_knobs_and_each_order_once() -> None:
