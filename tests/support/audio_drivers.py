@@ -15,15 +15,13 @@ from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.settings.output_settings import OutputSettings
 
 
-class Drivers:
-    """What the audio processes of one test meet, and what their keeper says of it."""
+class Machine:
+    """The drivers of every process that begins from now on."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.syspath_prepend(str(Path(__file__).parent / "portaudio"))
         self._script = folder / "drivers.json"
         monkeypatch.setenv("FAKE_PORTAUDIO", str(self._script))
-        self.told: list[InterfaceState] = []
-        self.interface = Interface(OutputSettings(), self.told.append)
         self.do()
 
     def do(self, **script: object) -> None:
@@ -31,6 +29,15 @@ class Drivers:
         part = self._script.with_suffix(".part")
         part.write_text(json.dumps(script))
         part.replace(self._script)
+
+
+class Drivers(Machine):
+    """What the audio processes of one test meet, and what their keeper says of it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder, monkeypatch)
+        self.told: list[InterfaceState] = []
+        self.interface = Interface(OutputSettings(), self.told.append)
 
     def wait(self, count: int, timeout: float = 30.0) -> InterfaceState:
         """The ``count``-th thing that is said of the output."""

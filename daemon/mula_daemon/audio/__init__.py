@@ -2,10 +2,11 @@
 
 from mula_daemon.audio import levels
 from mula_daemon.audio.converter import Converter
-from mula_daemon.audio.devices import acquire, choose, list_outputs
+from mula_daemon.audio.devices import acquire, choose
 from mula_daemon.audio.interface import Interface
 from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.audio.levels import Gain, loudness_lufs, to_dbfs, to_gain
+from mula_daemon.audio.listing import list_outputs
 from mula_daemon.audio.samples import SECOND_NS, Samples, check_block
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audio.voice import Voice

@@ -40,14 +40,15 @@ class Output(Struct, frozen=True):
 
 
 class Outputs(Struct, frozen=True):
-    """What ``list_outputs`` found; ``problem`` says why there is nothing, else it is empty."""
+    """What ``scan_outputs`` found; ``problem`` says why there is nothing, else it is empty."""
 
     outputs: tuple[Output, ...]
     problem: str = ""
 
 
-def list_outputs() -> Outputs:
-    """Every audio output of this machine. Never raises: what is wrong is in ``problem``."""
+def scan_outputs() -> Outputs:
+    """Every audio output, as this process's PortAudio has them; for a process that may hang.
+    Never raises: what is wrong is in ``problem``."""
     try:
         sounddevice = acquire()
         try:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from mula_bridge.errors import Unavailable
-from mula_daemon.audio.devices import Output, choose, list_outputs
+from mula_daemon.audio.devices import Output, choose, scan_outputs
 
 WINDOWS = (
     Output(0, "Speakers (Realtek)", "MME", 2, 44100, default=True, api_default=True),
@@ -59,7 +59,7 @@ def test_a_missing_portaudio_is_an_explanation_not_an_exception(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    found = list_outputs()
+    found = scan_outputs()
     assert found.outputs == ()
     assert "pip install sounddevice" in found.problem
 
@@ -71,4 +71,4 @@ def test_a_portaudio_that_does_not_start_is_an_explanation_too(
         raise OSError("PortAudio library not found")
 
     monkeypatch.setitem(sys.modules, "sounddevice", SimpleNamespace(_initialize=fail))
-    assert "install PortAudio" in list_outputs().problem
+    assert "install PortAudio" in scan_outputs().problem

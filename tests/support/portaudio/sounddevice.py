@@ -1,8 +1,8 @@
 """Stands in for sounddevice in a child process: a machine whose drivers do what a test wrote down.
 
 The file that FAKE_PORTAUDIO names is JSON, read anew at every step: {"list": ..., "open": ...,
-"start": ..., "play": ..., "close": ...}, each "hang", "freeze" (the whole process) or the text of
-an error; "outputs" is a list of names, "rate" theirs.
+"start": ..., "play": ..., "close": ...}, each "hang", "freeze" (the whole process), "die" or the
+text of an error; "outputs" is a list of names, "rate" theirs.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def _step(name: str) -> None:
                 time.sleep(60)
         case "freeze":
             os.kill(os.getpid(), signal.SIGSTOP)
+        case "die":
+            os._exit(1)
         case text:
             raise PortAudioError(text)
 
