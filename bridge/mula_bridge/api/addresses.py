@@ -325,7 +325,8 @@ ROWS: Final = (
         takes=(*_PRESET, Argument("other", ArgKind.NAME_OR_NUMBER, optional=True),
                _number("far", optional=True)),
         read=readers.morph_presets),
-    Row("/mula/presets", "The names of all presets, in the order of their numbers.",
+    Row("/mula/presets", "The names of all presets, in the order of their numbers, as far as "
+        "one message holds them.",
         gives=(_text("name", repeats=True),), report=PresetsChanged, write=writers.presets),
     Row("/mula/bpm", "The tempo: the knob bpm under a shorter name. While a MIDI clock leads, it "
         "stays the clock's.",

@@ -99,8 +99,8 @@ def parse_argument(text: str) -> wire.Value:
     for number in (int, float):
         try:
             value = number(text)
-        except ValueError:
+            if isfinite(value):
+                return value
+        except (ValueError, OverflowError):  # no number, or one that no float can hold
             continue
-        if isfinite(value):
-            return value
     return text

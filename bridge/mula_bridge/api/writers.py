@@ -46,6 +46,9 @@ Writer = Callable[[Any], Messages]
 SILENCE_DBFS: Final = -120.0
 """Sent for a peak of minus infinity, which OSC arguments of ours never are."""
 MAX_ERROR_TEXT: Final = 500
+"""Characters of any sentence that is sent: what a library says when it fails may have no end."""
+MAX_NAMES: Final = 60_000
+"""Bytes of all names in one message."""
 
 
 def knob(report: KnobChanged) -> Messages:
@@ -89,7 +92,13 @@ def preset(report: PresetSaved) -> Messages:
 
 
 def presets(report: PresetsChanged) -> Messages:
-    return [("", report.names or ("",))]
+    names, room = [], MAX_NAMES
+    for name in report.names:
+        room -= len(name.encode(errors="backslashreplace")) + 5  # its end, padding and type
+        if room < 0:
+            break
+        names.append(name)
+    return [("", tuple(names) or ("",))]
 
 
 def learnt(report: KnobLearnt) -> Messages:
@@ -97,7 +106,7 @@ def learnt(report: KnobLearnt) -> Messages:
 
 
 def job(report: JobChanged) -> Messages:
-    reason = (report.reason,) if report.reason else ()
+    reason = (report.reason[:MAX_ERROR_TEXT],) if report.reason else ()
     return [("", (report.id, str(report.state), *reason))]
 
 
@@ -152,7 +161,7 @@ def judged(report: ClipJudged) -> Messages:
 
 
 def engine(report: EngineChanged) -> Messages:
-    return [("", (str(report.state), report.detail))]
+    return [("", (str(report.state), report.detail[:MAX_ERROR_TEXT]))]
 
 
 def status(report: StatusReport) -> Messages:
@@ -194,7 +203,8 @@ def notice(report: Notice) -> Messages:
 
 
 def audio_device(report: AudioDevice) -> Messages:
-    facts = (report.name, report.rate, float(report.latency_ms), report.detail)
+    detail = report.detail[:MAX_ERROR_TEXT]
+    facts = (report.name[:MAX_ERROR_TEXT], report.rate, float(report.latency_ms), detail)
     return [("", (str(report.state), *facts))]
 
 

@@ -103,9 +103,12 @@ class Knob(Struct, frozen=True):
     def _finite(self, value: object, wanted: str, what: str = "number") -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadInput(f"knob {self.name!r} takes {wanted}, not {value!r}")
-        if not math.isfinite(value):
-            raise BadInput(f"knob {self.name!r} takes a finite {what}, not {value!r}")
-        return value
+        try:
+            if math.isfinite(value):
+                return value
+        except OverflowError:  # a whole number that is too large for any float
+            raise BadInput(f"knob {self.name!r} takes a smaller {what} than that") from None
+        raise BadInput(f"knob {self.name!r} takes a finite {what}, not {value!r}")
 
 
 _ROWS = (

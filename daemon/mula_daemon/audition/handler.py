@@ -328,9 +328,17 @@ class Audition(Handler[DeckCommand, DeckEvent]):
             return
         del self._moves[clip]
         if now is None:
-            self.deck.remove(clip)
+            self._gone(clip)
         elif self.deck.has(clip):
             self.deck.add(now)
+
+    def _gone(self, *clips: str) -> None:
+        """These are not in the folder any more: the one that is on falls silent, because another
+        one takes its place on the deck."""
+        on = self.deck.current
+        self.deck.remove(*clips)
+        if on in clips:
+            self._turntable.stop()
 
     def _check(self) -> None:
         if not self._filled:
@@ -345,7 +353,7 @@ class Audition(Handler[DeckCommand, DeckEvent]):
             self._post(FolderRead(cards))
 
     def _changed(self, cards: tuple[Card, ...], gone: frozenset[str]) -> None:
-        self.deck.remove(*gone)
+        self._gone(*gone)
         for card in cards:
             if not self._moves[card.id]:
                 self.deck.add(card)

@@ -73,19 +73,19 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     id: str
     job: str
-    take: int
+    take: Whole
     created: str
     engine: MadeBy
     tags: tuple[str, ...]
     tags_b: tuple[str, ...]
     lyrics: str
-    seed: int
+    seed: Whole
     bpm: Positive
-    bars: int
+    bars: Whole
     meter: str
     key: str
     seconds: Positive
-    sample_rate: int
+    sample_rate: Whole
     peak_dbfs: Number | None
     loudness_lufs: Number | None
     warnings: tuple[str, ...]

@@ -52,6 +52,7 @@ from mula_bridge.control.messages.commands import (
     UndoJudgement,
 )
 from mula_bridge.control.messages.reports import (
+    AudioDevice,
     AudioReport,
     AuditionSettings,
     AuditionState,
@@ -65,23 +66,29 @@ from mula_bridge.control.messages.reports import (
     FrameReport,
     JobChanged,
     KnobChanged,
+    LiveChanged,
     LyricsChanged,
+    Notice,
     PresetSaved,
     PresetsChanged,
     Progress,
     Report,
+    ServiceChanged,
     StatusReport,
     TagsChanged,
 )
 from mula_bridge.control.messages.states import (
     Clock,
+    DeviceState,
     EngineState,
     JobState,
     Playing,
     Prompt,
+    ServiceState,
     Status,
 )
 from mula_bridge.errors import BadInput
+from mula_bridge.osc import wire
 from mula_bridge.osc.arguments import Args
 from mula_bridge.osc.wire import IMPULSE, Value
 
@@ -480,6 +487,35 @@ def test_encode(report: Report, messages: list[tuple[str, Args]]) -> None:
 
 def test_every_kind_of_report_has_an_address() -> None:
     assert set(Report.__subclasses__()) == set(addresses._OUTGOING)
+
+
+LONG = "a" * 100_000
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        EngineChanged(EngineState.FAILED, LONG),
+        JobChanged("job1", JobState.FAILED, LONG),
+        AudioDevice(DeviceState.MISSING, LONG, 0, 0.0, LONG),
+        LiveChanged(False, LONG),
+        Notice("job1", "code", LONG),
+        ServiceChanged("files", ServiceState.FAILING, 1, LONG),
+        PresetsChanged(tuple(f"{number:04}" + "\U0001f3b9" * 60 for number in range(512))),
+    ],
+    ids=lambda report: type(report).__name__,
+)
+def test_a_state_is_told_whatever_there_is_to_say_of_it(report: Report) -> None:
+    """A compiler's error can be longer than any packet, which would then not be sent at all."""
+    ((address, args),) = encode(report)
+    assert len(wire.encode(address, args)) < wire.MAX_PACKET
+
+
+def test_presets_keep_their_numbers_where_not_all_of_them_fit() -> None:
+    names = tuple(f"{number:04}" + "x" * 60 for number in range(2000))
+    ((_, args),) = encode(PresetsChanged(names))
+    assert 512 < len(args) < 2000
+    assert args == names[: len(args)]
 
 
 def test_an_error_is_never_longer_than_a_packet() -> None:

@@ -88,6 +88,7 @@ def test_what_cannot_be_sent_is_said(client: OscClient) -> None:
         ('"true"', "true"),
         ('"', '"'),
         ("True", "True"),
+        ("9" * 400, "9" * 400),
     ],
 )
 def test_command_line_words_become_arguments(text: str, value: Value) -> None:

@@ -12,8 +12,8 @@ from time import perf_counter
 import pytest
 
 from mula_bridge.control.messages.commands import AuditionPlay, Favourite, Judge, UndoJudgement
-from mula_bridge.control.messages.reports import ClipJudged, DeckChanged, Failed
-from mula_bridge.control.messages.states import Status
+from mula_bridge.control.messages.reports import AuditionState, ClipJudged, DeckChanged, Failed
+from mula_bridge.control.messages.states import Playing, Status
 from mula_bridge.errors import Busy, UnknownName
 from mula_daemon.audition.deck import Card, Deck
 from mula_daemon.audition.events import ClipComplete
@@ -261,6 +261,27 @@ def test_what_others_do_to_the_folder_is_seen_on_the_deck(fresh: Fresh) -> None:
     assert fresh.audition.deck.order == ["other0", "clip02", "clip01", "clip00"]
     assert fresh.audition.deck.card("clip01").favourite
     assert fresh.on == "clip02"
+
+
+def test_a_clip_that_others_take_away_while_it_plays_falls_silent(fresh: Fresh) -> None:
+    """Else the deck says that the clip in its place is what is heard."""
+    fresh.survey()
+    fresh.send(AuditionPlay("clip03"))
+    fresh.library.find("clip03").path.unlink()
+    fresh.look()
+    fresh.audition.tick()
+    state = fresh.all(AuditionState)[-1]
+    assert isinstance(state, AuditionState)
+    assert (state.clip, state.playing) == ("clip02", Playing.STOPPED)
+
+
+def test_a_clip_that_others_take_away_leaves_another_playing(fresh: Fresh) -> None:
+    fresh.survey()
+    fresh.send(AuditionPlay("clip03"))
+    fresh.library.find("clip02").path.unlink()
+    fresh.look()
+    assert "clip02" not in fresh.audition.deck.order
+    assert fresh.turntable.playing is Playing.PLAYING
 
 
 def test_a_folder_that_was_emptied_leaves_an_empty_deck(fresh: Fresh) -> None:

@@ -46,6 +46,30 @@ def test_a_value_always_lands_inside_the_knobs_range(name: str, value: float) ->
     assert row.minimum <= desk.knobs.number(name) <= row.maximum
 
 
+NO_NUMBERS: list[KnobValue] = [float("nan"), float("inf"), float("-inf"), 10**400, True]
+
+
+@pytest.mark.parametrize("norm", [False, True], ids=["value", "travel"])
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=["nan", "inf", "-inf", "huge", "true"])
+@pytest.mark.parametrize("name", KNOBS)
+def test_a_knob_stays_where_it_is_for_what_is_no_number(
+    name: str, value: KnobValue, norm: bool
+) -> None:
+    desk = controls()
+    before = dict(desk.knobs)
+    with pytest.raises(BadInput, match=f"knob '{name}' takes"):
+        desk.set(name, value, norm=norm)
+    assert dict(desk.knobs) == before
+
+
+def test_a_preset_that_cannot_be_applied_changes_nothing() -> None:
+    desk = controls()
+    desk.set_lyrics("mine")
+    with pytest.raises(BadInput):
+        desk.apply(Preset({"cfg": float("nan")}, ("dark",), (), "theirs"))
+    assert (desk.lyrics, desk.tags[Prompt.A]) == ("mine", ())
+
+
 @given(st.sampled_from(list(KNOBS)), st.floats(0, 1))
 def test_travel_there_and_back_is_stable(name: str, travel: float) -> None:
     desk = controls()

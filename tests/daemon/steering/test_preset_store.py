@@ -79,6 +79,8 @@ SPOILT = {
     "tags": ({"tags": "a"}, "preset x: field tags must be a list"),
     "knob": ({"knobs": {"cgf": 1}}, "preset x: unknown knob 'cgf'; did you mean cfg"),
     "key": ({"knobs": {"key": "H"}}, "preset x: unknown key 'H'"),
+    "huge": ({"knobs": {"bars": 10**400}}, "preset x: knob 'bars' takes a smaller number"),
+    "infinite": ({"knobs": {"cfg": float("inf")}}, "preset x: knob 'cfg' takes a finite number"),
     "lyrics": ({"lyrics": 1}, "preset x: field lyrics must be a text"),
     "number": (7, "preset x"),
 }
