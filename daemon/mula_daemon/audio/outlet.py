@@ -13,6 +13,8 @@ _WINDOW: Final = 64
 """Buffers remembered: a third of a second to three seconds, so that drift is followed."""
 _MOST_AHEAD: Final = 0.5
 """Seconds written ahead of what is heard, at most."""
+_JUMP_NS: Final = 250_000_000
+"""What no buffer is late by: the interface stood still, or the whole machine did."""
 
 
 class Outlet(Protocol):
@@ -83,7 +85,7 @@ class PlayClock:
 
     A callback may run late, never early: the earliest of the last buffers tells best when
     frames are heard. So a late callback moves nothing, and a drift of the interface's clock
-    against the system's is followed within the window.
+    against the system's is followed within the window. After a standstill all is later at once.
     """
 
     def __init__(self, rate: int) -> None:
@@ -98,7 +100,10 @@ class PlayClock:
         if frame == self._last:
             return
         self._last = frame
-        self._offsets.append(heard_ns - frame * SECOND_NS // self._rate)
+        offset = heard_ns - frame * SECOND_NS // self._rate
+        if self._offset is not None and offset - self._offset > _JUMP_NS:
+            self._offsets.clear()
+        self._offsets.append(offset)
         self._offset = min(self._offsets)
 
     def restart(self) -> None:

@@ -17,6 +17,8 @@ from mula_daemon.audio.voice import Voice
 
 FEED_SECONDS: Final = 0.004
 """Between two looks at what is due; an outlet asks for frames earlier than this."""
+_LONGEST_NS: Final = 250_000_000
+"""Between two looks of a machine that is awake."""
 
 
 class Speaker(Mixer):
@@ -34,6 +36,10 @@ class Speaker(Mixer):
         """Grows a few hundred times a second for as long as sound goes on, or silence."""
         self._former_underruns = 0
         self._panicking = False
+        self._looked_ns = perf_counter_ns()
+        self.awake_ns = 0
+        """Nanoseconds that this machine was awake so far, counted in looks of the feeder: the clock
+        of some goes on while they sleep. Any thread may read it."""
         self._ahead: deque[int] = deque([0], maxlen=256)
         self.feeder: Final = Task("feeder", self._play_on)
         """The thread that plays; to be started, and stopped."""
@@ -68,9 +74,15 @@ class Speaker(Mixer):
     def _play_on(self) -> None:
         hurry(first=True)
         while not self.feeder.stopping.is_set():
+            self._look()
             with self.feeder.item("a buffer of sound"):
                 self._feed()
             self.feeder.stopping.wait(FEED_SECONDS)
+
+    def _look(self) -> None:
+        now = perf_counter_ns()
+        self.awake_ns += min(now - self._looked_ns, _LONGEST_NS)
+        self._looked_ns = now
 
     def _feed(self) -> None:
         outlet = self._outlet if self._outlets is None else self._outlets()

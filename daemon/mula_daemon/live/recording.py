@@ -25,6 +25,8 @@ MOST_SILENT: Final = 1024
 """Frames whose sound has not come."""
 LATE_FRAMES: Final = 16
 """So many frames that come too late, more than come in time, and the engine is too slow."""
+ASLEEP_NS: Final = 250_000_000
+"""So long between two blocks was nobody awake: the machine slept."""
 
 
 class TooSlow(Unavailable):
@@ -69,7 +71,8 @@ class LiveRecording:
         self.too_slow = False
         """Whether it was given up because the engine fell behind."""
         self._late = 0
-        self._in_time = 0, 0  # samples written, and when, before anything was late
+        self._in_time = 0, 0  # samples written, and the speaker's time, before anything was late
+        self._seen = perf_counter_ns(), speaker.awake_ns  # at the last block
         self._texts: deque[tuple[int, Texts]] = deque([(0, job.request.texts)], maxlen=MOST_TEXTS)
         self._moved(0, at_ns)
         speaker.play(self.voice, at_ns)
@@ -78,7 +81,7 @@ class LiveRecording:
         """Note a frame; its sound follows. Raises Unavailable when it does not."""
         if not self._started:
             self._started = True
-            self._in_time = 0, frame.started_ns
+            self._in_time = 0, self._speaker.awake_ns
             hurry()  # this thread, as long as it brings what is heard in a moment
         if len(self._waiting) >= MOST_SILENT:
             raise Unavailable(f"{self.engine.name} made {MOST_SILENT} frames without their sound")
@@ -92,6 +95,7 @@ class LiveRecording:
         if block.take or not self._waiting:
             return
         check_block(block.samples, self.engine.channels)
+        self._wake_up()
         heard_ns = self.voice.heard_ns(self.voice.written)
         samples = self._stereo.convert(block.samples)
         self.voice.write(samples)
@@ -107,19 +111,34 @@ class LiveRecording:
             frames = 1
         self._weigh(heard_ns, frames)
 
+    def _wake_up(self) -> None:
+        """Where the machine slept, let all be heard later by as long as it did.
+
+        The engine would hurry to make what nobody can hear any more.
+        """
+        now, awake = perf_counter_ns(), self._speaker.awake_ns
+        then, then_awake = self._seen
+        self._seen = now, awake
+        slept_ns = now - then - (awake - then_awake)
+        if slept_ns > ASLEEP_NS:
+            self.voice.delay(slept_ns)
+
     def _weigh(self, heard_ns: int | None, frames: int) -> None:
-        """Give up once frames come too late more often than not."""
-        now = perf_counter_ns()
-        late = heard_ns is not None and now > heard_ns
+        """Give up once frames come too late more often than not, and more and more so: one that
+        is late and catches up was kept from working."""
+        late = heard_ns is not None and perf_counter_ns() > heard_ns
         self._late = max(0, self._late + (frames if late else -frames))
         if not self._late:
-            self._in_time = self.voice.written, now
+            self._in_time = self.voice.written, self._speaker.awake_ns
         elif self._late >= LATE_FRAMES:
-            self.too_slow = True
             written, then_ns = self._in_time
             made_ns = (self.voice.written - written) * SECOND_NS / self.engine.sample_rate
+            took_ns = self._speaker.awake_ns - then_ns
+            if made_ns >= took_ns:
+                return
+            self.too_slow = True
             raise TooSlow(
-                f"{self.engine.name} makes {made_ns / (now - then_ns):.2f} s of sound in a second "
+                f"{self.engine.name} makes {made_ns / took_ns:.2f} s of sound in a second "
                 "here, too little to play live; a clip is made instead"
             )
 

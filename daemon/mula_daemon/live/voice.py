@@ -24,8 +24,9 @@ class LiveVoice:
     """Fed frame by frame, a little before each is heard. One thread writes, the feeder reads.
 
     A frame that comes too late is a gap, and what is late of it is dropped: the rest stays where
-    it belongs on the beat. ``moved`` is called on the feeder's thread with the number of a sample
-    and when it is heard (perf_counter_ns), at first and whenever that has changed.
+    it belongs on the beat. ``moved`` is called with the number of a sample and when it is heard
+    (perf_counter_ns), at first and whenever that has changed: on the feeder's thread, but for
+    ``delay``.
     """
 
     def __init__(self, rate: int, moved: Callable[[int, int], None]) -> None:
@@ -81,6 +82,13 @@ class LiveVoice:
             return None
         known, at_ns = self.placed
         return at_ns + (sample - known) * SECOND_NS // self.rate
+
+    def delay(self, by_ns: int) -> None:
+        """Let what is still to be heard be heard so much later, until it is read and known."""
+        if self.placed is not None:
+            sample, at_ns = self.placed
+            self.placed = self._said = sample, at_ns + by_ns
+            self._moved(sample, at_ns + by_ns)
 
     # --- the feeder's thread ------------------------------------------------------------------
 

@@ -28,6 +28,14 @@ def test_a_drifting_interface_is_followed() -> None:
     assert abs(clock.heard_ns(frame) - frame * SECOND_NS / RATE * speed) < 50_000
 
 
+def test_after_a_standstill_without_a_gap_it_is_right_at_once() -> None:
+    clock = PlayClock(RATE)
+    for frame in range(0, RATE, 256):
+        clock.note(frame, frame * SECOND_NS // RATE)
+    clock.note(RATE, 4 * SECOND_NS)
+    assert clock.heard_ns(RATE) == 4 * SECOND_NS
+
+
 def test_after_a_gap_it_begins_anew() -> None:
     clock = PlayClock(RATE)
     clock.note(0, 0)

@@ -6,8 +6,9 @@ from time import monotonic, perf_counter_ns, sleep
 import numpy as np
 import pytest
 
+from mula_daemon.audio import speaker as speaker_module
 from mula_daemon.audio.outlet import Nowhere, Outlet
-from mula_daemon.audio.samples import Samples
+from mula_daemon.audio.samples import SECOND_NS, Samples
 from mula_daemon.audio.speaker import Speaker
 from support.takes import noise
 from support.voices import ArrayVoice, flat
@@ -114,3 +115,15 @@ def test_the_pulse_shows_that_it_lives(bench: Bench) -> None:
     pulse = bench.speaker.pulse
     sleep(0.02)
     assert bench.speaker.pulse == pulse
+
+
+def test_the_time_that_a_machine_is_awake_is_counted_in_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0
+    monkeypatch.setattr(speaker_module, "perf_counter_ns", lambda: now)
+    speaker = Speaker()
+    for passed in (4_000_000, 10_000_000, 3_600 * SECOND_NS, 4_000_000):
+        now += passed
+        speaker._look()
+    assert speaker.awake_ns == 268_000_000  # an hour's sleep is as long as the longest look

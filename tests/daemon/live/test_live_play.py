@@ -16,6 +16,7 @@ from mula_bridge.control.messages.states import JobState
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import EngineInfo, FrameKnobs
 from mula_daemon.live.capture import BEND_SECONDS
+from mula_daemon.live.recording import LiveRecording
 from support.live_rig import ALICE, FRAME, LEAD_NS, RATE, Rig
 
 
@@ -148,18 +149,74 @@ def test_an_engine_that_cannot_play_live_says_why_and_makes_a_clip(rig: Rig) -> 
     assert not next(run for run in rig.host.runs if run.job == running.id).endless
 
 
-def test_an_engine_that_falls_behind_ends_with_its_measured_rate(rig: Rig) -> None:
+class Clock:
+    """The one of a machine that can be put to sleep."""
+
+    def __init__(self) -> None:
+        self.slept_ns = 0
+
+    def __call__(self) -> int:
+        return perf_counter_ns() + self.slept_ns
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in ("live.recording", "live.handler", "audio.speaker", "audio.outlet"):
+        monkeypatch.setattr(f"mula_daemon.{module}.perf_counter_ns", clock)
+    return clock
+
+
+def playing(rig: Rig) -> tuple[str, LiveRecording]:
+    """Live play that is heard, and a speaker that stands still from then on."""
     job = rig.begin()
+    rig.play(job, 4)
     recording = rig.live.recording
     assert recording is not None
-    recording.voice.placed = (0, perf_counter_ns() - 60_000_000_000)
-    rig.play(job, 16)
+    end = monotonic() + 5
+    while recording.voice.placed is None:
+        assert monotonic() < end
+        sleep(0.005)
+    rig.speaker.feeder.stop()
+    return job, recording
+
+
+@pytest.mark.parametrize("slept_s", [1, 3600])
+def test_a_machine_that_slept_plays_on_and_does_not_hurry(
+    clock: Clock, rig: Rig, slept_s: int
+) -> None:
+    job, recording = playing(rig)
+    before = rig.host.paces[-1]
+    clock.slept_ns = slept_s * 1_000_000_000
+    rig.play(job, 40)
+    after = rig.host.paces[-1]
+    moved = after.due_ns - before.due_ns - (after.samples - before.samples) * 10**9 // RATE
+    assert moved == pytest.approx(clock.slept_ns, abs=500_000_000)
+    assert len(rig.host.paces) < 10
+    assert not rig.host.aborts
+    assert not recording.too_slow
+
+
+def test_an_engine_that_is_late_and_catches_up_is_not_too_slow(clock: Clock, rig: Rig) -> None:
+    job, recording = playing(rig)
+    recording.voice.placed = (0, clock() - 60_000_000_000)
+    rig.play(job, 40)
+    assert not recording.too_slow
+
+
+def test_an_engine_that_falls_behind_ends_with_its_measured_rate(clock: Clock, rig: Rig) -> None:
+    job, _ = playing(rig)
+    for _ in range(40):  # of an eighth of a second each
+        clock.slept_ns += 250_000_000
+        rig.speaker.awake_ns += 250_000_000
+        rig.play(job, 1)
     failed = (
         rig.ear.wait(JobChanged, lambda job: job.state is JobState.FAILED, timeout=2)
         if (rig.recorder.ended(Ended(job, JobState.CANCELLED)) is None)
         else None
     )
     assert failed is not None
+    assert "fake makes 0.5" in failed.reason
     assert "s of sound in a second" in failed.reason
     assert rig.ear.wait(LiveChanged, lambda news: not news.on).reason == failed.reason
     clip = rig.ear.wait(JobChanged, lambda one: one.id != job and one.state is JobState.RUNNING)
