@@ -31,7 +31,7 @@ class EngineRow:
     notes: Callable[[Codes, ClipRequest, str], bytes] | None = None
     libraries: Callable[[EngineSpec], tuple[str, ...]] = lambda _spec: ()
     """Modules that take a while to import, and need neither card nor weights for it."""
-    small: bool = False
+    small: Callable[[EngineSpec], bool] = lambda _spec: False
     """Whether there is room for a second one, already warm, beside the one that works."""
 
 
@@ -100,9 +100,17 @@ def _auto(spec: EngineSpec) -> Engine:
 
 ENGINES: Final[Mapping[str, EngineRow]] = MappingProxyType(
     {
-        "auto": EngineRow(_auto, libraries=lambda spec: _HEARTMULA if spec.checkpoint else _MINI),
+        "auto": EngineRow(
+            _auto,
+            libraries=lambda spec: _HEARTMULA if spec.checkpoint else _MINI,
+            small=lambda spec: not spec.checkpoint,
+        ),
         "mini": EngineRow(
-            _mini, _mini_findings, _mini_notes, libraries=lambda _spec: _MINI, small=True
+            _mini,
+            _mini_findings,
+            _mini_notes,
+            libraries=lambda _spec: _MINI,
+            small=lambda _spec: True,
         ),
         "heartmula": EngineRow(_heartmula, _heartmula_findings, libraries=lambda _spec: _HEARTMULA),
         "tone": EngineRow(_tone),
@@ -127,8 +135,8 @@ def libraries(spec: EngineSpec) -> tuple[str, ...]:
 
 def is_small(spec: EngineSpec) -> bool:
     """Whether a second engine may be warm beside the one that works."""
-    row = ENGINES.get("mini" if spec.name == "auto" and not spec.checkpoint else spec.name)
-    return row is not None and row.small
+    row = ENGINES.get(spec.name)
+    return row is not None and row.small(spec)
 
 
 def findings(spec: EngineSpec) -> Iterator[Finding]:
