@@ -5,12 +5,15 @@ Lives on the engine host's reader thread from its first event to its last.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
 from mula_bridge.control import FRAME_KNOBS
 from mula_daemon.clips import Abandoned, Change, Finished, Outcome, Sink, StemSink, Take
 from mula_daemon.engine import NO_TEXTS, AudioBlock, Frame, FrameKnobs, Texts
+
+_log = logging.getLogger(__name__)
 
 
 class KnobTimeline:
@@ -108,7 +111,7 @@ class Recording:
             try:
                 self._close(sink, Abandoned(reason))
             except Exception:  # the reason given is the one to report, not what follows from it
-                continue
+                _log.exception("a take could not be abandoned")
 
     def _close(self, sink: Sink, outcome: Outcome) -> None:
         self._open.remove(sink)
