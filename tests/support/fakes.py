@@ -11,7 +11,7 @@ from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Report
 from mula_daemon.engine.messages import Pace
 from mula_daemon.engine.process import HostListener
-from mula_daemon.engine.seam import ClipRequest, FrameKnobs
+from mula_daemon.engine.seam import ClipRequest, EngineInfo, FrameKnobs
 
 R = TypeVar("R")
 
@@ -22,6 +22,7 @@ class FakeHost:
     def __init__(self) -> None:
         self.turns: list[FrameKnobs] = []
         self.runs: list[ClipRequest] = []
+        self.engines: list[EngineInfo] = []
         self.aborts: list[str] = []
         self.paces: list[Pace] = []
         self.stopped = False
@@ -31,8 +32,9 @@ class FakeHost:
     def turn(self, knobs: FrameKnobs) -> None:
         self.turns.append(knobs)
 
-    def run(self, request: ClipRequest) -> None:
+    def run(self, request: ClipRequest, engine: EngineInfo) -> None:
         self.runs.append(request)
+        self.engines.append(engine)
 
     def pace(self, pace: Pace) -> None:
         self.paces.append(pace)

@@ -1,8 +1,8 @@
 """What the daemon and an engine's host say to each other: plain data, one way each.
 
-To the engine: Begin, Turn, Run, Abort, Pace, Quit. From it: Ready, Alive, Frame, AudioBlock,
-Notice, Ended, Leaving, Broken. The transport may be a pipe to a child process or something
-farther away.
+To the engine: Begin, Turn, Run, Abort, Pace, Quit. From it: Begun, Ready, Alive, Frame,
+AudioBlock, Notice, Ended, Leaving, Broken. The transport may be a pipe to a child process or
+something farther away.
 """
 
 from __future__ import annotations
@@ -74,6 +74,10 @@ class Quit(Struct, frozen=True):
     """Leave the process."""
 
 
+class Begun(Struct, frozen=True):
+    """The engine is being built, which may take long: the answer to Begin."""
+
+
 class Ready(Struct, frozen=True):
     """The model is warm."""
 
@@ -89,7 +93,7 @@ class Ended(Struct, frozen=True):
 
 
 class Alive(Struct, frozen=True):
-    """The engine waits for something to do, or for the time to do it."""
+    """The engine waits: to be told to begin, for something to do, or for the time to do it."""
 
 
 class Leaving(Struct, frozen=True):
@@ -105,4 +109,4 @@ class Broken(Struct, frozen=True):
 
 
 ToEngine = Begin | Turn | Run | Abort | Pace | Quit
-FromEngine = Ready | Alive | Frame | AudioBlock | Notice | Ended | Leaving | Broken
+FromEngine = Begun | Ready | Alive | Frame | AudioBlock | Notice | Ended | Leaving | Broken

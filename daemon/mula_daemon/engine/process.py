@@ -9,11 +9,9 @@ When the listener is slow, the pipe fills and the engine waits: that is the audi
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from time import monotonic
 from typing import Final, Protocol
@@ -25,6 +23,7 @@ from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_daemon.engine.messages import (
     Abort,
     Alive,
+    Begun,
     Broken,
     Ended,
     EngineSpec,
@@ -39,20 +38,19 @@ from mula_daemon.engine.messages import (
 )
 from mula_daemon.engine.restarts import Restarts
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
-from mula_daemon.engine.spare import Spare
+from mula_daemon.engine.spare import EXIT_S, Connection, EngineChild, Spare
 from mula_daemon.engine.vigil import Vigil
-
-if sys.platform == "win32":
-    from multiprocessing.connection import PipeConnection as Connection
-else:
-    from multiprocessing.connection import Connection
 
 STARTING_S: Final = 1800.0
 """How long an engine may start without a word: 16 GB from a slow share take their time."""
+BEGINNING_S: Final = 30.0
+"""How long a process that waits to be told to begin, and was told, may say nothing."""
 LASTING_S: Final = 60.0
 """An engine that was warm for so long was of use, though nobody asked it for anything."""
-EXIT_S: Final = 2.0
+LEAVING_S: Final = 2.0
 """How long a process that has said its last may take to end."""
+STOP_S: Final = 1.5
+"""How long an engine that was asked to leave may take, unless somebody says otherwise."""
 
 
 class HostListener(Protocol):
@@ -70,7 +68,7 @@ class EngineHost(Protocol):
 
     def start(self, listener: HostListener) -> None: ...
     def turn(self, knobs: FrameKnobs) -> None: ...
-    def run(self, request: ClipRequest) -> None: ...
+    def run(self, request: ClipRequest, engine: EngineInfo) -> None: ...
     def abort(self, job: str) -> None: ...
     def pace(self, pace: Pace) -> None: ...
     def stop(self, timeout: float) -> None: ...
@@ -93,7 +91,8 @@ class EngineProcess:
         self._orders: deque[ToEngine] = deque()
         self._stopping = threading.Event()
         self._connection: Connection | None = None
-        self._process: BaseProcess | None = None
+        self._child: EngineChild | None = None
+        self._ready: EngineInfo | None = None
         self._listener: HostListener | None = None
         self._restarts = Restarts()
         self._spare = Spare(spec)
@@ -107,8 +106,8 @@ class EngineProcess:
     @property
     def pid(self) -> int | None:
         """Process id of the engine, while there is one."""
-        process = self._process
-        return process.pid if process is not None else None
+        child = self._child
+        return child.process.pid if child is not None else None
 
     def start(self, listener: HostListener) -> None:
         """Spawn the engine; its state changes reach ``listener`` as they happen."""
@@ -122,9 +121,12 @@ class EngineProcess:
             self._knobs = self._newest = knobs
             self._wake.notify()
 
-    def run(self, request: ClipRequest) -> None:
-        """Generate ``request`` as soon as the engine is free."""
-        self._order(Run(request))
+    def run(self, request: ClipRequest, engine: EngineInfo) -> None:
+        """Generate ``request`` as soon as the engine is free that said it was ready with this
+        very ``engine``. Where that one is gone already, whoever asks has yet to hear of it."""
+        with self._wake:
+            if engine is self._ready:
+                self._order(Run(request))
 
     def abort(self, job: str) -> None:
         """Stop ``job`` at its next frame; said again and again, it is sent once."""
@@ -136,22 +138,20 @@ class EngineProcess:
             self._pace = pace
             self._wake.notify()
 
-    def stop(self, timeout: float = 1.5) -> None:
-        """Ask the engine to leave, then make it; returns within about ``timeout`` seconds."""
+    def stop(self, timeout: float = STOP_S) -> None:
+        """Ask the engine to leave within ``timeout`` seconds, then make it; returns two seconds
+        after that at the latest."""
         with self._wake:  # a process that is being spawned sees this, or is seen here
             self._stopping.set()
-            process = self._process
-        self._order(Quit())
-        if process is not None:
-            process.join(timeout)
-            if process.is_alive():
-                process.kill()
-                process.join(1.0)
-        with self._wake:
-            self._wake.notify_all()
-        for service in self.services:
-            service.stop(timeout)
+            child = self._child
+            self._order(Quit())
+        if child is not None:
+            child.process.join(timeout)
+            self._kill()
         self._spare.drop()
+        end = monotonic() + EXIT_S
+        for service in self.services:
+            service.stop(max(0.0, end - monotonic()))
 
     def _order(self, order: ToEngine) -> None:
         with self._wake:
@@ -160,9 +160,9 @@ class EngineProcess:
             self._wake.notify()
 
     def _kill(self) -> None:
-        process = self._process
-        if process is not None:
-            process.kill()
+        child = self._child
+        if child is not None:
+            child.process.kill()
 
     # --- the reader ---------------------------------------------------------------------------
 
@@ -200,29 +200,26 @@ class EngineProcess:
 
     def _live(self) -> Broken | str:
         """Begin with a process, and listen to it until it is gone; returns why. Raises OSError."""
-        process, ours = self._spare.take()
+        child = self._spare.take()
         self._vigil.verdict = ""
-        with self._wake:
-            self._process, self._connection = process, ours
-            self._knobs = self._newest
-            # Orders for the process that died are void: its job has been failed.
-            self._orders = deque(order for order in self._orders if isinstance(order, Quit))
-            self._wake.notify()
-            if self._stopping.is_set():
-                process.kill()
         try:
-            last_words = self._listen(ours)
-        finally:
             with self._wake:
-                self._connection = None
-            process.join(EXIT_S)
-            if process.is_alive():
-                process.kill()
-                process.join(EXIT_S)
-            ours.close()
+                self._child, self._connection = child, child.connection
+                self._knobs = self._newest
+                self._wake.notify()
+                if self._stopping.is_set():
+                    self._kill()
+            last_words = self._listen(child.connection)
+        finally:
+            with self._wake:  # what was meant for this one is void, before anybody hears of it
+                self._connection = self._ready = self._pace = None
+                self._orders = deque(order for order in self._orders if isinstance(order, Quit))
+            child.end(LEAVING_S)
+            with self._wake:
+                self._child = None
         if isinstance(last_words, Broken):
             return last_words
-        ended = last_words or self._vigil.verdict or _exit_words(process.exitcode)
+        ended = last_words or self._vigil.verdict or _exit_words(child.process.exitcode)
         return f"the engine process ended ({ended})"
 
     def _listen(self, ours: Connection) -> Broken | str:
@@ -231,21 +228,33 @@ class EngineProcess:
         while True:
             try:
                 with self._vigil.waiting(patience_s):
+                    while not ours.poll(EXIT_S):
+                        if self._vigil.verdict:  # killed, and not gone: a driver may hold it
+                            return ""
                     data = ours.recv_bytes()
             except (EOFError, OSError):
                 return ""
-            with self._reader.item("what the engine said"):
+            try:
                 message: FromEngine = ForkingPickler.loads(data)
+            except Exception as error:  # it may have been the end of a job, or a piece of a clip
+                self._reader.stumble("reading what the engine said", error)
+                return f"what it said could not be read: {error!r}"
+            with self._reader.item("what the engine said"):
                 match message:
                     case Broken():
                         return message
                     case Leaving(reason):
                         return reason
+                    case Alive() if self._ready is None:  # it was told to begin
+                        patience_s = BEGINNING_S
+                    case Begun():
+                        patience_s = STARTING_S
                     case Alive():
                         if monotonic() - since > LASTING_S:
                             self._restarts.worked()
                     case Ready(info):
                         patience_s, since, self._was_ready = info.patience_s, monotonic(), True
+                        self._ready = info
                         self._say(EngineState.READY, info.name, info)
                         self._spare.keep()
                     case Frame():
@@ -286,7 +295,8 @@ class EngineProcess:
                 except OSError:
                     self._cut_off(connection)
                 except Exception as error:
-                    self._writer.stumble(f"sending {type(message).__name__}", error)
+                    if self._connection is connection:  # else it was closed meanwhile
+                        self._writer.stumble(f"sending {type(message).__name__}", error)
                     self._cut_off(connection)
 
     def _due(self) -> tuple[Connection, list[ToEngine]] | None:

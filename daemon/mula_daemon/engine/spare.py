@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import socket
 import sys
 import threading
 from multiprocessing.process import BaseProcess
+from time import monotonic
 from typing import Final, NamedTuple
 
 from mula_daemon.engine.engines import libraries
@@ -21,10 +24,12 @@ from mula_daemon.engine.worker import main as worker_main
 if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection as Connection
 else:
-    from multiprocessing.connection import Connection
+    from multiprocessing.connection import Connection as Connection
 
 EXIT_S: Final = 1.0
 """How long a process that was killed may take to be gone."""
+READING_S: Final = 120.0
+"""How long one in waiting may read, and get warm, before it is taken for one that hangs."""
 
 
 class EngineChild(NamedTuple):
@@ -32,12 +37,28 @@ class EngineChild(NamedTuple):
 
     process: BaseProcess
     connection: Connection
+    since: float = 0.0
+    """When it was spawned (monotonic), in seconds."""
 
-    def end(self) -> None:
-        """Kill it, and let go of the pipe."""
-        self.process.kill()
-        self.process.join(EXIT_S)
+    def end(self, patience_s: float = 0.0) -> None:
+        """Kill it, unless it leaves by itself within ``patience_s``, and let go of the pipe."""
+        self.process.join(patience_s)
+        if self.process.is_alive():
+            with contextlib.suppress(OSError):
+                self.process.kill()
+            self.process.join(EXIT_S)
+        if self.process.is_alive():
+            self._hang_up()
         self.connection.close()
+
+    def _hang_up(self) -> None:
+        """Let nobody wait for one that cannot even be killed, as while it is in a driver."""
+        if sys.platform != "win32":
+            with (
+                contextlib.suppress(OSError),
+                socket.socket(fileno=os.dup(self.connection.fileno())) as end,
+            ):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 class Spare:
@@ -55,8 +76,9 @@ class Spare:
             child, self._waiting = self._waiting, None
         if child is not None:
             with contextlib.suppress(OSError):  # it died waiting
-                child.connection.send(Begin())
-                return child
+                if child.connection.poll() or monotonic() - child.since < READING_S:
+                    child.connection.send(Begin())
+                    return child
             child.end()
         child = self._spawn()
         try:
@@ -97,4 +119,4 @@ class Spare:
             raise
         finally:
             theirs.close()
-        return EngineChild(process, ours)
+        return EngineChild(process, ours, monotonic())

@@ -47,5 +47,5 @@ class Vigil(Service):
         if patience is None or self._silent_s < patience + SLICE_S:
             return
         self.verdict = f"it hung: no sign of it for {patience:g} s, so it was ended"
-        self._silent_s = 0.0
         self._end()
+        self._silent_s = 0.0

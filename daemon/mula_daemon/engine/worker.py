@@ -28,6 +28,7 @@ from mula_daemon.engine.messages import (
     Abort,
     Alive,
     Begin,
+    Begun,
     Broken,
     Ended,
     EngineSpec,
@@ -117,10 +118,13 @@ class Orders:
 
     def wait_to_begin(self) -> bool:
         """Whether the engine is to be built at all, once the daemon says. Raises NoDaemon."""
+        self.send(Alive())
         try:
-            return isinstance(self._connection.recv(), Begin)
+            begins = isinstance(self._connection.recv(), Begin)
         except (EOFError, OSError) as error:
             raise NoDaemon from error
+        self.send(Begun())
+        return begins
 
     def send(self, message: FromEngine) -> None:
         """Report to the daemon; blocks while it holds us back. Raises NoDaemon."""

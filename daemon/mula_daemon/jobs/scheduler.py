@@ -102,7 +102,7 @@ class Scheduler:
                 self._end(job, JobState.FAILED, reason)
                 return
             self._recorder.expect(job.id, recording)
-            self._host.run(job.request)
+            self._host.run(job.request, self._engine)
             self._publish(JobChanged(job.id, JobState.RUNNING))
 
     def _end(self, job: Job, state: JobState, reason: str = "") -> None:

@@ -202,8 +202,9 @@ def test_the_engine_is_told_the_newest_knobs_and_each_order_once() -> None:
     for revision in range(10_000):
         engine.turn(FrameKnobs(revision=revision))
         engine.abort("job1")
-    engine.run(request())
-    engine.run(request())
+    engine._ready = info = EngineInfo("tone", "1", 48_000, 2, "cpu", {})
+    engine.run(request(), info)
+    engine.run(request(), info)
     assert engine._knobs == FrameKnobs(revision=9999)
     assert len(engine._orders) == 2
 

@@ -78,6 +78,12 @@ class Log:
     def states(self) -> list[EngineState]:
         return [item[0] for item in list(self.items) if isinstance(item, tuple)]
 
+    @property
+    def engine(self) -> EngineInfo:
+        """The one that was ready last."""
+        infos = [item[2] for item in list(self.items) if isinstance(item, tuple) and item[2]]
+        return infos[-1]
+
     def words(self, state: EngineState) -> list[str]:
         """What was said with each change to ``state``."""
         return [i[1] for i in list(self.items) if isinstance(i, tuple) and i[0] is state]
@@ -132,7 +138,7 @@ def slow(job: str = "j", bars: int = 4) -> ClipRequest:
 def test_a_job_arrives_whole_and_sample_exact(tone: tuple[EngineProcess, Log]) -> None:
     process, log = tone
     request = ClipRequest("j", ("x",), (1, 2), bpm=127.3, bars=3)
-    process.run(request)
+    process.run(request, log.engine)
     assert log.end_of("j") == Ended("j", JobState.DONE)
     assert [frame.index for frame in log.frames()] == list(range(48))
     for take in (0, 1):
@@ -145,7 +151,7 @@ def test_a_knob_turned_while_it_generates_is_in_the_next_frame(
     tone: tuple[EngineProcess, Log],
 ) -> None:
     process, log = tone
-    process.run(slow())
+    process.run(slow(), log.engine)
     log.until(lambda: len(log.frames()) >= 3)
     turned_ns = perf_counter_ns()
     process.turn(FrameKnobs(revision=7, cfg=3.0))
@@ -160,20 +166,20 @@ def test_only_the_newest_of_many_turns_counts(tone: tuple[EngineProcess, Log]) -
     process, log = tone
     for revision in range(5000):
         process.turn(FrameKnobs(revision=revision))
-    process.run(ClipRequest("j", ("x",), (0,), bars=1))
+    process.run(ClipRequest("j", ("x",), (0,), bars=1), log.engine)
     log.end_of("j")
     assert log.frames()[0].knobs.revision == 4999
 
 
 def test_abort_ends_a_job_within_a_frame(tone: tuple[EngineProcess, Log]) -> None:
     process, log = tone
-    process.run(slow())
+    process.run(slow(), log.engine)
     log.until(lambda: len(log.frames()) >= 2)
     before = len(log.frames())
     process.abort("j")
     assert log.end_of("j").state is JobState.CANCELLED
     assert len(log.frames()) <= before + 1
-    process.run(ClipRequest("next", ("x",), (0,), bars=1))
+    process.run(ClipRequest("next", ("x",), (0,), bars=1), log.engine)
     assert log.end_of("next").state is JobState.DONE
 
 
@@ -182,7 +188,7 @@ def test_a_replayed_performance_ignores_live_knobs(tone: tuple[EngineProcess, Lo
     initial = {"cfg": 1.0, "temperature": 1.0, "top_k": 50.0, "morph": 0.0}
     script = performance(initial, [(4, "cfg", 2.0), (8, "cfg", 3.0)])
     process.turn(FrameKnobs(cfg=5.0))
-    process.run(ClipRequest("j", ("x",), (0,), bars=1, performance=script))
+    process.run(ClipRequest("j", ("x",), (0,), bars=1, performance=script), log.engine)
     log.end_of("j")
     assert [frame.knobs.cfg for frame in log.frames()] == [1.0] * 4 + [2.0] * 4 + [3.0] * 8
 
@@ -190,7 +196,7 @@ def test_a_replayed_performance_ignores_live_knobs(tone: tuple[EngineProcess, Lo
 def test_a_slow_listener_holds_the_engine_back(tone: tuple[EngineProcess, Log]) -> None:
     process, log = tone
     log.gate.clear()
-    process.run(ClipRequest("j", ("x",), (0,), bars=16))
+    process.run(ClipRequest("j", ("x",), (0,), bars=16), log.engine)
     log.until(lambda: bool(log.frames()))
     sleep(0.3)
     assert len(log.frames()) < 32
@@ -201,7 +207,7 @@ def test_a_slow_listener_holds_the_engine_back(tone: tuple[EngineProcess, Log]) 
 
 def test_a_killed_engine_comes_back_and_says_why(tone: tuple[EngineProcess, Log]) -> None:
     process, log = tone
-    process.run(slow())
+    process.run(slow(), log.engine)
     log.until(lambda: bool(log.frames()))
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -209,7 +215,7 @@ def test_a_killed_engine_comes_back_and_says_why(tone: tuple[EngineProcess, Log]
     assert EngineState.RESTARTING in log.states()
     reasons = [i[1] for i in log.items if isinstance(i, tuple) and i[0] == "restarting"]
     assert "signal 9" in reasons[0]
-    process.run(ClipRequest("next", ("x",), (0,), bars=1))
+    process.run(ClipRequest("next", ("x",), (0,), bars=1), log.engine)
     assert log.end_of("next").state is JobState.DONE
 
 
@@ -232,7 +238,7 @@ def test_stop_leaves_no_process_even_in_the_middle_of_a_job(
     tone: tuple[EngineProcess, Log],
 ) -> None:
     process, log = tone
-    process.run(slow())
+    process.run(slow(), log.engine)
     log.until(lambda: bool(log.frames()))
     pid = process.pid
     assert pid is not None
@@ -260,7 +266,7 @@ def fault(kind: str, job: str = "bad") -> ClipRequest:
 
 def works(process: EngineProcess, log: Log, job: str) -> None:
     """The engine makes a whole clip."""
-    process.run(ClipRequest(job, ("x",), (0,), bars=1))
+    process.run(ClipRequest(job, ("x",), (0,), bars=1), log.engine)
     assert log.end_of(job).state is JobState.DONE
     assert len([frame for frame in log.frames() if frame.job == job]) == 16
 
@@ -270,7 +276,7 @@ def test_an_engine_that_can_never_work_again_is_replaced(
 ) -> None:
     process, log = faulty
     pid = process.pid
-    process.run(fault("sticky"))
+    process.run(fault("sticky"), log.engine)
     ended = log.end_of("bad")
     assert (ended.state, ended.reason[:24]) == (JobState.FAILED, "RuntimeError: CUDA error")
     log.until(lambda: log.states().count(EngineState.READY) == 2)
@@ -288,7 +294,7 @@ def test_an_engine_that_failed_once_and_works_stays(
 ) -> None:
     process, log = faulty
     pid = process.pid
-    process.run(fault(kind))
+    process.run(fault(kind), log.engine)
     assert words in log.end_of("bad").reason
     works(process, log, "next")
     assert process.pid == pid
@@ -298,8 +304,8 @@ def test_an_engine_that_fails_one_job_after_another_is_replaced_though_it_says_i
     faulty: tuple[EngineProcess, Log],
 ) -> None:
     process, log = faulty
-    process.run(fault("once", "one"))
-    process.run(fault("once", "two"))
+    process.run(fault("once", "one"), log.engine)
+    process.run(fault("once", "two"), log.engine)
     assert log.end_of("two").state is JobState.FAILED
     log.until(lambda: log.states().count(EngineState.READY) == 2)
     works(process, log, "next")
@@ -310,7 +316,7 @@ def test_an_engine_that_hangs_is_ended_and_replaced(
 ) -> None:
     process, log = faulty
     monkeypatch.setattr(vigil, "SLICE_S", 10.0)  # so that one look is as long as its patience
-    process.run(fault("hang"))
+    process.run(fault("hang"), log.engine)
     log.until(lambda: len(log.frames()) == tone_faults.FRAME)
     for _ in range(2):
         process.services[2].look()  # type: ignore[attr-defined]
@@ -325,7 +331,7 @@ def test_an_engine_that_waits_or_is_held_back_does_not_hang(
     process, log = tone
     pid = process.pid
     log.gate.clear()
-    process.run(ClipRequest("j", ("x",), (0,), bars=16))
+    process.run(ClipRequest("j", ("x",), (0,), bars=16), log.engine)
     log.until(lambda: log.holding)  # before that, the engine would be waited for indeed
     monkeypatch.setattr(vigil, "SLICE_S", 10.0)
     for _ in range(5):
@@ -376,7 +382,7 @@ def test_a_listener_that_raises_costs_one_item_and_no_engine(at: str, error: Exc
     process.start(log)
     try:
         log.until(lambda: EngineState.READY in log.states())
-        process.run(ClipRequest("j", ("x",), (0,), bars=1))
+        process.run(ClipRequest("j", ("x",), (0,), bars=1), log.engine)
         ended = log.end_of("j")
         assert ended.state is (JobState.FAILED if at == "ended" else JobState.DONE)
         assert log.states().count(EngineState.STARTING) == 1
@@ -411,7 +417,7 @@ def test_what_cannot_be_sent_ends_the_engine_rather_than_leaving_a_job_without_a
     tone: tuple[EngineProcess, Log],
 ) -> None:
     process, log = tone
-    process.run(lambda: None)  # type: ignore[arg-type]
+    process.run(lambda: None, log.engine)  # type: ignore[arg-type]
     log.until(lambda: log.states().count(EngineState.READY) == 2)
     works(process, log, "next")
 
@@ -458,7 +464,7 @@ def test_an_engine_killed_at_any_moment_loses_no_job_in_silence(
         log.until(lambda: EngineState.READY in log.states())
         if at == "ready":
             log.until(lambda: log.states().count(EngineState.READY) == 2)
-        process.run(ClipRequest("j", ("x",), (0,), bars=bars))
+        process.run(ClipRequest("j", ("x",), (0,), bars=bars), log.engine)
         if lost:
             log.until(lambda: EngineState.RESTARTING in log.states())
             assert "signal 9" in log.words(EngineState.RESTARTING)[0]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
+from time import monotonic
 
 import pytest
 
+from mula_bridge.control import Task
 from mula_bridge.control.messages.states import EngineState, JobState
 from mula_daemon.engine import process as process_module
 from mula_daemon.engine.messages import (
     Abort,
     Alive,
+    Begun,
     Broken,
     Ended,
     EngineSpec,
@@ -25,6 +30,7 @@ from mula_daemon.engine.messages import (
 )
 from mula_daemon.engine.process import EngineProcess
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.spare import EngineChild
 from support.takes import noise
 
 INFO = EngineInfo("tone", "1", 48_000, 2, "cpu", {}, patience_s=7.0)
@@ -90,10 +96,10 @@ class NoSpare:
     def keep(self) -> None:
         self.kept += 1
 
-    def take(self) -> tuple[Child, object]:
+    def take(self) -> EngineChild:
         ours, theirs = Pipe()
         theirs.close()
-        return self.child, ours
+        return EngineChild(self.child, ours)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -101,6 +107,7 @@ def host() -> EngineProcess:
     host = EngineProcess(EngineSpec("tone"))
     host._listener = Notes()
     host._spare = NoSpare()  # type: ignore[assignment]
+    host._ready = INFO
     return host
 
 
@@ -144,7 +151,7 @@ def test_its_last_words_are_its_last(host: EngineProcess, last: object, words: o
     assert heard(host) == [FRAME]
 
 
-def test_it_may_start_for_half_an_hour_and_then_be_silent_for_as_long_as_it_says(
+def test_it_may_start_for_half_an_hour_but_not_wait_and_then_be_silent_for_as_long_as_it_says(
     host: EngineProcess,
 ) -> None:
     given: list[float] = []
@@ -155,8 +162,9 @@ def test_it_may_start_for_half_an_hour_and_then_be_silent_for_as_long_as_it_says
         yield
 
     host._vigil.waiting = waiting  # type: ignore[method-assign]
-    hears(host, Alive(), Ready(INFO), FRAME)
-    assert given == [1800.0, 1800.0, 7.0, 7.0]
+    host._ready = None
+    hears(host, Alive(), Begun(), Ready(INFO), Alive(), FRAME)
+    assert given == [1800.0, 30.0, 1800.0, 7.0, 7.0, 7.0]
 
 
 @pytest.mark.parametrize(("warm_s", "left"), [(30.0, 2), (60.0, 2), (60.5, 0)])
@@ -221,7 +229,7 @@ def test_another_one_hears_the_newest_knobs_and_nothing_that_was_meant_for_the_l
 ) -> None:
     host.turn(FrameKnobs(cfg=3.0))
     host._knobs = None  # the last one has heard them
-    host.run(REQUEST)
+    host.run(REQUEST, INFO)
     host._order(Quit())
     host._vigil.verdict = "it hung"
     assert host._live() == "the engine process ended (killed by signal 9)"
@@ -229,7 +237,10 @@ def test_another_one_hears_the_newest_knobs_and_nothing_that_was_meant_for_the_l
     assert list(host._orders) == [Quit()]
     assert host._connection is None
     child = host._spare.child  # type: ignore[attr-defined]
-    assert (child.killed, child.joined) == (1, [2.0, 2.0])  # for it would not go by itself
+    assert (child.killed, child.joined) == (1, [2.0, 1.0])  # for it would not go by itself
+    assert host.pid is None
+    host.run(REQUEST, INFO)  # by whoever has not heard of the end yet
+    assert list(host._orders) == [Quit()]
 
 
 @pytest.mark.parametrize(
@@ -277,9 +288,9 @@ REQUEST = ClipRequest("j", ("x",), (0,))
     [
         (lambda host: host.turn(FrameKnobs(cfg=3.0)), [Turn(FrameKnobs(cfg=3.0))]),
         (lambda host: host.pace(PACE), [PACE]),
-        (lambda host: host.run(REQUEST), [Run(REQUEST)]),
+        (lambda host: host.run(REQUEST, INFO), [Run(REQUEST)]),
         (lambda host: host.abort("j"), [Abort("j")]),
-        (lambda host: (host.run(REQUEST), host.pace(PACE), host.turn(FrameKnobs(cfg=3.0))),
+        (lambda host: (host.run(REQUEST, INFO), host.pace(PACE), host.turn(FrameKnobs(cfg=3.0))),
          [Turn(FrameKnobs(cfg=3.0)), PACE, Run(REQUEST)]),
     ],
     ids=["turn", "pace", "run", "abort", "all"],
@@ -310,14 +321,15 @@ def test_who_leaves_waits_for_nothing_and_says_what_is_left(host: EngineProcess)
 def test_only_the_process_that_did_not_get_what_it_was_sent_is_ended(host: EngineProcess) -> None:
     host._kill()  # there is none
     assert host.pid is None
-    host._process = child = Child()  # type: ignore[assignment]
-    assert host.pid == 123
+    child = Child()
     former, gone = Pipe()
     host._connection, theirs = Pipe()
+    host._child = EngineChild(child, host._connection)  # type: ignore[arg-type]
+    assert host.pid == 123
     host._cut_off(former)
-    assert child.killed == 0  # type: ignore[attr-defined]
+    assert child.killed == 0
     host._cut_off(host._connection)
-    assert child.killed == 1  # type: ignore[attr-defined]
+    assert child.killed == 1
     for end in (former, gone, theirs):
         end.close()
 
@@ -327,14 +339,135 @@ def test_what_cannot_be_sent_ends_it_and_is_told_where_that_is_a_bug(
     host: EngineProcess, broken: bool
 ) -> None:
     host._connection, theirs = Pipe()
-    host._process = child = Child()  # type: ignore[assignment]
+    child = Child()
+    host._child = EngineChild(child, host._connection)  # type: ignore[arg-type]
     host._stopping.set()
     if broken:
         theirs.close()
-        host.run(REQUEST)
+        host.run(REQUEST, INFO)
     else:
-        host.run(lambda: None)  # type: ignore[arg-type]
+        host.run(lambda: None, INFO)  # type: ignore[arg-type]
     host._write()
-    assert child.killed == 1  # type: ignore[attr-defined]
+    assert child.killed == 1
     assert host.services[1].faults == (0 if broken else 1)
     theirs.close()
+
+
+# --- how it ends ------------------------------------------------------------------------------
+
+
+class Undying(Child):
+    """One that a driver holds: to kill it changes nothing."""
+
+    def is_alive(self) -> bool:
+        return True
+
+    @property
+    def exitcode(self) -> int | None:
+        return None
+
+
+@pytest.fixture
+def stuck(host: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineProcess]:
+    """A host of a process that neither says anything nor reads, and cannot be ended."""
+    monkeypatch.setattr(process_module, "EXIT_S", 0.01)
+    ours, theirs = Pipe()
+    child = EngineChild(Undying(), ours)  # type: ignore[arg-type]
+    host._spare.take = lambda: child  # type: ignore[method-assign]
+    yield host
+    theirs.close()
+
+
+def test_one_that_cannot_even_be_killed_is_left_to_itself(stuck: EngineProcess) -> None:
+    stuck._vigil.waiting = hung(stuck)  # type: ignore[method-assign]
+    assert "it hung: no sign of it for 0 s" in str(stuck._live())
+    assert stuck.pid is None
+
+
+def hung(host: EngineProcess) -> Callable[[float], contextlib.AbstractContextManager[None]]:
+    """The vigil's wait for an engine that has been silent for too long already."""
+
+    @contextlib.contextmanager
+    def waiting(patience_s: float) -> Iterator[None]:
+        host._vigil._patience_s, host._vigil._silent_s = 0.0, patience_s
+        host._vigil.look()
+        yield
+
+    return waiting
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe there cannot be hung up")
+def test_who_writes_to_one_that_cannot_be_killed_is_let_go(stuck: EngineProcess) -> None:
+    full = threading.Event()
+
+    def listen(ours: object) -> str:
+        stuck._writer.start()
+        stuck.run(ClipRequest("j", ("x" * 10_000_000,), (0,)), INFO)
+        full.wait(0.2)  # it is in the middle of what does not fit
+        return "a driver"
+
+    stuck._listen = listen  # type: ignore[method-assign]
+    stuck._live()
+    stuck._stopping.set()
+    with stuck._wake:
+        stuck._wake.notify_all()
+    stuck._writer.stop(5.0)
+    assert not stuck._writer.alive
+    assert stuck._writer.faults == 0
+
+
+def test_what_cannot_be_read_ends_it_since_it_may_have_been_the_end_of_a_job(
+    host: EngineProcess,
+) -> None:
+    ours, theirs = Pipe()
+    theirs.send(FRAME)
+    theirs.send_bytes(b"no pickle")
+    theirs.send(FRAME)
+    assert "what it said could not be read: UnpicklingError" in str(host._listen(ours))
+    assert heard(host) == [FRAME]
+    assert host.services[0].faults == 1
+    for end in (ours, theirs):
+        end.close()
+
+
+def test_what_is_asked_of_an_engine_that_is_gone_is_not_done_by_the_next(
+    host: EngineProcess,
+) -> None:
+    """Nor by the next where that is ready already, and whoever asks has not heard of it."""
+    host._ready = EngineInfo("tone", "1", 48_000, 2, "cpu", {}, patience_s=7.0)
+    host.run(REQUEST, INFO)
+    assert not host._orders
+    host.run(REQUEST, host._ready)
+    assert list(host._orders) == [Run(REQUEST)]
+
+
+@pytest.mark.parametrize(("given", "waits"), [((), 1.5), ((0.25,), 0.25)], ids=["default", "given"])
+def test_an_engine_that_is_to_leave_is_given_a_while_and_then_ended(
+    host: EngineProcess, given: tuple[float, ...], waits: float
+) -> None:
+    child, dropped = Child(), []
+    host._spare.drop = lambda: dropped.append(child.killed)  # type: ignore[attr-defined]
+    ours, theirs = Pipe()
+    host._child = EngineChild(child, ours)  # type: ignore[arg-type]
+    host.stop(*given)
+    assert (child.joined, child.killed) == ([waits], 1)
+    assert dropped == [1]
+    assert list(host._orders) == [Quit()]
+    for end in (ours, theirs):
+        end.close()
+
+
+def test_the_end_has_a_limit_as_a_whole_however_many_threads_are_stuck(
+    host: EngineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_module, "EXIT_S", 0.1)
+    over = threading.Event()
+    host._spare.drop = lambda: None  # type: ignore[attr-defined]
+    host.services = stuck = [Task(f"stuck {number}", over.wait) for number in range(3)]
+    for service in stuck:
+        service.start()
+    begun = monotonic()
+    host.stop(0.0)
+    took = monotonic() - begun
+    over.set()
+    assert 0.1 <= took < 0.25

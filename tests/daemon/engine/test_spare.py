@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from multiprocessing import Pipe
 from time import monotonic
 
 import psutil
 import pytest
 
+from mula_daemon.engine import spare as spare_module
 from mula_daemon.engine.engines import ENGINES, is_small, libraries
-from mula_daemon.engine.messages import EngineSpec, Quit, Ready
-from mula_daemon.engine.spare import Spare
+from mula_daemon.engine.messages import Alive, Begun, EngineSpec, FromEngine, Quit, Ready
+from mula_daemon.engine.spare import EngineChild, Spare
 
 
 @pytest.fixture
@@ -28,6 +30,17 @@ def waiting() -> list[psutil.Process]:
     """Processes of ours that wait."""
     children = psutil.Process().children()
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def until_ready(child: EngineChild) -> list[FromEngine]:
+    """What it says before it is ready."""
+    said: list[FromEngine] = []
+    while True:
+        assert child.connection.poll(60)
+        message = child.connection.recv()
+        if isinstance(message, Ready):
+            return said
+        said.append(message)
 
 
 def test_who_takes_gets_the_one_that_waits(spare: Spare) -> None:
@@ -58,6 +71,30 @@ def test_one_that_died_waiting_is_replaced(spare: Spare, renew: bool) -> None:
     taken.end()
 
 
+@pytest.mark.parametrize(
+    ("age_s", "warm", "taken"),
+    [(0.0, False, True), (spare_module.READING_S + 1, False, False),
+     (spare_module.READING_S + 1, True, True)],
+    ids=["reads still", "reads for ever", "is warm"],
+)  # fmt: skip
+def test_one_that_hangs_before_it_is_warm_is_not_taken(
+    age_s: float, warm: bool, taken: bool
+) -> None:
+    spare = Spare(EngineSpec("tone"))
+    kept = spare._spawn()
+    if warm:
+        assert kept.connection.poll(30)  # it says that it waits
+    else:
+        kept.process.kill()
+        kept.connection.close()
+        ours, _theirs = Pipe()  # nothing comes of it
+        kept = kept._replace(connection=ours)
+    spare._waiting = kept._replace(since=monotonic() - age_s)
+    got = spare.take()
+    assert (got.process is kept.process) == taken
+    got.end()
+
+
 def test_none_waits_once_it_is_dropped(spare: Spare) -> None:
     spare.keep()
     (child,) = waiting()
@@ -75,8 +112,7 @@ def test_an_engine_that_is_there_at_once_keeps_none() -> None:
 
 def test_one_that_is_told_to_begin_becomes_the_engine(spare: Spare) -> None:
     taken = Spare(EngineSpec("tone")).take()
-    assert taken.connection.poll(30)
-    assert isinstance(taken.connection.recv(), Ready)
+    assert until_ready(taken) == [Alive(), Begun()]
     if sys.platform == "linux":
         assert psutil.Process(taken.process.pid).name() == "mula-engine"
     taken.connection.send(Quit())
@@ -114,14 +150,13 @@ def test_a_small_engine_that_waited_is_there_at_once(spare: Spare) -> None:
     _until_idle(child)
     begun = monotonic()
     taken = spare.take()
-    assert taken.connection.poll(30)
-    assert isinstance(taken.connection.recv(), Ready)
+    until_ready(taken)
     waited = monotonic() - begun
     taken.end()
     fresh = Spare(EngineSpec("mini"))
     begun = monotonic()
     taken = fresh.take()
-    assert taken.connection.poll(60)
+    until_ready(taken)
     assert waited < (monotonic() - begun) / 2
     taken.end()
 
