@@ -172,7 +172,7 @@ class Jobs(Handler[JobCommand, JobEvent]):
         return self._queue.running.id if self._queue.running is not None else ""
 
     def _frame(self, frame: Frame) -> None:
-        if frame.job != self._running:
+        if not self._scheduler.begun(frame.job):
             return
         self._publish(
             FrameReport(

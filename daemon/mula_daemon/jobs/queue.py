@@ -22,20 +22,23 @@ MAX_SEED: Final = 2**31
 MOVES: Final = MappingProxyType(
     {
         JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLED, JobState.FAILED},
-        JobState.RUNNING: {JobState.DONE, JobState.CANCELLED, JobState.FAILED},
+        JobState.RUNNING: {JobState.QUEUED, JobState.DONE, JobState.CANCELLED, JobState.FAILED},
         JobState.DONE: set[JobState](),
         JobState.CANCELLED: set[JobState](),
         JobState.FAILED: set[JobState](),
     }
 )
-"""Which state may follow which. A state without a successor is an end."""
+"""Which state may follow which. A state without a successor is an end; what ran is queued again
+when its engine was lost before it made anything."""
 
 
 class Job(Struct):
     """A request to generate, and how far it has come.
 
     ``knobs`` is every knob at the moment the job was asked for, ``origin`` who asked;
-    ``rerolls`` is how often what it makes was made before, and came out silent.
+    ``rerolls`` is how often what it makes was made before, and came out silent. ``begun``:
+    whether a frame of it was made; ``again``: whether it was queued a second time; ``unwanted``:
+    whether it was cancelled while it ran.
     """
 
     request: ClipRequest
@@ -44,6 +47,9 @@ class Job(Struct):
     reason: str = ""
     rerolls: int = 0
     origin: Origin = DAEMON
+    begun: bool = False
+    again: bool = False
+    unwanted: bool = False
 
     @property
     def id(self) -> str:
@@ -83,6 +89,12 @@ class JobQueue:
         self.running = self._waiting.pop(0)
         self.running.move(JobState.RUNNING)
         return self.running
+
+    def put_back(self, job: Job, reason: str) -> None:
+        """Let the running job be the next to run, though the queue be full."""
+        job.move(JobState.QUEUED, reason)
+        self.running = None
+        self._waiting.insert(0, job)
 
     def end(self, job: Job, state: JobState, reason: str = "") -> None:
         """Move a live job to one of the end states and forget it."""

@@ -1,7 +1,7 @@
 """Takes what the engine says, keeps the recordings, and tells the session.
 
-Everything but ``expect``, ``release`` and ``expecting`` runs on the engine host's
-reader thread; those three may be called from any thread.
+Everything but ``expect``, ``release`` and ``forget`` runs on the engine host's reader thread;
+those three may be called from any thread.
 """
 
 from __future__ import annotations
@@ -58,6 +58,13 @@ class Recorder:
     def release(self, job: str) -> None:
         """Let a sink that holds the engine back go on, because the job is to end."""
         recording = self._find(job)
+        if recording is not None:
+            recording.release()
+
+    def forget(self, job: str) -> None:
+        """Let go of a job that no engine will say anything of any more."""
+        with self._lock:
+            recording = self._recordings.pop(job, None)
         if recording is not None:
             recording.release()
 

@@ -59,6 +59,7 @@ class Scheduler:
         if job.state is JobState.QUEUED:
             self._end(job, JobState.CANCELLED)
             return
+        job.unwanted = True
         # The engine stops at its next frame and says Ended; a full sink must not keep it.
         self._host.abort(job.id)
         self._recorder.release(job.id)
@@ -67,6 +68,14 @@ class Scheduler:
         """Cancel every live job, the waiting ones first so that none of them starts."""
         for job in reversed(self._jobs.alive()):
             self.cancel(job.id)
+
+    def begun(self, job_id: str) -> bool:
+        """Take note of a frame; whether it is one of the running job."""
+        job = self._jobs.running
+        if job is None or job.id != job_id:
+            return False
+        job.begun = True
+        return True
 
     def ended(self, ended: Ended) -> None:
         """Take the engine's word that a job came to its end."""
@@ -80,14 +89,29 @@ class Scheduler:
         self._start_next()
 
     def engine_lost(self, reason: str, *, for_good: bool) -> None:
-        """Fail the running job; fail the waiting ones too if no engine will come back."""
+        """End the running job; fail the waiting ones too if no engine will come back.
+
+        One that had not made a frame yet is the next to run, once: it may be what ends engines.
+        """
         self._engine = None
-        lost = self._jobs.alive() if for_good else self._jobs.alive()[:1]
-        for job in lost:
-            if for_good or job.state is JobState.RUNNING:
-                # It may have been handed to the next engine by now, before we heard of the loss.
-                self._host.abort(job.id)
+        running = self._jobs.running
+        if running is not None:
+            # It may have begun in the moment of the loss, when others had been abandoned already.
+            self._recorder.forget(running.id)
+            if running.unwanted:
+                self._end(running, JobState.CANCELLED)
+            elif running.begun or running.again or for_good:
+                self._end(running, JobState.FAILED, reason)
+            else:
+                self._begin_again(running, reason)
+        if for_good:
+            for job in self._jobs.waiting:
                 self._end(job, JobState.FAILED, reason)
+
+    def _begin_again(self, job: Job, reason: str) -> None:
+        job.again = True
+        self._jobs.put_back(job, f"{reason}; nothing was made yet, so it begins once more")
+        self._publish(JobChanged(job.id, job.state, job.reason))
 
     def _start_next(self) -> None:
         while self._engine is not None and (job := self._jobs.start_next()) is not None:

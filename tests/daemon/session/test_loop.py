@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 from time import sleep
 from typing import Any, Never, get_args
@@ -144,10 +145,10 @@ class Rig:
             self.conductor,
             self.speaker,  # type: ignore[arg-type]
         )
-        recorder = Recorder(self.mailbox.post, self.host.abort)
+        self.recorder = Recorder(self.mailbox.post, self.host.abort)
         jobs = Jobs(
             self.host,
-            recorder,
+            self.recorder,
             self._record,
             self.catalogue,
             steering,
@@ -449,15 +450,76 @@ def test_a_lost_engine_fails_the_running_job_and_keeps_the_others(
 ) -> None:
     rig.ready()
     rig.send(Generate("a"), Generate("b"))
-    rig.mailbox.post(EngineNews(state, "killed by signal 9", None))
-    rig.mailbox.post(EngineNews(EngineState.STARTING, "tone", None))
-    rig.send()
+    rig.mailbox.post(Frame("a", 0, 16, ((0,),), FrameKnobs(), 99))
+    lose(rig, state)
     assert JobChanged("a", JobState.FAILED, "killed by signal 9") in rig.ear.all(JobChanged)
     assert rig.states("b") == [JobState.QUEUED]
-    assert rig.host.aborts == ["a"]  # which the next engine may have been handed by now
     rig.ready()
     rig.send()
     assert rig.host.runs[-1].job == "b"
+
+
+def lose(rig: Rig, state: EngineState = EngineState.RESTARTING) -> None:
+    rig.mailbox.post(EngineNews(state, "killed by signal 9", None))
+    rig.mailbox.post(EngineNews(EngineState.STARTING, "tone", None))
+    rig.send()
+
+
+def test_a_job_without_a_frame_is_the_next_to_run_once_and_says_so(rig: Rig) -> None:
+    rig.ready()
+    rig.send(Generate("a"), *(Generate(f"b{number}") for number in range(16)))
+    lose(rig)
+    again = rig.ear.wait(JobChanged, lambda job: "killed by signal 9; nothing was" in job.reason)
+    assert (again.id, again.state) == ("a", JobState.QUEUED)
+    rig.ready()
+    rig.send()
+    assert [run.job for run in rig.host.runs] == ["a", "a"]
+    lose(rig)
+    assert JobChanged("a", JobState.FAILED, "killed by signal 9") in rig.ear.all(JobChanged)
+    assert rig.states("a") == [JobState.QUEUED, JobState.RUNNING] * 2 + [JobState.FAILED]
+    rig.ready()
+    rig.send()
+    assert rig.host.runs[-1].job == "b0"
+
+
+def test_a_job_that_was_cancelled_does_not_begin_again(rig: Rig) -> None:
+    rig.ready()
+    rig.send(Generate("a"), Cancel("a"))
+    lose(rig)
+    assert rig.ear.all(JobChanged)[-1] == JobChanged("a", JobState.CANCELLED)
+
+
+def test_a_job_that_waits_once_more_can_be_cancelled(rig: Rig) -> None:
+    rig.ready()
+    rig.send(Generate("a"))
+    lose(rig)
+    rig.send(Cancel("a"))
+    rig.ready()
+    rig.send()
+    assert rig.states("a")[-1] is JobState.CANCELLED
+    assert len(rig.host.runs) == 1
+
+
+@pytest.mark.parametrize("state", [EngineState.RESTARTING, EngineState.FAILED])
+def test_nothing_is_left_of_a_job_that_began_in_the_moment_of_a_loss(
+    rig: Rig, state: EngineState
+) -> None:
+    """The engine's side had abandoned all there was already when the session began with it."""
+    rig.ready()
+    rig.send(Generate("a"))
+    assert "a" in rig.recorder._recordings
+    lose(rig, state)
+    assert not rig.recorder._recordings
+
+
+def test_every_order_is_for_the_engine_that_was_ready_when_it_was_given(rig: Rig) -> None:
+    one, other = copy(INFO), copy(INFO)
+    rig.mailbox.post(EngineNews(EngineState.READY, "tone", one))
+    rig.send(Generate("a"))
+    lose(rig)
+    rig.mailbox.post(EngineNews(EngineState.READY, "tone", other))
+    rig.send()
+    assert [id(engine) for engine in rig.host.engines] == [id(one), id(other)]
 
 
 def test_an_engine_lost_for_good_fails_every_job_and_refuses_new_ones(rig: Rig) -> None:

@@ -102,7 +102,8 @@ class KnobLearnt(Report, frozen=True):
 
 
 class JobChanged(Report, frozen=True):
-    """A job moved to another state; ``reason`` says why it failed or was cancelled."""
+    """A job moved to another state; ``reason`` says why it failed, was cancelled or is queued
+    once more."""
 
     id: str
     state: JobState
