@@ -40,7 +40,7 @@ def replace_text(path: Path, text: str) -> None:
     except UnicodeEncodeError as error:  # half of a surrogate pair, as JSON can spell one
         letter = ascii(text[error.start])
         raise BadInput(f"{path}: cannot hold {letter}, which is no character") from error
-    path = path.resolve()
+    path = _resolved(path)
     # Whoever sweeps a folder knows unfinished files by the ending.
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -56,6 +56,13 @@ def replace_text(path: Path, text: str) -> None:
             part.unlink()
         raise
     sync_folder(path.parent)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError as error:  # how Python says it up to 3.12
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
 
 
 def patiently(act: Callable[[], object]) -> None:

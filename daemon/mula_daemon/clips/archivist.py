@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from mula_bridge.control import Service
@@ -13,7 +14,7 @@ from mula_bridge.control.messages import ClipReady, Origin, Report, Status
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.files import ARCHIVE
-from mula_daemon.clips.library import Clip
+from mula_daemon.clips.library import Clip, FolderUnread
 from mula_daemon.clips.shelves import Shelves
 from mula_daemon.settings import Limits
 
@@ -57,11 +58,18 @@ class Archivist(Service):
         sizes = {clip.recipe.id: _size(clip) for clip in clips}
         count, total = len(clips), sum(sizes.values())
         moved = []
+        unread: set[Path] = set()
         for clip in filter(_may_go, _oldest_first(clips)):
             if not self._limits.exceeded(count, total) or self.stopping.is_set():
                 break
+            if clip.path.parent in unread:  # each would be looked for everywhere
+                continue
             try:
                 away = self._shelves.archive(clip.recipe.id, _may_go)
+            except FolderUnread as error:
+                log.info("archiving clip %s waits: %s", clip.recipe.id, error)
+                unread.add(clip.path.parent)
+                continue
             except Unavailable:
                 raise
             except MulaError as error:  # a program holds it, or somebody took it away

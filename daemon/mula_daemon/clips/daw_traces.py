@@ -27,24 +27,27 @@ def may_be_in_use(wav: Path) -> bool:
 
 def _is_open_elsewhere(path: Path) -> bool:
     try:
-        wanted = path.stat()
+        wanted, names = path.stat(), {path.name, path.resolve().name}
         processes = [entry for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     except OSError:
         return False
     return any(
-        _has_open(process, (wanted.st_dev, wanted.st_ino))
+        _has_open(process, names, (wanted.st_dev, wanted.st_ino))
         for process in processes
         if int(process.name) != os.getpid()
     )
 
 
-def _has_open(process: Path, wanted: tuple[int, int]) -> bool:
+def _has_open(process: Path, names: set[str], wanted: tuple[int, int]) -> bool:
     try:
         handles = list((process / "fd").iterdir())
     except OSError:  # another user's, or gone
         return False
     for handle in handles:
         try:
+            # By its name first: to look at a file on a share that is gone may take for ever.
+            if handle.readlink().name not in names:
+                continue
             found = handle.stat()
         except OSError:
             continue

@@ -65,10 +65,13 @@ def initial_knobs(take: Take, outcome: Finished) -> dict[str, KnobValue]:
 
 
 def _measured(path: Path, sample_rate: int) -> tuple[float | None, float | None]:
-    """Peak in dBFS and loudness in LUFS of a finished file."""
+    """Peak in dBFS and loudness in LUFS of a finished file. Raises OSError."""
     import soundfile
 
     # Read back rather than kept: it is in the page cache, and it is what the DAW will hear.
-    samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    try:
+        samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise OSError(f"could not read {path} again: {error}") from error
     peak = levels.to_dbfs(max(float(samples.max()), -float(samples.min())))
     return peak, levels.loudness_lufs(samples, sample_rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -16,6 +17,8 @@ from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.take import Finished, Outcome, Take
 from mula_daemon.engine import EngineInfo
 from mula_daemon.settings import BeatsMode
+
+_log = logging.getLogger(__name__)
 
 _NO_BEAT: Final = "no beat was found"
 
@@ -88,8 +91,12 @@ class FittedSink:
         uncut = sound[: asked.samples(rate)]
         try:
             pulses = tracker.track(sound, rate, request.bpm)
-        except Unavailable as error:
-            fit = structs.replace(fit, problem=str(error))
+        except Exception as error:  # a clip that is not cut is better than none
+            known = isinstance(error, Unavailable)
+            if not known:
+                _log.exception("looking for the beat failed")
+            problem = str(error) if known else f"{_NO_BEAT}: {error!r}"
+            fit = structs.replace(fit, problem=problem)
             return replace(take, request=asked, fit=fit), uncut
         line = grid.best(pulses, request.beats_per_bar)
         if line is None:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import itertools
 import logging
+import math
 import os
 import shutil
 import stat
@@ -51,6 +52,10 @@ _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _log = logging.getLogger(__name__)
+
+
+class FolderUnread(Unavailable):
+    """A folder below the clip folder cannot be read; that says nothing of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,24 @@ class Library:
         Raises Busy when another program holds a file on the move, or somebody has moved clips
         for seconds, and Unavailable.
         """
+        with self._alone():
+            moves.resume(self.folder)
+            yield
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """Have nobody move clips meanwhile. Raises as ``moving`` does, but for a move that was
+        interrupted and cannot be carried out now: until it is, its clip is whole where it was.
+        """
+        with self._alone():
+            try:
+                moves.resume(self.folder)
+            except (Busy, OSError) as error:  # whoever moved it was told, and so is the next
+                _log.debug("a move waits: %s", error)
+            yield
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
         if not self._mover.acquire(timeout=LOCK_S):
             raise Busy(
                 f"clips in {self.folder} have been moved for {LOCK_S:g} s: is the disk busy? Try "
@@ -162,7 +185,6 @@ class Library:
             with self.in_words():
                 self.make_hidden()  # somebody may have emptied the folder
                 with locked(self.hidden, LOCK_S):
-                    moves.resume(self.folder)
                     yield
         finally:
             self._mover.release()
@@ -172,7 +194,7 @@ class Library:
         with self.in_words():
             # Not with its parents: a drive that was pulled must not come back as a folder.
             self.make_hidden()
-            if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
+            if _free(self.folder) < size + _SPARE_BYTES:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     @contextlib.contextmanager
@@ -222,7 +244,7 @@ class Library:
         have the clip cannot be read.
         """
         files = self._seen.get(clip_id)
-        unread: list[Unavailable] = []
+        unread: list[FolderUnread] = []
         if files is None or not files.are_there():
             self._seen = self.places(unread=unread.append)
             files = self._seen.get(clip_id)
@@ -243,7 +265,7 @@ class Library:
         return len(self.places(archived=False))
 
     def places(
-        self, *, archived: bool = True, unread: Callable[[Unavailable], None] = _log.warning
+        self, *, archived: bool = True, unread: Callable[[FolderUnread], None] = _log.warning
     ) -> dict[str, ClipFiles]:
         """Where every complete clip is, by id; of one that is just being moved, where it goes.
 
@@ -255,9 +277,7 @@ class Library:
         for folder in self.folders(archived=archived):
             try:
                 names = sorted(self.sidecars(folder), key=lambda name: (len(name), name))
-            except Unavailable as error:
-                if folder == self.folder:
-                    raise
+            except FolderUnread as error:
                 unread(error)
                 continue
             for name in names:
@@ -287,7 +307,7 @@ class Library:
     def sidecars(self, folder: Path) -> dict[str, os.DirEntry[str]]:
         """The sidecar of every complete clip in ``folder``, one of ``folders``, by the clip's name.
 
-        Raises Unavailable that names ``folder``.
+        Raises Unavailable, or FolderUnread that names ``folder``.
         """
         try:
             there = _stems(folder, WAV).keys()
@@ -297,11 +317,11 @@ class Library:
         except OSError as error:
             if error.errno == errno.ENOTDIR and folder != self.folder:
                 return {}  # a file has its name
+            words = f"the clip folder {folder} "
             if folder == self.folder:
-                words = self._diagnosis(error)
-            else:
-                words = f"cannot be read ({error}): its clips are left out until it can be"
-            raise Unavailable(f"the clip folder {folder} {words}") from error
+                raise Unavailable(words + self._diagnosis(error)) from error
+            words += f"cannot be read ({error}): its clips are left out until it can be"
+            raise FolderUnread(words) from error
         return {name: sidecars[name] for name in there & sidecars.keys() if is_clip_name(name)}
 
     def _sweep(self) -> list[Path]:
@@ -332,9 +352,16 @@ class Library:
 
     def _is_full(self) -> bool:
         try:
-            return shutil.disk_usage(self.folder).free < _SPARE_BYTES
+            return _free(self.folder) < _SPARE_BYTES
         except OSError:
             return False
+
+
+def _free(folder: Path) -> float:
+    """Bytes that are free there; some cloud and network drives say of all they have that it is
+    nothing, which is no full disk. Raises OSError."""
+    total, _, free = shutil.disk_usage(folder)
+    return free if total else math.inf
 
 
 def _places(root: Path) -> Iterator[Path]:
@@ -389,4 +416,7 @@ def read_clip(files: ClipFiles) -> Clip:
         text = read_text(files.sidecar)
     except OSError as error:
         raise BadInput(f"{files.sidecar}: cannot be read: {error}") from error
-    return Clip(from_json(text, str(files.sidecar)), files.wav, files.sidecar)
+    recipe = from_json(text, str(files.sidecar))
+    if recipe.id != naming.id_of(files.name):  # or it would stand for the other one
+        raise BadInput(f"{files.sidecar}: is the sidecar of clip {recipe.id}, not of this one")
+    return Clip(recipe, files.wav, files.sidecar)

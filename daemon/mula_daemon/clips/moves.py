@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -58,6 +59,8 @@ def resume(library: Path) -> None:
     """
     note = library / HIDDEN / NOTE
     try:
+        if not stat.S_ISREG(note.stat().st_mode):  # a pipe would be waited for
+            raise BadInput(f"{note}: is no file")
         move = read_json(note, Move)
         for name in (move.source, move.target, *move.files, move.sidecar, move.wav):
             if not is_below(name):

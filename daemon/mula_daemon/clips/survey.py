@@ -18,11 +18,11 @@ from msgspec import Struct
 
 from mula_bridge.control import Errands
 from mula_bridge.control.messages import Failed, Notice
-from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable
+from mula_bridge.errors import BadInput, Busy, MulaError
 from mula_daemon.clips import naming
 from mula_daemon.clips.catalogue import Catalogue
 from mula_daemon.clips.files import HIDDEN, ClipFiles
-from mula_daemon.clips.library import Clip, age, read_clip
+from mula_daemon.clips.library import Clip, FolderUnread, age, read_clip
 
 LOOK_S: Final = 1.0
 """How often the folder is looked at."""
@@ -247,17 +247,15 @@ class Survey:
         """
         library = self._library
         listings: dict[Path, FolderNames] = {}
-        blind: dict[Path, Unavailable] = {}
-        with library.moving():  # nobody's move is half done now
+        blind: dict[Path, FolderUnread] = {}
+        with library.still():  # no clip is on its way now
             for folder in library.folders(archived=True):
                 state = _state(folder)
                 known = self._listings.get(folder)
                 if known is None or not state or known.state != state:
                     try:
                         known = FolderNames(state, self._listed(folder))
-                    except Unavailable as error:
-                        if folder == library.folder:
-                            raise
+                    except FolderUnread as error:
                         blind[folder] = error
                         known = FolderNames((), known.clips if known is not None else {})
                 listings[folder] = known
@@ -275,7 +273,7 @@ class Survey:
                     self._seen.setdefault(clip_id, seen)
         self._listings = listings
 
-    def _tell_blind(self, blind: dict[Path, Unavailable]) -> None:
+    def _tell_blind(self, blind: dict[Path, FolderUnread]) -> None:
         """Say once which folders below cannot be read, and once that they can be again."""
         self._catalogue.trouble = next(map(str, blind.values()), "")
         if new := [error for folder, error in blind.items() if folder not in self._blind]:

@@ -224,3 +224,12 @@ def test_writers_at_once_leave_the_text_of_one_of_them(file: Path) -> None:
         thread.join()
     assert file.read_text() in texts
     assert names(file.parent) == ["notes.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_leads_round_is_an_error_of_the_disk(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file.name)
+    with pytest.raises(OSError, match=r"notes\.json"):
+        replace_text(file, "new")
+    assert names(file.parent) == ["notes.json"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
 from mula_bridge.control.messages.reports import ClipReady
 from mula_bridge.control.messages.states import Status
+from mula_daemon.clips import library as library_module
 from mula_daemon.clips.archivist import Archivist
 from mula_daemon.clips.catalogue import Catalogue
-from mula_daemon.clips.files import ARCHIVE
+from mula_daemon.clips.files import ARCHIVE, ClipFiles
 from mula_daemon.clips.folder_sink import FolderSink
 from mula_daemon.clips.library import Clip, Library
 from mula_daemon.clips.shelves import Shelves
@@ -103,3 +106,31 @@ def test_a_new_clip_wakes_it(library: Library) -> None:
         time.sleep(0.01)
     archivist.stop()
     assert [clip.recipe.id for clip in archived(library)] == ["aaaaa0"]
+
+
+def test_a_day_that_cannot_be_read_keeps_the_others_from_no_archive(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sick = library.folder / "2026-05-01"
+    for number in range(2):
+        place = PurePath(sick.name)
+        created = f"2026-05-01T12:00:0{number}Z"
+        sink = FolderSink(library.folder, place=place, now=lambda created=created: created)
+        take = make_take(id=f"bbbbb{number}")
+        sink.open(take)
+        sink.write(noise(take.samples))
+        sink.close(FINISHED)
+    catalogue = Catalogue.of(library)
+    names, tried = library_module._stems, []
+
+    def stems(where: Path, ending: str) -> object:
+        if where == sick:
+            tried.append(where)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return names(where, ending)
+
+    monkeypatch.setattr(library_module, "_stems", stems)
+    monkeypatch.setattr(ClipFiles, "are_there", lambda self: self.folder != sick)
+    moved = Archivist(catalogue, Limits(clips=6)).tidy()
+    assert [clip.recipe.id for clip in moved] == ["aaaaa0", "aaaaa1"]
+    assert len(tried) == 1

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from mula_bridge.control.messages.reports import Failed, Notice
 from mula_bridge.control.messages.states import Status
 from mula_bridge.control.service import Errands
-from mula_bridge.errors import BadInput, MulaError, Unavailable, UnknownName
+from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable, UnknownName
 from mula_daemon.clips import library as library_module
 from mula_daemon.clips import naming, survey
 from mula_daemon.clips.catalogue import Catalogue, StillReading
@@ -238,8 +238,6 @@ def test_a_note_of_a_move_that_cannot_be_carried_out_is_told_and_the_clips_are_r
 
 
 def _busy() -> list[Path]:
-    from mula_bridge.errors import Busy
-
     raise Busy("held elsewhere")
 
 
@@ -409,6 +407,34 @@ def test_an_error_of_a_clip_is_raised_anew_each_time(watched: Watched) -> None:
         raised.append(caught.value)
     assert raised[0] is not raised[1]
     assert str(raised[0]) == str(raised[1])
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(28, "full"), Busy("held")])
+def test_a_move_that_cannot_be_carried_out_blinds_no_look(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    watched.begin()
+
+    def stuck(folder: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(library_module.moves, "resume", stuck)
+    put_clip(watched.library, "other0")
+    watched.look()
+    assert "other0" in watched.ids
+    assert watched.said == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes among files here")
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_a_note_of_a_move_that_is_no_file_is_set_aside(
+    watched: Watched, make: Callable[[Path], None]
+) -> None:
+    note = watched.library.hidden / "move.json"
+    make(note)
+    watched.begin()
+    assert not os.path.lexists(note)
+    assert Shelves(watched.library).put("clip01", Status.KEPT).path.parent.name == "kept"
 
 
 STRANGERS = [

@@ -160,3 +160,17 @@ def test_a_cut_clip_can_be_made_again_as_it_was(tmp_path: Path) -> None:
     (again,) = studio.run(Job(request, dict(recipe.knobs.initial)), sound)
     assert np.array_equal(wav(studio, recipe), wav(studio, again))
     assert again.fit == recipe.fit
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), MemoryError(), ValueError("nan")])
+def test_a_tracker_that_fails_costs_the_cut_and_no_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mula_daemon.clips.fitted_sink.tracker.track", broken)
+    (recipe,) = Studio(tmp_path, BeatsMode.TRIM).play(drums(steady(120.0, 40)))
+    assert recipe.fit is not None
+    assert recipe.fit.problem == f"no beat was found: {error!r}"
+    assert recipe.seconds == pytest.approx(BARS * 2.0)

@@ -327,3 +327,21 @@ def test_a_sidecar_that_is_no_file_is_reported_and_hides_no_other_clip(
     errors: list[BadInput] = []
     assert [clip.recipe.id for clip in library.clips(errors.append)] == ["bbbbbb"]
     assert str(sidecar) in str(errors[0])
+
+
+def test_the_sidecar_of_another_clip_does_not_stand_for_it(library: Library) -> None:
+    land(library, "aaaaaa")
+    land(library, "bbbbbb")
+    sidecar = library.find("bbbbbb").sidecar
+    sidecar.write_text(library.find("aaaaaa").sidecar.read_text())
+    assert library.find("aaaaaa").path.stem.endswith("aaaaaa")
+    with pytest.raises(BadInput, match=f"{sidecar}: is the sidecar of clip aaaaaa"):
+        library.find("bbbbbb")
+    assert [clip.path.stem[-6:] for clip in library.clips()] == ["aaaaaa"]
+
+
+def test_a_disk_that_does_not_say_what_is_free_is_not_full(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 0))
+    library.require(1 << 20)
