@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import threading
+from typing import Any, cast
 
 import pytest
 
+from mula_daemon.audio import interface as interface_module
+from mula_daemon.audio.devices import Output
 from mula_daemon.audio.interface import Interface
 from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.audio.shared_ring import SharedRing
@@ -61,3 +64,46 @@ def test_who_hears_of_the_output_may_fail() -> None:
     interface._turn(InterfaceState(problem="there is none"))
     assert interface.wait(0).problem == "there is none"
     assert interface.faults == 1
+
+
+class Died:
+    """The pipe to a process that opens its output, and dies."""
+
+    def __init__(self) -> None:
+        self.news = [InterfaceState(Output(0, "Box", "Fake", 2, 48_000))]
+
+    def poll(self, seconds: float) -> bool:
+        return True
+
+    def recv(self) -> InterfaceState:
+        if not self.news:
+            raise EOFError
+        return self.news.pop()
+
+
+@pytest.mark.parametrize(
+    ("good_s", "rests"),
+    [(60.0, [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]), (-1.0, [0.2] * 8)],
+    ids=["ever longer", "but for one that did well"],
+)
+def test_between_processes_that_die_there_is_a_rest(
+    good_s: float, rests: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interface_module, "GOOD_S", good_s)
+    interface = Interface(OutputSettings())
+    rested: list[float] = []
+
+    def rest(seconds: float) -> bool:
+        rested.append(seconds)
+        if len(rested) == len(rests):
+            interface.stopping.set()
+        return False
+
+    def live(ring: SharedRing) -> None:
+        interface._listen(cast("Any", Died()), ring)
+
+    monkeypatch.setattr(interface.stopping, "wait", rest)
+    monkeypatch.setattr(interface, "_live", live)
+    interface.run()
+    assert rested == pytest.approx(rests)
+    assert interface.state.problem == "the audio output Box ended its process"
