@@ -170,7 +170,7 @@ def test_a_tracker_that_fails_costs_the_cut_and_no_clip(
         raise error
 
     monkeypatch.setattr("mula_daemon.clips.fitted_sink.tracker.track", broken)
-    (recipe,) = Studio(tmp_path, BeatsMode.TRIM).play(drums(steady(120.0, 40)))
+    (recipe,) = Studio(tmp_path, BeatsMode.TRIM).play(rock(120.0))
     assert recipe.fit is not None
     assert recipe.fit.problem == f"no beat was found: {error!r}"
     assert recipe.seconds == pytest.approx(BARS * 2.0)
