@@ -194,8 +194,10 @@ class Jobs(Handler[JobCommand, JobEvent]):
             self._detail = news.info.name
             for note in news.info.notes:
                 self._publish(Notice("", "engine", note))
-            self._steering.fit(news.info)
-            self._scheduler.engine_ready(news.info)
+            try:
+                self._steering.fit(news.info)
+            finally:  # whatever that met, what waits has waited for this
+                self._scheduler.engine_ready(news.info)
         elif news.state is not EngineState.STARTING:
             self._scheduler.engine_lost(news.detail, for_good=news.state is EngineState.FAILED)
 

@@ -482,6 +482,19 @@ def test_a_job_without_a_frame_is_the_next_to_run_once_and_says_so(rig: Rig) -> 
     assert rig.host.runs[-1].job == "b0"
 
 
+def test_what_waits_for_an_engine_begins_though_the_knobs_could_not_be_fitted(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(steering: Steering, engine: EngineInfo) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Steering, "fit", fit)
+    rig.send(Generate("a"))
+    rig.ready()
+    rig.send()
+    assert rig.states("a") == [JobState.QUEUED, JobState.RUNNING]
+
+
 def test_a_job_that_was_cancelled_does_not_begin_again(rig: Rig) -> None:
     rig.ready()
     rig.send(Generate("a"), Cancel("a"))
