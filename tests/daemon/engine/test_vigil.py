@@ -47,6 +47,23 @@ def test_while_nobody_listens_no_silence_counts() -> None:
     assert not ended
 
 
+def test_an_end_that_failed_is_tried_again_at_the_next_look() -> None:
+    tries: list[str] = []
+
+    def end() -> None:
+        tries.append("x")
+        if len(tries) == 1:
+            raise OSError("no such process")
+
+    watch = Vigil(end)
+    with watch.waiting(1800.0):
+        looked(watch, 1800)
+        with pytest.raises(OSError, match="no such process"):
+            watch.look()
+        looked(watch, 2)
+    assert len(tries) == 2
+
+
 def test_an_end_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vigil, "SLICE_S", 0.001)
     tries: list[str] = []

@@ -127,12 +127,16 @@ def test_stems_reach_only_the_sinks_that_keep_them() -> None:
     assert keeper.calls == [0, 10, (8, 10, 2)]
 
 
-def test_abandoning_closes_every_sink_once_whatever_they_say() -> None:
+def test_abandoning_closes_every_sink_once_whatever_they_say(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     first, second = Sieve(fail_at="close"), Sieve()
     made = recording(first, second)
     made.frame(frame(0))
     made.abandon("cancelled")
     made.abandon("again")
+    assert "a take could not be abandoned" in caplog.text
+    assert "no close" in caplog.text
     assert first.calls == [0, Abandoned("cancelled")]
     assert second.calls == [1, Abandoned("cancelled")]
 
