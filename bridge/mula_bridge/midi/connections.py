@@ -41,6 +41,7 @@ class _Trouble:
     opened_ns: int | None = None
     """Since when it is open; None while it is not."""
     said: set[str] = field(default_factory=set)
+    """Of its port, whichever way it is: a box that is taken is taken as both."""
 
     def later(self, now_ns: int) -> None:
         """It did not open, or broke."""
@@ -238,7 +239,13 @@ class Connections:
             log.exception("MIDI port %s", name)
 
     def _trouble(self, ports: object, name: str) -> _Trouble:
-        return self._troubles.setdefault((name, ports is self._outputs), _Trouble())
+        """What is known of one way of a port; what was said is said of both."""
+        way = ports is self._outputs
+        if (name, way) not in self._troubles:
+            other = self._troubles.get((name, not way))
+            said = other.said if other is not None else set()
+            self._troubles[name, way] = _Trouble(said=said)
+        return self._troubles[name, way]
 
     def _fail(self, ports: object, name: str, error: Exception) -> None:
         """A port did not open, or broke: it is tried later."""
