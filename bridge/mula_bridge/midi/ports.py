@@ -55,6 +55,8 @@ a look takes well under a millisecond."""
 
 log = logging.getLogger(__name__)
 
+MOST_STUCK: Final = 4
+"""So many processes that cannot be ended, as their driver hangs in the kernel, are left behind."""
 MOST_SAID: Final = 64
 """So many different troubles are told before all has been well for a while."""
 
@@ -96,6 +98,7 @@ class Ports(Service):
         self._obeys = False
         """Whether the process has begun to take orders: the pipe holds few, and it may be long
         before its first word."""
+        self._stuck: list[BaseProcess] = []
         self._open: tuple[str, ...] = ()
         self._said: set[str] = set()
         self._seen_at: float | None = None
@@ -151,6 +154,12 @@ class Ports(Service):
 
     def _live(self) -> str:
         """Spawn one process, and listen to it until it is gone; why it is, unless it said so."""
+        self._stuck = [one for one in self._stuck if one.is_alive()]
+        if len(self._stuck) >= MOST_STUCK:
+            return (
+                f"{MOST_STUCK} processes with MIDI ports hang in a driver and cannot be ended; "
+                "unplug the device that hangs, or restart the machine"
+            )
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
@@ -191,6 +200,8 @@ class Ports(Service):
             if self._process is not None:
                 self._process.kill()
                 self._process.join(LEAVE_S)
+                if self._process.is_alive():
+                    self._stuck.append(self._process)
         with self._lock:
             connection, self._connection = self._connection, None
             self._obeys = False

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import cast
 
@@ -24,6 +25,7 @@ from mula_bridge.midi.port_messages import (
 from mula_bridge.midi.ports import (
     LOOK_S,
     MOST_SAID,
+    MOST_STUCK,
     STALL_S,
     Connection,
     Ports,
@@ -135,6 +137,35 @@ def test_a_trouble_is_told_once_until_all_was_well(monkeypatch: pytest.MonkeyPat
     for number in range(2 * MOST_SAID):
         ports._take(PortTrouble("Box", "unavailable", f"at {number:x}"))
     assert sum(isinstance(one, PortTrouble) for one in news) == 1 + MOST_SAID
+
+
+class Unending:
+    """A process that no signal ends, while its driver hangs in the kernel."""
+
+    def __init__(self) -> None:
+        self.hangs = True
+
+    def kill(self) -> None: ...
+
+    def join(self, timeout: float) -> None: ...
+
+    def is_alive(self) -> bool:
+        return self.hangs
+
+
+def test_processes_that_cannot_be_ended_become_no_more_than_a_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mula_bridge.midi.ports.worker_main", midi_children.short_lived_process)
+    ports = Ports(lambda news: None)
+    left = [Unending() for _ in range(MOST_STUCK)]
+    for one in left:
+        ports._process = cast("BaseProcess", one)
+        ports._leave()
+    assert "4 processes with MIDI ports hang in a driver and cannot be ended" in ports._live()
+    left[0].hangs = False
+    assert "hang in a driver" not in ports._live()
+    ports._leave()
 
 
 # --- the monitor ----------------------------------------------------------------------------------
