@@ -25,6 +25,9 @@ from mula_bridge.net import hurry
 READ_SECONDS: Final = 0.001
 """How long a message may wait; a frame of the fastest engine is many times longer."""
 
+MOST_AT_ONCE: Final = 256
+"""So many messages of one input are read before the others have their turn."""
+
 Heard = Callable[[bytes, int], None]
 """Takes one message and the ``perf_counter_ns`` at which it came, on the reader's thread; must
 not block."""
@@ -90,14 +93,23 @@ class MidiReader(Service):
             while not self.stopping.is_set():
                 for client, (heard, arrivals) in list(self._inputs.items()):
                     try:
-                        asked_ns = perf_counter_ns()
-                        while message := client.get_message():
-                            data, delta = message
-                            asked_ns = perf_counter_ns()
-                            heard(bytes(data), arrivals.at(delta, asked_ns))
-                        arrivals.empty(asked_ns)
+                        _read(client, heard, arrivals)
                     except Exception as error:  # one broken port must not silence the others
                         self.stumble("a MIDI input", error)
                         del self._inputs[client]
                         self._broken[client] = error
                 self._changed.wait(READ_SECONDS if self._inputs else None)
+
+
+def _read(client: Any, heard: Heard, arrivals: Arrivals) -> None:
+    """Pass on what ``client`` has received, up to ``MOST_AT_ONCE`` messages: one that is flooded
+    may never be empty."""
+    asked_ns = perf_counter_ns()
+    for _ in range(MOST_AT_ONCE):
+        message = client.get_message()
+        if not message:
+            arrivals.empty(asked_ns)
+            return
+        data, delta = message
+        asked_ns = perf_counter_ns()
+        heard(bytes(data), arrivals.at(delta, asked_ns))

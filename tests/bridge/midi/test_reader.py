@@ -81,6 +81,24 @@ def test_a_broken_input_does_not_silence_the_others(
     assert "no such device" in caplog.text
 
 
+class Flooded(Client):
+    """An input that is filled faster than anybody reads."""
+
+    def get_message(self) -> tuple[list[int], float] | None:
+        return [0xFE], 0.0
+
+
+def test_a_flooded_input_lets_the_others_speak_and_can_be_removed(reader: MidiReader) -> None:
+    flooded, heard = Flooded(), list[bytes]()
+    reader.add(flooded, lambda *_: None)
+    reader.add(Client([0xFA]), lambda data, _: heard.append(data))
+    wait_for(heard, 1)
+    assert heard == [b"\xfa"]
+    began = monotonic()
+    reader.remove(flooded)
+    assert monotonic() - began < 1.0
+
+
 MS = 1_000_000
 
 
