@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S = 0.25
 """How soon it is seen that a hand which a control is learnt from rests."""
+_SHORTEST_PAUSE_S = 0.001
+"""What is due and fails stays due; it is not to take all of a processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,16 @@ class MidiSource:
         self._learning: _Learning | None = None
 
     def start(self, emit: Emit) -> None:
-        """Begin; returns at once, ports open soon after. Asks the session for its knobs."""
+        """Begin; returns at once, ports open soon after. Asks the session for its knobs, which
+        it may refuse."""
         self._to = emit
         self._ports.wish(self._wish())
         self._worker.start()
         self._ports.start()
-        emit(QueryDump(), Origin("midi"))
+        try:
+            emit(QueryDump(), Origin("midi"))
+        except MulaError as error:  # a flood at the start: lights come with what moves
+            self._fail("midi", error)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -202,7 +208,9 @@ class MidiSource:
     def _pause(self) -> float:
         dues = [self._router.next_due_ns(), self._clocks.next_due_ns()]
         until = min((due for due in dues if due is not None), default=None)
-        return _LONGEST_PAUSE_S if until is None else max(0, until - perf_counter_ns()) / 1e9
+        if until is None:
+            return _LONGEST_PAUSE_S
+        return max(_SHORTEST_PAUSE_S, (until - perf_counter_ns()) / 1e9)
 
     def _tick(self, item: _Item | None) -> None:
         """What the clocks make of a message, or of a pause without one."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 import pytest
 
 from mula_bridge.bindings.midi import MidiRouter
 from mula_bridge.control.messages.commands import SetKnob
 from mula_bridge.control.messages.reports import Failed, KnobChanged
-from mula_bridge.errors import Unavailable
+from mula_bridge.errors import Busy, Unavailable
 from mula_bridge.mapping.file import parse_mapping
 from mula_bridge.midi.clock import Clocks
 from mula_bridge.midi.decoding import Decoder
@@ -209,6 +209,36 @@ def test_a_session_that_raises() -> None:
         run.emit.error = ZeroDivisionError("at the seam")
         eventually(lambda: run.say(*DOWN) or raised(run))
         run.works()
+
+
+def test_what_fails_as_long_as_it_is_due_takes_no_whole_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[int] = []
+
+    def fail(router: MidiRouter, now_ns: int) -> None:
+        tries.append(now_ns)
+        raise ZeroDivisionError("at the seam")
+
+    monkeypatch.setattr(MidiRouter, "due", fail)
+    monkeypatch.setattr(MidiRouter, "next_due_ns", lambda router: 0)
+    with running(System()):
+        eventually(lambda: tries)
+        before = len(tries)
+        sleep(0.1)
+        assert len(tries) - before <= 110
+
+
+def test_a_session_that_is_too_busy_to_tell_its_knobs_keeps_no_port_closed() -> None:
+    system = System()
+    run = Running(system)
+    run.emit.error = Busy("4096 messages are waiting")
+    run.source.start(run.emit)
+    try:
+        eventually(lambda: run.failures == [Failed("midi", "busy", "4096 messages are waiting")])
+        run.works()
+    finally:
+        run.source.stop()
 
 
 def raised(run: Running) -> bool:
