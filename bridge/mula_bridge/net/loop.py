@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from mula_bridge.control import Service
 from mula_bridge.control.messages import Origin, Report
-from mula_bridge.errors import Busy
+from mula_bridge.errors import Busy, Unavailable
 
 MAX_WAITING: Final = 4096
 """Reports that wait for the thread; beyond that the oldest are forgotten."""
@@ -74,14 +74,20 @@ class LoopThread:
         return self._runs
 
     def start(self) -> None:
-        """Begin; what the first ``opening`` raises is raised here."""
+        """Begin; what the first ``opening`` raises is raised here, and Unavailable when it takes
+        too long."""
         runs = self._runs = _Loop(self._name, self._open, self._closing, self._drain)
         runs.start()
         try:
             runs.opened.result(OPEN_S)
-        except BaseException:
+        except BaseException as error:
             self._runs = None
             runs.stop()
+            if isinstance(error, TimeoutError):
+                raise Unavailable(
+                    f"{self._name}: its port does not open within {OPEN_S:g} s; choose another "
+                    "address, as a number"
+                ) from error
             raise
 
     def stop(self) -> None:
@@ -178,7 +184,13 @@ class _Loop(Service):
     def run(self) -> None:
         """Open, serve and close. Raises what ends the loop, and what keeps it from beginning
         again."""
-        loop = asyncio.new_event_loop()
+        try:
+            loop = asyncio.new_event_loop()
+        except OSError as error:  # too many open files
+            if self.opened.done():
+                raise
+            self.opened.set_exception(error)
+            return
         loop.set_exception_handler(self._fault)
         asyncio.set_event_loop(loop)
         try:

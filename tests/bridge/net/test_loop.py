@@ -13,7 +13,7 @@ import pytest
 
 from mula_bridge.control.messages.origin import Origin
 from mula_bridge.control.messages.reports import Failed, Report
-from mula_bridge.errors import Busy
+from mula_bridge.errors import Busy, Unavailable
 from mula_bridge.net.loop import MAX_CALLS, MAX_WAITING, Act, LoopThread, TakeReport
 
 PATIENCE_S = 5.0
@@ -133,6 +133,32 @@ def test_what_opening_raises_is_raised_and_the_thread_ends() -> None:
     with pytest.raises(OSError, match="taken"):
         thread.start()
     assert "a loop" not in {one.name for one in threading.enumerate()}
+
+
+def test_a_server_that_is_long_in_opening_is_given_up_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mula_bridge.net.loop.OPEN_S", 0.05)
+
+    async def look_the_name_up() -> None:
+        await asyncio.sleep(0.3)
+
+    thread = looped(Taker().take, idle, opening=look_the_name_up)
+    with pytest.raises(Unavailable, match=r"a loop: its port does not open within 0\.05 s"):
+        thread.start()
+    assert "a loop" not in {one.name for one in threading.enumerate()}
+
+
+def test_a_loop_that_cannot_be_had_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> asyncio.AbstractEventLoop:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(asyncio, "new_event_loop", refuse)
+    thread = looped(Taker().take, idle)
+    began = monotonic()
+    with pytest.raises(OSError, match="Too many open files"):
+        thread.start()
+    assert monotonic() - began < PATIENCE_S
 
 
 def test_calls_wait_for_a_loop_and_of_too_many_the_newest_is_refused() -> None:
