@@ -12,6 +12,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final, cast
 
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation
@@ -19,7 +20,7 @@ from mula_bridge.bindings import OscBindings
 from mula_bridge.control import Emit, Service
 from mula_bridge.control.messages import Origin, Report
 from mula_bridge.errors import BadInput, Unavailable
-from mula_bridge.net import LOOPBACK, Guests, LoopThread, Peer, is_loopback
+from mula_bridge.net import LOOPBACK, Guests, LoopThread, Peer, RateLimit, is_loopback
 from mula_bridge.osc import AUTO, FRAMINGS, FramingError, detect
 
 SOURCE: Final = "osc-tcp"
@@ -27,6 +28,8 @@ MAX_CLIENTS: Final = 32
 """Beyond that, who has never said anything gives way; where all have, one more is refused."""
 MAX_UNSENT: Final = 1 << 20
 """Bytes that wait for a client before it is cut off."""
+_NAMED_A_SECOND: Final = 4
+"""Of so many clients a second that are cut off the log tells."""
 ALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPALIVE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """After so many seconds of silence the system asks whether a client is there, every so many more,
 and so often (Linux and Windows; macOS has another name for the first)."""
@@ -71,6 +74,7 @@ class OscTcpServer:
             raise BadInput(f"no framing {framing!r}; there are {AUTO}, {', '.join(FRAMINGS)}")
         self.framing = framing
         self.guests = Guests(allow)
+        self._naming = RateLimit(_NAMED_A_SECOND)
         self.counters = TcpCounters()
         self._asked = (host, port)
         self._bound: Peer | None = None
@@ -161,6 +165,14 @@ class OscTcpServer:
         self._clients[client.peer] = client
         return True
 
+    def cut_off(self, client: _Client, why: str) -> None:
+        """A connection is ended because of what its client does; one that comes again and again
+        is no flood in the log."""
+        self.counters.cut_off += 1
+        if self._naming.allow(None, monotonic()):
+            log.info("OSC over TCP with %s:%d is cut off: %s", *client.peer, why)
+        client.cut()
+
     def left(self, client: _Client) -> None:
         """A connection ended."""
         if self._clients.get(client.peer) is client:
@@ -214,9 +226,7 @@ class _Client(asyncio.Protocol):
         except FramingError as error:
             for packet in error.packets:  # what came before was right
                 self._server.obey(packet, self.peer)
-            self._server.counters.cut_off += 1
-            log.info("OSC over TCP from %s:%d is cut off: %s", *self.peer, error)
-            self.cut()
+            self._server.cut_off(self, str(error))
             return
         self.spoke = self.spoke or bool(packets)
         for packet in packets:
@@ -227,9 +237,7 @@ class _Client(asyncio.Protocol):
         if self._framing is None or self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
-            self._server.counters.cut_off += 1
-            log.info("OSC over TCP to %s:%d is cut off: it does not read", *self.peer)
-            self.cut()
+            self._server.cut_off(self, "it does not read")
             return
         self._transport.write(self._framing.frame(packet))
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from time import monotonic
 from typing import Final
 
 from mula_bridge.api import DEFAULT_HOST, DEFAULT_PORT, Conversation, addresses
@@ -21,6 +22,7 @@ from mula_bridge.net import (
     LOOPBACK,
     Guests,
     Peer,
+    RateLimit,
     is_loopback,
     open_udp,
     resolve,
@@ -30,6 +32,8 @@ from mula_bridge.osc.udp import Backlog, Datagram, Receiver
 
 SOURCE: Final = "osc"
 _MAX_HOSTS: Final = 256
+_NAMED_A_SECOND: Final = 4
+"""Of so many hosts a second that are not let in the log tells."""
 _SIZES: Final = {"i": 4, "f": 4, "h": 8, "d": 8}
 """Bytes of a number of each type."""
 SETTERS: Final = {
@@ -94,6 +98,7 @@ class OscServer:
             SOURCE, self._deliver, bindings=bindings, scheduled=scheduled
         )
         self._admit = lru_cache(_MAX_HOSTS)(self._admit_new)
+        self._naming = RateLimit(_NAMED_A_SECOND)
         self._handled = self._refused = 0
         self._backlog = Backlog()
         self._own: frozenset[Peer] = frozenset()
@@ -195,7 +200,7 @@ class OscServer:
 
     def _admit_new(self, host: str) -> bool:
         admitted = self._guests.admit(host)
-        if not admitted:
+        if not admitted and self._naming.allow(None, monotonic()):  # senders can be made up
             log.warning("OSC from %s is ignored; --allow lets it in", host)
         return admitted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import socket
 import subprocess
@@ -210,6 +211,18 @@ def test_a_stream_without_sense_is_cut_off(peer: MakePeer, server: OscTcpServer)
     three = peer()
     three.socket.sendall(pack(">i", 4) + b"junk")  # a packet that is none harms nobody
     assert three.hear()[0][0] == "/mula/error"
+
+
+def test_one_that_comes_and_makes_no_sense_again_and_again_is_a_few_lines_in_the_log(
+    peer: MakePeer, server: OscTcpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        for _ in range(40):
+            one = peer()
+            one.socket.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert one.socket.recv(1) == b""
+    assert server.counters.cut_off == 40
+    assert 1 <= sum("is cut off" in line for line in caplog.messages) < 20
 
 
 @pytest.mark.parametrize("framing", [LengthPrefixed, Slip])

@@ -559,6 +559,19 @@ def test_strangers_are_ignored(
     assert "127.0.0.2" in caplog.text
 
 
+def test_strangers_without_number_are_a_few_lines_in_the_log(
+    server: OscServer, peer: MakePeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    friend = peer()
+    with caplog.at_level(logging.WARNING):
+        for number in range(2, 42):
+            peer(f"127.0.0.{number}").send("/mula/ping")
+        friend.ping_after_the_others()
+        friend.hear()
+    assert server.counters.refused == 40
+    assert 1 <= len(caplog.records) < 20
+
+
 def test_the_allow_list_adds_to_this_machine(
     session: StandInSession, caplog: pytest.LogCaptureFixture
 ) -> None:
