@@ -32,6 +32,11 @@ class UnknownTag(BadInput):
 
     code = "unknown_tag"
 
+    def __init__(self, words: str) -> None:
+        """``words``: which, and what was meant."""
+        super().__init__(f"{words} (tags stay as they were)")
+        self.words = words
+
 
 class Controls:
     """Every setting, with the engine's limits applied.
@@ -59,6 +64,23 @@ class Controls:
         """Take over the ranges and vocabulary of an engine that became ready."""
         self._engine = engine
         return self._turn(dict(self.knobs))
+
+    def respell(self) -> list[str]:
+        """Spell tags that were set before the engine was known as it does.
+
+        A tag that it does not know is left out; returns a sentence for each.
+        """
+        lost = []
+        for prompt, tags in list(self.tags.items()):
+            known: list[str] = []
+            for tag in tags:
+                try:
+                    known += self.spelt((tag,))
+                except UnknownTag as unknown:
+                    lost.append(f"{unknown.words}; it is left out of prompt {prompt}")
+            self.tags[prompt] = tuple(dict.fromkeys(known))
+        self._reword()
+        return lost
 
     def set(self, name: str, value: KnobValue, *, norm: bool = False) -> tuple[str, ...]:
         """Set a knob, in real units or by travel. Raises UnknownName and BadInput."""
@@ -146,7 +168,7 @@ class Controls:
         close = nearest(folded, vocabulary)
         hint = f"; did you mean {close}?" if close else "; mula tags lists what it knows"
         engine = self._engine.name if self._engine else "the engine"
-        raise UnknownTag(f"{engine} does not know the tag {word!r}{hint} (tags stay as they were)")
+        raise UnknownTag(f"{engine} does not know the tag {word!r}{hint}")
 
     def _turn(self, moves: Mapping[str, object]) -> tuple[str, ...]:
         wanted = self.knobs.turned(**moves)

@@ -36,7 +36,7 @@ from mula_bridge.errors import MulaError, Unavailable
 from mula_daemon.audio import Speaker
 from mula_daemon.engine import EngineHost, EngineInfo
 from mula_daemon.session import Handler, Mailbox
-from mula_daemon.steering.controls import Controls, Curve
+from mula_daemon.steering.controls import Controls, Curve, UnknownTag
 from mula_daemon.steering.preset_store import Draft, PresetStore
 from mula_daemon.tempo import CLOCK, Conductor
 
@@ -159,7 +159,11 @@ class Steering(Handler[SteeringCommand, SteeringEvent]):
 
     def fit(self, engine: EngineInfo) -> None:
         """Keep to what an engine that became ready honours, and hand it the knobs."""
+        tags = dict(self.controls.tags)
         self._turned(self.controls.fit(engine))
+        for text in self.controls.respell():
+            self._publish(Failed("/mula/tags", UnknownTag.code, text))
+        self._say_tags(tags)
         self._host.turn(self.controls.frame_knobs)
 
     def _turned(self, changed: Sequence[str], origin: Origin = DAEMON, asked: str = "") -> None:
@@ -214,11 +218,15 @@ class Steering(Handler[SteeringCommand, SteeringEvent]):
         controls = self.controls
         tags, lyrics = dict(controls.tags), controls.lyrics
         self._turned(controls.apply(preset))
-        for prompt in Prompt:
-            if controls.tags[prompt] != tags[prompt]:
-                self._publish(TagsChanged(controls.tags[prompt], prompt))
+        self._say_tags(tags)
         if controls.lyrics != lyrics:
             self._publish(LyricsChanged(controls.lyrics))
+
+    def _say_tags(self, before: Mapping[Prompt, tuple[str, ...]]) -> None:
+        """Tell everybody of tags that are others than ``before``."""
+        for prompt, tags in self.controls.tags.items():
+            if tags != before[prompt]:
+                self._publish(TagsChanged(tags, prompt))
 
     def _knob(self, name: str) -> KnobChanged:
         value = self.controls.knobs[name]

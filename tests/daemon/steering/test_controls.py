@@ -167,6 +167,19 @@ def test_an_unknown_tag_names_the_nearest_and_changes_nothing() -> None:
     assert desk.tags[Prompt.A] == ("techno",)
 
 
+def test_tags_that_were_set_before_the_engine_was_there_are_spelt_as_it_does() -> None:
+    desk = controls()
+    desk.set_tags(("dnb", "tekno", "hip_hop", "drum and bass"))
+    before = desk.frame_knobs.revision
+    desk.fit(ENGINE)
+    (lost,) = desk.respell()
+    assert desk.tags == {Prompt.A: ("drum and bass", "hip-hop"), Prompt.B: ()}
+    assert "small does not know the tag 'tekno'; did you mean techno?; it is left out" in lost
+    assert desk.frame_knobs.texts == desk.texts
+    assert desk.frame_knobs.revision > before
+    assert desk.respell() == []
+
+
 def test_without_a_vocabulary_tags_are_free_text() -> None:
     desk = controls()
     desk.set_tags(("Ethiopian Jazz",), Prompt.B)

@@ -8,12 +8,20 @@ from queue import Queue
 
 import pytest
 
-from mula_bridge.control.messages.commands import SavePreset, SetKnob
+from mula_bridge.control.knobs import Effect
+from mula_bridge.control.messages.commands import SavePreset, SetKnob, SetTags
 from mula_bridge.control.messages.origin import Origin
-from mula_bridge.control.messages.reports import Failed, PresetSaved, PresetsChanged, Report
+from mula_bridge.control.messages.reports import (
+    Failed,
+    PresetSaved,
+    PresetsChanged,
+    Report,
+    TagsChanged,
+)
 from mula_bridge.control.service import Errands
 from mula_bridge.errors import Busy
 from mula_daemon.audio.speaker import Speaker
+from mula_daemon.engine.seam import EngineInfo, KnobRange
 from mula_daemon.session import Mailbox, Publisher
 from mula_daemon.steering.controls import Controls
 from mula_daemon.steering.handler import PresetWritten, Steering
@@ -89,6 +97,18 @@ def test_what_is_told_as_saved_is_saved_also_when_the_next_save_was_refused(rig:
     rig.settle()
     assert rig.told(PresetSaved) == [PresetSaved("mine")]
     assert PresetStore({}, rig.file).presets()["mine"].knobs["cfg"] == 2.0
+
+
+def test_who_asked_for_an_unknown_tag_before_the_engine_was_there_is_told(rig: Rig) -> None:
+    rig.steering.handle(SetTags(("tekno", "dnb")), ALICE)
+    knobs = {"cfg": KnobRange(0.0, 7.0, Effect.FRAME)}
+    words = {"techno": "techno", "dnb": "drum and bass"}
+    rig.steering.fit(EngineInfo("small", "1", 48_000, 2, "cpu", knobs, vocabulary=words))
+    (failed,) = rig.told(Failed, None)
+    assert isinstance(failed, Failed) and (failed.address, failed.code) == (
+        "/mula/tags", "unknown_tag"
+    )  # fmt: skip
+    assert rig.told(TagsChanged, None)[-1] == TagsChanged(("drum and bass",))
 
 
 def test_a_save_that_was_refused_leaves_no_name(rig: Rig) -> None:
