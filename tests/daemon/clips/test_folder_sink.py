@@ -139,15 +139,19 @@ def test_a_tempo_with_a_fraction_is_whole_in_the_name_and_exact_in_the_file(fold
     assert Library(folder).find("abc123").recipe.bpm == 119.87
 
 
-def test_notes_land_beside_the_clip_where_codes_are_instruments(folder: Path) -> None:
-    take = make_take()
-    take = replace(take, engine=replace(take.engine, name="mini", instruments=INSTRUMENTS))
+@pytest.mark.parametrize("take_id", ["abc123", "abc124"])
+def test_notes_land_beside_each_clip_where_codes_are_instruments(
+    folder: Path, take_id: str
+) -> None:
+    """Of the first as of the next one, for which the folder of notes is there already."""
     sink = FolderSink(folder)
-    sink.open(take)
-    sink.write(noise(take.samples))
-    kicks = ((1, 0, 0, 0, 0, 0, 0, 0), (0,) * 8) * 2
-    sink.close(replace(FINISHED, codes=kicks))
-    clip = Library(folder).find("abc123")
+    for each in ("abc123", "abc124"):
+        take = make_take(id=each)
+        take = replace(take, engine=replace(take.engine, name="mini", instruments=INSTRUMENTS))
+        sink.open(take)
+        sink.write(noise(take.samples))
+        sink.close(replace(FINISHED, codes=((1, 0, 0, 0, 0, 0, 0, 0), (0,) * 8) * 2))
+    clip = Library(folder).find(take_id)
     assert clip.recipe.midi == f"midi/{clip.path.stem}.mid"
     assert clip.midi_path in clip.files()
     _, drums = mido.MidiFile(clip.midi_path).tracks
