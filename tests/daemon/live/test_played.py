@@ -49,6 +49,8 @@ def holds(stretch: Stretch, first: int, last: int, frames: int) -> None:
 @example(frames=KEPT + 2, count=32, heard=8 * SIZE)
 @example(frames=KEPT + 2, count=32, heard=8 * SIZE - 1)
 @example(frames=8, count=1, heard=8 * SIZE)
+@example(frames=KEPT + 2, count=1, heard=3 * SIZE)
+@example(frames=KEPT + 261, count=1, heard=264 * SIZE)
 def test_a_capture_is_the_newest_whole_bars_before_what_is_heard(
     frames: int, count: int, heard: int
 ) -> None:
