@@ -22,7 +22,9 @@ from mula_daemon.engine.messages import Begin, EngineSpec
 from mula_daemon.engine.worker import main as worker_main
 
 if sys.platform == "win32":
-    from multiprocessing.connection import PipeConnection as Connection
+    from multiprocessing.connection import PipeConnection
+
+    Connection = PipeConnection
 else:
     from multiprocessing.connection import Connection as Connection
 
