@@ -62,7 +62,7 @@ def test_a_capture_is_the_newest_whole_bars_before_what_is_heard(
             played(frames).bars(count, heard)
         return
     stretch = played(frames).bars(count, heard)
-    assert stretch.bars == bars
+    assert (stretch.bars, type(stretch.bars)) == (bars, int)
     assert stretch.bpm is None
     holds(stretch, (ended - bars) * PER_BAR, ended * PER_BAR, frames)
 
