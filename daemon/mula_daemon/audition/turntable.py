@@ -26,8 +26,6 @@ AHEAD_NS: Final = 100_000_000
 """So early the speaker has to be asked for a sound that begins on time."""
 MARGIN_SECONDS: Final = 0.06
 """How late a block of a take that is heard from its first one may be."""
-MEMORY_BYTES: Final = 256 << 20
-"""For clips that were heard lately or are being written."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +61,9 @@ class Turntable:
     Clips are read on ``reader``'s thread, and one that cannot be is posted as ClipUnplayable.
     """
 
+    memory_bytes = 256 << 20
+    """For clips that were heard lately or are being written."""
+
     def __init__(
         self,
         speaker: VoicePlayer,
@@ -87,7 +88,7 @@ class Turntable:
     def offer(self, clip: str, tape: Tape) -> bool:
         """Let a take be heard while it is written; False when there is no memory for it."""
         with self._lock:
-            if sum(one.nbytes for one in self._tapes.values() if not one.whole) > MEMORY_BYTES:
+            if sum(one.nbytes for one in self._tapes.values() if not one.whole) > self.memory_bytes:
                 return False
             self._keep(clip, tape)
             return True
@@ -224,6 +225,6 @@ class Turntable:
         self._tapes.move_to_end(clip)
         size = sum(one.nbytes for one in self._tapes.values())
         for old in [one for one, kept in self._tapes.items() if kept.whole and one != clip]:
-            if size <= MEMORY_BYTES:
+            if size <= self.memory_bytes:
                 break
             size -= self._tapes.pop(old).nbytes

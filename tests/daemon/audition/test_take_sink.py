@@ -15,7 +15,6 @@ from mula_bridge.control.messages.reports import Notice
 from mula_bridge.control.messages.states import Playing
 from mula_daemon.audio.speaker import Speaker
 from mula_daemon.audition import take_sink as take_sink_module
-from mula_daemon.audition import turntable as turntable_module
 from mula_daemon.audition.events import TakeAudible
 from mula_daemon.audition.take_sink import TakeSink
 from mula_daemon.clips.take import Abandoned
@@ -109,7 +108,7 @@ def test_takes_that_follow_each_other_begin_where_the_one_before_ends(tmp_path: 
 def test_what_memory_has_no_room_for_is_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turntable_module, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr("mula_daemon.audition.Turntable.memory_bytes", 1000)
     with turning(tmp_path) as (turntable, _):
         news = Following(turntable)
         for number in range(2):

@@ -178,7 +178,7 @@ def test_what_cannot_be_played_is_said_and_nothing_changes(tmp_path: Path) -> No
 
 
 def test_memory_is_kept_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mula_daemon.audition.turntable.MEMORY_BYTES", 3 * RATE * 8)
+    monkeypatch.setattr(Turntable, "memory_bytes", 3 * RATE * 8)
     rig = Rig(tmp_path)
     for number in range(6):
         rig.land(f"clip0{number}")

@@ -1,4 +1,5 @@
-"""``mula run`` with two seams of a soak: a clock that jumps, and word of each child process.
+"""``mula run`` with the seams of a soak: a clock that jumps, word of each child process, and a
+deck that is soon full.
 
 Run as a program, with the arguments of ``mula run``. A line ``jump SECONDS`` on standard input
 moves the wall clock, as a time server or a user does. Each child is printed as
@@ -16,6 +17,9 @@ from typing import Any, Final
 
 CHILD: Final = "soak child"
 JUMP: Final = "jump"
+DECK_BYTES: Final = 16 << 20
+"""For clips that the deck keeps in memory: full in minutes, so that no leak hides in what is
+only being filled."""
 
 
 class WallClock:
@@ -59,13 +63,16 @@ def tell_children() -> None:
 
 
 def main() -> int:
-    """Run the daemon under both seams."""
+    """Run the daemon under these seams."""
     clock = WallClock()
     clock.install()
     tell_children()
     threading.Thread(target=clock.obey_input, daemon=True).start()
-    from mula_daemon.cli import main as mula  # after the clock, which it binds at import
+    # After the clock, which they bind at import.
+    from mula_daemon.audition import Turntable
+    from mula_daemon.cli import main as mula
 
+    Turntable.memory_bytes = DECK_BYTES
     return mula(["run", *sys.argv[1:]])
 
 
