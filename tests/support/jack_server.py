@@ -81,6 +81,10 @@ class JackServer:
                 raise LookupError(f"no JACK port contains {part!r}; there are {ports}")
             time.sleep(0.05)
 
+    def peers(self, port: str) -> str:
+        """What ``jack_lsp`` says of a port and those that it is connected to."""
+        return self._run("jack_lsp", "-c", port).stdout
+
     def connect(self, source: str, target: str) -> None:
         """Plug an output port into an input port, both by full name."""
         self._must("jack_connect", source, target)

@@ -187,7 +187,9 @@ def test_a_foreign_clock(jack: JackServer, bpm: int) -> None:
     news: list[ClockNews] = []
     transport(jack, "stop", "locate 0")
     with jack_midi_clock(jack, bpm), source(clock=news.append) as (midi, _):
-        eventually(lambda: any("mclk_out" in port for port in midi.ports()))
+        eventually(lambda: any("mclk_out" in port for port in midi.ports()), timeout=15)
+        # A port is told of before it is connected, and what says Start says it once.
+        eventually(lambda: "mulabridge" in jack.peers("jack_midi_clock:mclk_out"))
         lost = jack.lost_seconds()
         transport(jack, "play")
         eventually(lambda: news and news[-1].beat > 5, timeout=8)
