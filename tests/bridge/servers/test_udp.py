@@ -36,12 +36,13 @@ from mula_bridge.control.messages.reports import (
     EngineChanged,
     Failed,
     FrameReport,
+    JobChanged,
     KnobChanged,
     Report,
     StatusReport,
     TagsChanged,
 )
-from mula_bridge.control.messages.states import EngineState
+from mula_bridge.control.messages.states import EngineState, JobState
 from mula_bridge.errors import BadInput, Busy, MulaError, Unavailable
 from mula_bridge.net.guests import LOOPBACK
 from mula_bridge.osc.wire import Value, decode, encode
@@ -522,8 +523,9 @@ def test_a_bug_behind_one_address_is_logged_and_survived(
 def test_a_report_that_cannot_be_sent_is_counted_and_not_raised(
     server: OscServer, peer: MakePeer
 ) -> None:
+    """A sentence would be cut, a name cannot be."""
     subscribed(peer())
-    server.report(EngineChanged(EngineState.FAILED, "x" * 100_000))
+    server.report(JobChanged("x" * 100_000, JobState.QUEUED))
     assert server.counters.dropped == 1
 
 
