@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import faulthandler
 import logging
+import multiprocessing
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -19,6 +20,8 @@ SAY_S: Final = 2.0
 """Who is waited for longer than this is named."""
 LOOK_S: Final = 0.1
 """A wait is cut into such pieces, because on Windows no signal is heard in a long one."""
+OURS: Final = "mula-"
+"""How the names of our processes begin."""
 EXIT_S: Final = 5.0
 """For the interpreter to leave when something was left behind."""
 
@@ -30,8 +33,9 @@ class Ending:
 
     What hangs is left behind after its time, what fails is logged, and neither costs another its
     end: the whole takes ``END_S``, and ``LEAST_S`` more for each that comes after that. A second
-    signal, as a KeyboardInterrupt, ends it at once. Where something was left behind the
-    interpreter's own end is limited, too, as that waits for threads and processes without one.
+    signal, as a KeyboardInterrupt, ends it at once. Where something was left behind, or a process
+    of ours is still there because not even a kill ended it, the interpreter's own end is limited,
+    too: it waits for threads and processes without a limit.
     """
 
     def __init__(self) -> None:
@@ -66,8 +70,14 @@ class Ending:
             self._ends.clear()
             raise
         finally:
-            if self.left:
+            if self.left or _children():
                 atexit.register(faulthandler.dump_traceback_later, EXIT_S, exit=True)
+
+
+def _children() -> list[str]:
+    """Processes of ours that are there although whoever had them has ended."""
+    every = multiprocessing.active_children()
+    return [child.name for child in every if child.name.startswith(OURS)]
 
 
 def _ended(name: str, end: Callable[[], object], limit_s: float) -> bool:
