@@ -153,6 +153,13 @@ def test_everything_it_says_is_handed_on_in_its_order_until_it_is_gone(host: Eng
     assert host._spare.kept == 1  # type: ignore[attr-defined]
 
 
+def test_one_that_says_that_it_is_ready_was_fine_from_then_on(host: EngineProcess) -> None:
+    hears(host, Begun(), Broken("no memory left"))
+    assert not host._was_ready
+    hears(host, Begun(), Ready(INFO))
+    assert host._was_ready
+
+
 @pytest.mark.parametrize(
     ("last", "words"),
     [(Broken("no weights"), Broken("no weights")), (Leaving("a CUDA error"), "a CUDA error")],
@@ -229,8 +236,8 @@ def test_one_that_was_fine_before_is_tried_again_though_it_says_that_it_cannot_s
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(None, "without an exit code"), (-9, "killed by signal 9"), (0, "exit code 0"),
-     (1, "exit code 1")],
+    [(None, "without an exit code"), (-9, "killed by signal 9"), (-1, "killed by signal 1"),
+     (0, "exit code 0"), (1, "exit code 1")],
 )  # fmt: skip
 def test_an_end_without_a_word_is_told_by_its_code(code: int | None, words: str) -> None:
     assert process_module._exit_words(code) == words
@@ -317,6 +324,28 @@ def test_what_is_new_is_said_once_and_an_order_after_the_knobs_it_was_given_with
     assert within(host._due) == (ours, messages)
     assert (host._knobs, host._pace, list(host._orders)) == (None, None, [])
     theirs.close()
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_who_writes_waits_for_somebody_who_hears_and_for_something_to_say(
+    host: EngineProcess, connected: bool
+) -> None:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        if connected:
+            host._connection = ours
+        else:
+            host._order(Quit())
+        said: list[object] = []
+        writer = threading.Thread(target=lambda: said.append(host._due()), daemon=True)
+        writer.start()
+        writer.join(0.2)
+        assert writer.is_alive()
+        with host._wake:
+            host._connection = ours
+        host._order(Quit())
+        writer.join(5.0)
+        assert said == [(ours, [Quit()])]
 
 
 def test_who_leaves_waits_for_nothing_and_says_what_is_left(host: EngineProcess) -> None:
