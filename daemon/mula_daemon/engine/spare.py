@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, NamedTuple
 
-from mula_daemon.engine.engines import is_small, libraries
+from mula_daemon.engine.engines import libraries
 from mula_daemon.engine.messages import Begin, EngineSpec
 from mula_daemon.engine.worker import main as worker_main
 
@@ -73,19 +73,13 @@ class Spare:
         self._dropped = False
 
     def take(self) -> EngineChild:
-        """The process that waits, or else a new one, told to begin. Raises OSError.
-
-        Of a small engine the next one is spawned in the same moment: engines that die one soon
-        after the other are what a spare is for.
-        """
+        """The process that waits, or else a new one, told to begin. Raises OSError."""
         with self._lock:
             child, self._waiting = self._waiting, None
         if child is not None:
             with contextlib.suppress(OSError):  # it died waiting
                 if child.connection.poll() or monotonic() - child.since < READING_S:
                     child.connection.send(Begin())
-                    if is_small(self._spec):
-                        self._keep_one_more()
                     return child
             child.end()
         child = self._spawn()
@@ -105,10 +99,6 @@ class Spare:
             if self._waiting is not None:
                 self._waiting.end()
             self._waiting = self._spawn()
-
-    def _keep_one_more(self) -> None:
-        with contextlib.suppress(OSError):  # the one that was taken works all the same
-            self.keep()
 
     def drop(self) -> None:
         """End the one that waits, and keep none any more."""

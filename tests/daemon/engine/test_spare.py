@@ -51,21 +51,6 @@ def test_who_takes_gets_the_one_that_waits(spare: Spare) -> None:
     taken.end()
 
 
-@pytest.mark.parametrize(("name", "next_ones"), [("mini", 1), ("heartmula", 0)])
-def test_of_a_small_engine_the_next_one_reads_while_the_one_that_waited_begins(
-    name: str, next_ones: int
-) -> None:
-    """Two of a large one at once would be too much for the machine."""
-    spare = Spare(EngineSpec(name))
-    try:
-        spare.keep()
-        taken = spare.take()
-        assert len([child for child in waiting() if child.pid != taken.process.pid]) == next_ones
-        taken.end()
-    finally:
-        spare.drop()
-
-
 def test_one_waits_at_most(spare: Spare) -> None:
     spare.keep()
     spare.keep()
