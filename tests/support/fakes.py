@@ -76,3 +76,17 @@ class Ear:
                 if left <= 0 or not self._news.wait(left):
                     seen = [report for report, _, _ in self.heard][-10:]
                     raise AssertionError(f"no {kind.__name__} in {timeout} s; last heard: {seen}")
+
+
+class Unending:
+    """A process that no signal ends, while its driver hangs in the kernel."""
+
+    def __init__(self) -> None:
+        self.hangs = True
+
+    def kill(self) -> None: ...
+
+    def join(self, timeout: float) -> None: ...
+
+    def is_alive(self) -> bool:
+        return self.hangs

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import math
 import multiprocessing
-import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from threading import Lock
@@ -28,12 +27,7 @@ from mula_bridge.midi.port_messages import (
     Say,
 )
 from mula_bridge.midi.ports_worker import main as worker_main
-from mula_bridge.net import hurry
-
-if sys.platform == "win32":
-    from multiprocessing.connection import PipeConnection as Connection
-else:
-    from multiprocessing.connection import Connection
+from mula_bridge.net import MOST_STUCK, Children, Connection, hurry
 
 STALL_S: Final = 2.0
 """A process that says nothing for so long hangs; it says something every half second."""
@@ -55,8 +49,6 @@ a look takes well under a millisecond."""
 
 log = logging.getLogger(__name__)
 
-MOST_STUCK: Final = 4
-"""So many processes that cannot be ended, as their driver hangs in the kernel, are left behind."""
 MOST_SAID: Final = 64
 """So many different troubles are told before all has been well for a while."""
 
@@ -98,7 +90,7 @@ class Ports(Service):
         self._obeys = False
         """Whether the process has begun to take orders: the pipe holds few, and it may be long
         before its first word."""
-        self._stuck: list[BaseProcess] = []
+        self._children = Children()
         self._open: tuple[str, ...] = ()
         self._said: set[str] = set()
         self._seen_at: float | None = None
@@ -154,8 +146,7 @@ class Ports(Service):
 
     def _live(self) -> str:
         """Spawn one process, and listen to it until it is gone; why it is, unless it said so."""
-        self._stuck = [one for one in self._stuck if one.is_alive()]
-        if len(self._stuck) >= MOST_STUCK:
+        if self._children.stuck:
             return (
                 f"{MOST_STUCK} processes with MIDI ports hang in a driver and cannot be ended; "
                 "unplug the device that hangs, or restart the machine"
@@ -196,12 +187,8 @@ class Ports(Service):
 
     def _leave(self) -> None:
         """End what is left of the process, and say that its ports are gone."""
-        with contextlib.suppress(OSError, ValueError):
-            if self._process is not None:
-                self._process.kill()
-                self._process.join(LEAVE_S)
-                if self._process.is_alive():
-                    self._stuck.append(self._process)
+        if self._process is not None:
+            self._children.end(self._process, LEAVE_S)
         with self._lock:
             connection, self._connection = self._connection, None
             self._obeys = False

@@ -1,6 +1,7 @@
-"""Sockets, event loops, and who may talk to us."""
+"""Sockets, event loops, processes of our own, and who may talk to us."""
 
 from mula_bridge.net.advertise import Advertiser
+from mula_bridge.net.children import MOST_STUCK, Children, Connection
 from mula_bridge.net.guests import LOOPBACK, Guests, Peer
 from mula_bridge.net.loop import Act, LoopThread
 from mula_bridge.net.priority import hurry, relax
@@ -9,7 +10,7 @@ from mula_bridge.net.rate_limit import RateLimit
 from mula_bridge.net.udp import RECEIVE_BUFFER, is_loopback, open_udp, receive_buffer, resolve
 
 __all__ = [
-    "LOOPBACK", "RECEIVE_BUFFER", "Act", "Advertiser", "Guests", "LoopThread", "Peer",
-    "RateLimit", "call_process", "hurry", "is_loopback", "open_udp", "receive_buffer", "relax",
-    "resolve",
+    "LOOPBACK", "MOST_STUCK", "RECEIVE_BUFFER", "Act", "Advertiser", "Children", "Connection",
+    "Guests", "LoopThread", "Peer", "RateLimit", "call_process", "hurry", "is_loopback", "open_udp",
+    "receive_buffer", "relax", "resolve",
 ]  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -11,17 +10,13 @@ from time import monotonic
 from typing import Final
 
 from mula_bridge.control import Service
+from mula_bridge.net import MOST_STUCK, Children, Connection
 from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.audio.interface_worker import main as worker_main
 from mula_daemon.audio.outlet import InterfaceOutlet, Nowhere, Outlet
 from mula_daemon.audio.patience import LOOK_S, Patience
 from mula_daemon.audio.shared_ring import SharedRing
 from mula_daemon.settings import OutputSettings
-
-if sys.platform == "win32":
-    from multiprocessing.connection import PipeConnection as Connection
-else:
-    from multiprocessing.connection import Connection
 
 LEAVE_S: Final = 1.0
 """How long it may take to close its interface; what is left then, the system closes."""
@@ -62,6 +57,7 @@ class Interface(Service):
         self.state = InterfaceState(problem="no audio output has answered yet")
         """What there is now."""
         self._process: BaseProcess | None = None
+        self._children = Children()
         self._pause_s = FIRST_PAUSE_S
 
     def wait(self, timeout: float) -> InterfaceState:
@@ -110,6 +106,14 @@ class Interface(Service):
 
     def _live(self, ring: SharedRing) -> None:
         """Spawn one process and listen to it until it is gone, or hangs, and is ended."""
+        if self._children.stuck:
+            self._turn(
+                InterfaceState(
+                    problem=f"{MOST_STUCK} audio processes hang in a driver and cannot be ended; "
+                    "unplug the interface that hangs, or restart the machine"
+                )
+            )
+            return
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
@@ -129,8 +133,7 @@ class Interface(Service):
                 ours.close()  # whatever it does, it leaves
                 if not hangs:
                     process.join(LEAVE_S)
-                process.kill()
-                process.join(KILL_S)
+                self._children.end(process, KILL_S)
                 self._process = None
 
     def _listen(self, ours: Connection, ring: SharedRing) -> bool:

@@ -6,17 +6,12 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 from typing import Final
 
+from mula_bridge.net import Connection
 from mula_bridge.speech import mute_drivers, unfailing
 from mula_daemon.audio.devices import Outputs, scan_outputs
 from mula_daemon.audio.patience import LIST_S, START_S
-
-if sys.platform == "win32":
-    from multiprocessing.connection import PipeConnection as Connection
-else:
-    from multiprocessing.connection import Connection
 
 _SELF_DESTRUCT_S: Final = 60
 """A process that hangs while nobody waits for it ends after so long, where there are alarms."""

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from mula_bridge.control import Service, Task
 from mula_bridge.control.messages import EngineState, JobState, Notice
+from mula_bridge.net import Connection
 from mula_daemon.engine.messages import (
     Abort,
     Alive,
@@ -38,7 +39,7 @@ from mula_daemon.engine.messages import (
 )
 from mula_daemon.engine.restarts import Restarts
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
-from mula_daemon.engine.spare import EXIT_S, Connection, EngineChild, Spare
+from mula_daemon.engine.spare import EXIT_S, EngineChild, Spare
 from mula_daemon.engine.vigil import Vigil
 
 STARTING_S: Final = 1800.0

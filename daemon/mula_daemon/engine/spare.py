@@ -17,16 +17,10 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Final, NamedTuple
 
+from mula_bridge.net import Connection
 from mula_daemon.engine.engines import libraries
 from mula_daemon.engine.messages import Begin, EngineSpec
 from mula_daemon.engine.worker import main as worker_main
-
-if sys.platform == "win32":
-    from multiprocessing.connection import PipeConnection
-
-    Connection = PipeConnection
-else:
-    from multiprocessing.connection import Connection as Connection
 
 EXIT_S: Final = 1.0
 """How long a process that was killed may take to be gone."""

@@ -25,13 +25,13 @@ from mula_bridge.midi.port_messages import (
 from mula_bridge.midi.ports import (
     LOOK_S,
     MOST_SAID,
-    MOST_STUCK,
     STALL_S,
-    Connection,
     Ports,
     says_something,
 )
+from mula_bridge.net.children import MOST_STUCK, Connection
 from support import midi_children
+from support.fakes import Unending
 from support.midi_box import eventually
 
 SPAWN_S = 30.0
@@ -137,20 +137,6 @@ def test_a_trouble_is_told_once_until_all_was_well(monkeypatch: pytest.MonkeyPat
     for number in range(2 * MOST_SAID):
         ports._take(PortTrouble("Box", "unavailable", f"at {number:x}"))
     assert sum(isinstance(one, PortTrouble) for one in news) == 1 + MOST_SAID
-
-
-class Unending:
-    """A process that no signal ends, while its driver hangs in the kernel."""
-
-    def __init__(self) -> None:
-        self.hangs = True
-
-    def kill(self) -> None: ...
-
-    def join(self, timeout: float) -> None: ...
-
-    def is_alive(self) -> bool:
-        return self.hangs
 
 
 def test_processes_that_cannot_be_ended_become_no_more_than_a_few(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import threading
+from multiprocessing import Pipe
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from mula_bridge.net.children import MOST_STUCK
 from mula_daemon.audio import interface as interface_module
 from mula_daemon.audio.devices import Output
 from mula_daemon.audio.interface import Interface
 from mula_daemon.audio.interface_worker import InterfaceState
 from mula_daemon.audio.shared_ring import SharedRing
 from mula_daemon.settings.output_settings import OutputSettings
+from support.fakes import Unending
 
 FAULTS = 8
 """More than the new beginnings that any service has."""
@@ -107,3 +111,27 @@ def test_between_processes_that_die_there_is_a_rest(
     interface.run()
     assert rested == pytest.approx(rests)
     assert interface.state.problem == "the audio output Box ended its process"
+
+
+def test_processes_that_cannot_be_ended_become_no_more_than_a_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[Unending] = []
+
+    def process(**options: object) -> Unending:
+        made = Unending()
+        made.start = lambda: begun.append(made)  # type: ignore[attr-defined]
+        return made
+
+    context = SimpleNamespace(Pipe=Pipe, Process=process)
+    monkeypatch.setattr(interface_module.multiprocessing, "get_context", lambda kind: context)
+    interface = Interface(OutputSettings())
+    monkeypatch.setattr(interface, "_listen", lambda ours, ring: True)
+    ring = cast("SharedRing", SimpleNamespace(name="ring"))
+    for _ in range(MOST_STUCK + 2):
+        interface._live(ring)
+    assert len(begun) == MOST_STUCK
+    assert interface.state.problem.startswith("4 audio processes hang in a driver")
+    begun[0].hangs = False
+    interface._live(ring)
+    assert len(begun) == MOST_STUCK + 1
