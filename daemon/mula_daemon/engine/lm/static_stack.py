@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mula_daemon.engine.lm.attention import attend
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.products import Product, pack
 from mula_daemon.engine.lm.rope import rotate, rotations
@@ -165,11 +166,7 @@ class StaticStack:
                 last.copy_(state.pair)
             else:
                 state.pairs[index].index_copy_(2, slot, state.pair[:, :, None])
-            if bias is None:
-                scores = torch.bmm(state.query, keys)  # [B, G, extent]
-            else:
-                scores = torch.baddbmm(bias, state.query, keys)
-            torch.bmm(torch.softmax(scores, -1), values, out=state.mixed)
+            attend(state.query, keys, values, bias, state.mixed)
             layer.out.add(x, state.mixed_rows)
             layer.gate_up.into(state.gate_up, self.unit(x))
             layer.down.add(x, F.silu(state.gate).mul_(state.up))
