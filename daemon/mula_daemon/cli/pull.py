@@ -40,12 +40,12 @@ def main(argv: Sequence[str]) -> int:
     """Fetch, convert if asked to, and say how to start."""
     made = argparse.ArgumentParser(
         prog="mula pull",
-        description="Fetch a model's weights. What is there already is not fetched again, and an "
-        "interrupted pull goes on where it stopped.",
+        description="Fetch a model's weights. What is there already is not fetched again, be it "
+        "another release's, and an interrupted pull goes on where it stopped.",
         epilog="models:\n" + "\n".join(_line(row) for row in RELEASES.values()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("model", metavar="MODEL", help="which one, such as heartmula")
+    made.add_argument("model", metavar="MODEL", help="which one: " + " or ".join(RELEASES))
     made.add_argument("--into", type=Path, metavar="DIR", help="folder for the weights")
     made.add_argument(
         "--dtype",
@@ -71,8 +71,7 @@ def main(argv: Sequence[str]) -> int:
     print(f"{fetched} files fetched" if fetched else "nothing was missing", file=sys.stderr)
     if cast:
         root = _converted(wanted, root, parsed.dtype)
-    place = "" if root == default_place(wanted.name) else f" --checkpoint {root}"
-    print(f"mula run --engine {wanted.name}{place}")
+    print(f"mula run --engine {wanted.engine}{_named(wanted, root)}")
     return 0
 
 
@@ -83,6 +82,14 @@ def _say(words: str) -> None:
 def _line(row: Release) -> str:
     sources = ", ".join(f"{source.repo}@{source.revision}" for source in row.sources)
     return f"  {row.name}  {row.licence}, from {sources}; kept in {default_place(row.name)}"
+
+
+def _named(wanted: Release, root: Path) -> str:
+    """What names the release in ``root``: nothing for the one that is taken unless another is."""
+    usual = wanted.name == wanted.engine
+    if root == default_place(wanted.name):
+        return "" if usual else f" --checkpoint {wanted.name}"
+    return f" --checkpoint {root if usual else root / wanted.model}"
 
 
 def _converted(wanted: Release, root: Path, dtype: str) -> Path:

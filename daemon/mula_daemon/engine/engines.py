@@ -16,7 +16,7 @@ from mula_daemon.engine.extra import lacking
 from mula_daemon.engine.findings import Finding
 from mula_daemon.engine.messages import EngineSpec
 from mula_daemon.engine.seam import ClipRequest, Engine, EngineInfo
-from mula_daemon.weights import default_place
+from mula_daemon.weights import default_place, named_place
 
 Codes = tuple[tuple[int, ...], ...]
 """What was sampled: codes of every frame, [frames][codebooks]."""
@@ -70,11 +70,11 @@ def _tone(_spec: EngineSpec) -> Engine:
 
 
 def _heartmula(spec: EngineSpec) -> Engine:
-    place = Path(spec.checkpoint) if spec.checkpoint else default_place("heartmula")
+    place = named_place(spec.checkpoint) if spec.checkpoint else default_place("heartmula")
     if not spec.checkpoint and not place.is_dir():
         raise Unavailable(
-            "HeartMuLa needs its weights: mula pull heartmula fetches them, --checkpoint DIR names "
-            "a folder that has them, and --engine mini needs none"
+            "HeartMuLa needs its weights: mula pull heartmula (or heartmula-rl) fetches them, "
+            "--checkpoint DIR names a folder that has them, and --engine mini needs none"
         )
     from mula_daemon.engine.heartmula.model import HeartMulaEngine, StreamSettings
 

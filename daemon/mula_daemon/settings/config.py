@@ -45,8 +45,8 @@ class Config:
     # fmt: off
     engine: str = setting("engine", AUTO, str, "NAME", "which model (default {default})")
     checkpoint: str = setting(
-        "checkpoint", "", str, "DIR",
-        "folder with the model's weights, for engines that need one")
+        "checkpoint", "", str, "DIR|NAME",
+        "folder with the model's weights, or a release that was pulled, such as heartmula-rl")
     device: str = choice(
         "device", AUTO, (AUTO, "cuda", "mps", "cpu"), str,
         "what HeartMuLa computes on (default: the first that fits)")

@@ -18,9 +18,11 @@ from mula_daemon.weights.releases import (
     CODEC,
     MODEL,
     RELEASES,
+    RL_MODEL,
     WEIGHTS,
     Release,
     default_place,
+    named_place,
     release,
 )
 
@@ -31,6 +33,7 @@ __all__ = [
     "MODEL",
     "RECORD",
     "RELEASES",
+    "RL_MODEL",
     "WEIGHTS",
     "Hub",
     "PullProgress",
@@ -41,6 +44,7 @@ __all__ = [
     "is_half_replaced",
     "is_hidden",
     "metadata_of",
+    "named_place",
     "pull",
     "read_record",
     "release",

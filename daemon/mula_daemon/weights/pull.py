@@ -132,6 +132,8 @@ def pull(
             }
             for path in set_aside(folder, source.wanted, names):
                 say(f"{path} is no part of {source.repo} any more: it is {path.name}{ASIDE} now")
+        # Another release of the folder may have files of its own there.
+        sources, files = {**known.sources, **sources}, {**known.files, **files}
         write_record(root, release.name, sources, files=files)
     except OSError as error:
         raise unwritable(root, error) from error

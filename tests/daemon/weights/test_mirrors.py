@@ -19,7 +19,7 @@ from mula_daemon.weights.releases import Release, ReleaseSource
 from support.fake_hub import FakeHub, Heard, fake_hub
 
 CERTIFICATE = Path(__file__).parents[2] / "data" / "tls" / "localhost.pem"
-ROW = Release("toy", "none", (ReleaseSource("a/b", "m"),))
+ROW = Release("toy", "none", (ReleaseSource("a/b", "m"),), "toy", "m")
 WEIGHTS = Path("m") / "model.safetensors"
 INDEX = "model.safetensors.index.json"
 

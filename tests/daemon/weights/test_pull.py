@@ -13,9 +13,20 @@ import pytest
 
 from mula_bridge.errors import Unavailable, UnknownName
 from mula_daemon.cli.pull import main
+from mula_daemon.engine.heartmula.layout import find_layout
 from mula_daemon.weights.hub import Hub
 from mula_daemon.weights.pull import RECORD, pull, read_record
-from mula_daemon.weights.releases import CODEC, MODEL, RELEASES, Release, ReleaseSource, release
+from mula_daemon.weights.releases import (
+    CODEC,
+    MODEL,
+    RELEASES,
+    RL_MODEL,
+    Release,
+    ReleaseSource,
+    default_place,
+    named_place,
+    release,
+)
 from support.fake_hub import COMMIT, FakeHub, Heard, fake_hub
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
@@ -183,6 +194,45 @@ def test_the_command_prints_how_to_start(
     assert json.loads((copy / RECORD).read_text())["dtype"] == "bf16"
     assert main(arguments) == 0
     assert "converting" not in capsys.readouterr().err
+
+
+def test_another_release_shares_what_is_the_same(hub: FakeHub, tmp_path: Path) -> None:
+    other = RELEASES["heartmula-rl"]
+    repo = "HeartMuLa/HeartMuLa-RL-oss-3B-20260123"
+    hub.repos[repo] = published()["HeartMuLa/HeartMuLa-oss-3B-happy-new-year"]
+    fetch(hub, tmp_path)
+    heard = fetch(hub, tmp_path, row=other)
+    assert sorted(heard.names) == [f"{RL_MODEL}/config.json", f"{RL_MODEL}/model.safetensors"]
+    assert is_whole(tmp_path)
+    assert repo in read_record(tmp_path) and ROW.sources[1].repo in read_record(tmp_path)
+    for row in (ROW, other):  # neither takes the other for something new
+        assert fetch(hub, tmp_path, row=row).names == []
+    assert find_layout(tmp_path).model.name == MODEL
+    assert find_layout(tmp_path / RL_MODEL).model.name == RL_MODEL
+    shutil.rmtree(tmp_path / MODEL)
+    assert find_layout(tmp_path).model.name == RL_MODEL
+
+
+def test_a_release_is_named_where_a_folder_is_asked_for(
+    hub: FakeHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    hub.repos["HeartMuLa/HeartMuLa-RL-oss-3B-20260123"] = published()[ROW.sources[1].repo]
+    with pytest.raises(Unavailable, match="mula pull heartmula-rl fetches it"):
+        named_place("heartmula-rl")
+    assert main(["heartmula-rl", "--endpoint", hub.url]) == 0
+    assert capsys.readouterr().out == "mula run --engine heartmula --checkpoint heartmula-rl\n"
+    place = default_place("heartmula")
+    assert (
+        named_place("heartmula-rl") == place / RL_MODEL == default_place("heartmula-rl") / RL_MODEL
+    )
+    assert find_layout(place).model.name == RL_MODEL  # the only one that was pulled
+    (tmp_path / "heartmula-rl").mkdir()
+    assert named_place("heartmula-rl") == Path("heartmula-rl")
 
 
 def test_an_unknown_model_is_named() -> None:

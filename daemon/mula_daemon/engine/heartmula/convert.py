@@ -46,7 +46,8 @@ def convert(
     and Unavailable when ``target`` cannot be written.
     """
     require_sound(find_layout(root))
-    cast = {path for folder in castable for path in shards(root / folder)}
+    there = [root / folder for folder in castable if (root / folder).is_dir()]
+    cast = {path for folder in there for path in shards(folder)}
     files = [path for path in walk(root) if path != root / RECORD]
     places = {path: target / path.relative_to(root) for path in files}
     todo = [path for path in files if not _is_made(path, places[path], path in cast)]
@@ -127,8 +128,8 @@ def _cast(path: Path, part: Path, dtype: torch.dtype, root: Path) -> None:
             weights = {name: _as(shard.get_tensor(name), dtype) for name in list(shard.keys())}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is damaged ({error}); mula pull heartmula --into {root} --check fetches it "
-            "anew"
+            f"{path} is damaged ({error}); mula pull heartmula (or heartmula-rl) --into {root} "
+            "--check fetches it anew"
         ) from error
     try:
         save_file(weights, part, metadata={**metadata, "format": "pt", MADE_OF: stamp})

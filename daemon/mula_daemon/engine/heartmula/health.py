@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from mula_bridge.errors import MulaError
 from mula_daemon.engine.findings import Finding, Grade
@@ -19,7 +18,7 @@ from mula_daemon.engine.heartmula.memory_plan import (
 )
 from mula_daemon.engine.heartmula.parts import require_sound
 from mula_daemon.engine.messages import EngineSpec
-from mula_daemon.weights import default_place
+from mula_daemon.weights import default_place, named_place
 
 
 def memory(spec: EngineSpec) -> Iterator[Finding]:
@@ -48,10 +47,10 @@ def _this_card(spec: EngineSpec) -> Iterator[Finding]:
 
 def checkpoint(spec: EngineSpec) -> Iterator[Finding]:
     """The checkpoint folder, if one is named, or was pulled."""
-    place = Path(spec.checkpoint) if spec.checkpoint else default_place("heartmula")
-    if not spec.checkpoint and not place.is_dir():
+    if not spec.checkpoint and not default_place("heartmula").is_dir():
         return
     try:
+        place = named_place(spec.checkpoint) if spec.checkpoint else default_place("heartmula")
         require_sound(find_layout(place))
     except MulaError as error:
         yield Finding(

@@ -26,7 +26,9 @@ _MOST: Final = 1000
 _CACHED: Final = "models--"
 """How the folder of a repository begins in the cache of huggingface_hub."""
 _REPOS: Final = tuple(
-    f"{_CACHED}{source.repo.replace('/', '--')}" for source in RELEASES["heartmula"].sources
+    f"{_CACHED}{source.repo.replace('/', '--')}"
+    for row in RELEASES.values()
+    for source in row.sources
 )
 
 
@@ -40,14 +42,21 @@ class ReleaseLayout:
 
 
 class Half(Enum):
-    """The two models of a release, by what they are called, and their usual folders."""
+    """The two models of a release, by their usual folders."""
 
     MODEL = MODEL
     CODEC = CODEC
 
 
+_BEGINNINGS: Final = {Half.MODEL: ("HeartMuLa-oss-", "HeartMuLa-RL-oss-"), Half.CODEC: (CODEC,)}
+"""How their folders are called, whatever their size and date."""
+
+
 def find_layout(root: Path) -> ReleaseLayout:
-    """The parts below ``root``. Raises Unavailable that says what this folder is instead."""
+    """The parts below ``root``, or, for one of several models of a release, it and what is around.
+
+    Raises Unavailable that says what this folder is instead.
+    """
     with contextlib.suppress(RuntimeError):  # ~ of nobody
         root = root.expanduser()
     if root.is_file():
@@ -57,6 +66,8 @@ def find_layout(root: Path) -> ReleaseLayout:
         )
     if not root.is_dir():
         raise Unavailable(f"{root} is no folder; {FETCH} {root} makes it, or mend --checkpoint")
+    if (layout := _named_model(root)) is not None:
+        return layout
     cache = _cache_of(root)
     folders = list(_folders(cache or root))
     small = next((each for each in folders if _has_small(each)), None)
@@ -70,17 +81,27 @@ def find_layout(root: Path) -> ReleaseLayout:
     lacking += [f"{half.value}/config.json" for half in Half if found[half] is None]
     raise Unavailable(
         f"{root} has no {', no '.join(lacking)}: {_what_it_is(root, folders)}; "
-        f"{_remedy(root, cache, whole=model is not None and codec is not None)}"
+        f"{_remedy(root, cache, model, whole=model is not None and codec is not None)}"
     )
 
 
-def _remedy(root: Path, cache: Path | None, *, whole: bool) -> str:
+def _named_model(root: Path) -> ReleaseLayout | None:
+    """The release around a model that was named itself; None for any other folder."""
+    around = root.absolute().parent
+    if _half(root) is not Half.MODEL or _has_small(root) or not _has_small(around):
+        return None
+    codec = _choose(Half.CODEC, list(_folders(around)), around)
+    return None if codec is None else ReleaseLayout(around, root, codec)
+
+
+def _remedy(root: Path, cache: Path | None, model: Path | None, *, whole: bool) -> str:
     if cache is not None:
         return "mula pull heartmula fetches a whole release into a folder of its own"
     if whole:  # which is not to be fetched again, nor another one in its place
         repo = RELEASES["heartmula"].sources[0].repo
         return f"hf download {repo} {' '.join(SMALL)} --local-dir {root} fetches what is missing"
-    return f"{FETCH} {root} fetches what is missing"
+    fitting = (row.name for row in RELEASES.values() if model and model.name == row.model)
+    return f"mula pull {next(fitting, 'heartmula')} --into {root} fetches what is missing"
 
 
 def _what_it_is(root: Path, folders: list[Path]) -> str:
@@ -157,8 +178,12 @@ def _choose(half: Half, folders: list[Path], root: Path) -> Path | None:
         return _current(nearest)
     named = ", ".join(each.relative_to(root).as_posix() for each in nearest)
     raise Unavailable(
-        f"{root} has several {half.name.lower()}s, {named}; which is meant cannot be told: move "
-        "all but one to another place"
+        f"{root} has several {half.name.lower()}s, {named}; which is meant cannot be told: "
+        + (
+            f"name one, as in --checkpoint {nearest[0]}"
+            if half is Half.MODEL and _has_small(nearest[0].parent)
+            else "move all but one to another place"
+        )
     )
 
 
@@ -180,8 +205,7 @@ def _half(folder: Path) -> Half | None:
     try:
         values: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
-        named = [half for half in Half if folder.name.startswith(half.value)]
-        return named[0] if named else None
+        return next((half for half in Half if folder.name.startswith(_BEGINNINGS[half])), None)
     if not isinstance(values, dict):
         return None
     said = f"{values.get('model_type')} {values.get('architectures')}".lower()

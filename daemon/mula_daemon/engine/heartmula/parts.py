@@ -13,7 +13,7 @@ from mula_daemon.weights import flaw, is_half_replaced, tensors_of
 
 INDEX: Final = "model.safetensors.index.json"
 SINGLE: Final = "model.safetensors"
-REMEDY: Final = "mula pull heartmula --into DIR fetches what is missing"
+REMEDY: Final = "mula pull heartmula (or heartmula-rl) --into DIR fetches what is missing"
 PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 _REPACKS: Final = (
@@ -48,7 +48,7 @@ def require_sound(layout: ReleaseLayout, *, is_recorded: bool = True) -> None:
     if is_recorded and is_half_replaced(layout.root):
         raise CheckpointError(
             f"{layout.root} holds files of two releases, because a pull was broken off; "
-            "mula pull heartmula with the same --into and --dtype goes on"
+            "the same mula pull, with the same --into and --dtype, goes on"
         )
     for path in (layout.root / "gen_config.json", layout.root / "tokenizer.json"):
         _require_sound_file(path)

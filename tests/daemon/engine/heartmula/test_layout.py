@@ -38,7 +38,26 @@ def test_folders_named_after_the_repositories(root: Path) -> None:
 
 def test_half_a_release_is_told_from_the_whole(root: Path) -> None:
     with pytest.raises(Unavailable, match=f"--checkpoint {root}$"):
-        find_layout(root / MODEL)
+        find_layout(root / CODEC)
+
+
+def test_one_of_several_models_can_be_named(root: Path) -> None:
+    for name in ("HeartMuLa-oss-7B", "HeartMuLa-RL-oss-3B-20260123"):
+        shutil.copytree(root / MODEL, root / name)
+        assert find_layout(root / name) == ReleaseLayout(root, root / name, root / CODEC)
+    shutil.rmtree(root / MODEL)
+    with pytest.raises(Unavailable, match=r"several models, .* name one, as in --checkpoint .*B"):
+        find_layout(root)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["HeartMuLa-oss-7B", "HeartMuLa-oss-3B-happy-new-year", "HeartMuLa-RL-oss-7B-20261001"],
+)
+def test_a_model_of_another_size_is_known_by_its_name_alone(root: Path, name: str) -> None:
+    (root / MODEL).rename(root / name)
+    (root / name / "config.json").write_text("{")
+    assert find_layout(root).model == root / name
 
 
 def test_a_part_that_is_missing_is_named_with_the_command(root: Path) -> None:
