@@ -51,8 +51,9 @@ class StaticModel:
         self.reserved = model.embed_reserved().to(self.device, self.dtype)  # [D]
         # Hidden states arrive scaled to length 1: what reads them takes in the last norm.
         norm = model.backbone.norm.scale
-        self.open_projection = self.backbone.lay(model.projection.weight, norm)  # [D, E]
-        self.projection = self.backbone.lay(model.projection.weight)  # [D, E]
+        # The projection opens the local decoder, and is as fine as that.
+        self.open_projection = self.decoder.lay(model.projection.weight, norm)  # [D, E]
+        self.projection = self.decoder.lay(model.projection.weight)  # [D, E]
         self.heads = [self._head(model.codebook0_head.weight.detach(), norm)] + [
             self._head(weight.detach().t(), model.decoder.norm.scale) for weight in model.audio_head
         ]  # C times [D or E, V]
@@ -100,7 +101,7 @@ class StaticModel:
 
     def logits(self, codebook: int, hidden: Tensor) -> Tensor:
         """float32 [R, V] from the backbone (codebook 0) or the local decoder (the others)."""
-        return self.heads[codebook](hidden).float()
+        return self.heads[codebook].wide(hidden)
 
     def open_frame(self, hidden: Tensor, codes: Tensor, state: StackState) -> Tensor:
         """Backbone state [R, D] and codes [N] of codebook 0 -> state [R, E] for codebook 1."""

@@ -182,8 +182,12 @@ class StaticStack:
         """
         flavour = self.flavour
         heads, head = flavour.kv_heads, flavour.head_dim
+        group = flavour.heads // heads
         rows, length, width = x.shape
         end = begin + length
+        if mask is None:
+            mask = torch.ones(1, 1, length, end, dtype=torch.bool, device=x.device).tril_(begin)
+        seen = mask.repeat(1, 1, group, 1)  # [R, 1, G * S, end]
         turns = state.turns[begin:end, None]  # [S, 1, G + 2, H / 2]
         flat = x.reshape(-1, width).clone()  # [R * S, D]
         for layer, pairs in zip(self.layers, state.pairs, strict=True):
@@ -192,16 +196,12 @@ class StaticStack:
             qkv = qkv.permute(0, 2, 3, 1, 4)  # [R, M, G + 2, S, H]
             pairs[:, :, begin:end] = qkv[:, :, -2:].flatten(0, 1)
             known = pairs[:, :, :end].unflatten(0, (rows, heads))  # [R, M, 2, end, H]
+            # No fused kernel for CUDA knows groups and a mask: the group's queries count as more
+            # positions, which read the same keys.
             mixed = F.scaled_dot_product_attention(
-                qkv[:, :, :-2].flatten(1, 2),
-                known[:, :, 0],
-                known[:, :, 1],
-                attn_mask=mask,
-                is_causal=mask is None,
-                scale=1.0,
-                enable_gqa=True,
-            )  # [R, M * G, S, H]
-            layer.out.add(flat, mixed.transpose(1, 2).reshape(-1, width))
+                qkv[:, :, :-2].flatten(2, 3), known[:, :, 0], known[:, :, 1], seen, scale=1.0
+            ).view(rows, heads, group, length, head)  # one axis becomes two: always a view
+            layer.out.add(flat, mixed.permute(0, 3, 1, 2, 4).reshape(-1, width))
             gate, up = layer.gate_up(self.unit(flat)).chunk(2, -1)
             layer.down.add(flat, F.silu(gate).mul_(up))
         return self.unit(flat).view(x.shape)

@@ -128,6 +128,14 @@ def test_every_precision_runs_and_stays_near(precision: Precision) -> None:
     assert 0 < packed.frame_nbytes <= StaticModel(model).frame_nbytes
 
 
+def test_what_opens_the_local_decoder_is_as_fine_as_it() -> None:
+    wide = LMConfig(Flavour(1, 2, 1, 64, 64, 64), Flavour(1, 2, 1, 64, 64, 16), 30, 19)
+    model = StaticModel(random_model(wide), precision=Precision.INT4)
+    assert model.backbone.layers[0].out.kind == "int4"
+    assert model.projection.kind == model.open_projection.kind == "int8"
+    assert {product.kind for product in model.decoder.layers[0]} == {"int8"}
+
+
 def test_a_released_model_gives_its_memory_up() -> None:
     config = CONFIGS["other widths"]
     model = random_model(config)

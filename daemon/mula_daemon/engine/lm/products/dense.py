@@ -21,6 +21,11 @@ class Product(ABC):
     def __call__(self, x: Tensor) -> Tensor:
         """[n, in] -> [n, out], new."""
 
+    def wide(self, x: Tensor) -> Tensor:
+        """[n, in] -> float32 [n, out], new; where the device can, sums are rounded to nothing else
+        on their way."""
+        return self(x).float()
+
     def into(self, out: Tensor, x: Tensor) -> None:
         """Write ``x @ W`` to ``out`` [n, out]."""
         out.copy_(self(x))
@@ -40,6 +45,11 @@ class DenseProduct(Product):
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.mm(x, self.matrix)
+
+    def wide(self, x: Tensor) -> Tensor:
+        if x.is_cuda and x.dtype != torch.float32:  # the only such product that torch has
+            return torch.mm(x, self.matrix, out_dtype=torch.float32)
+        return self(x).float()
 
     def into(self, out: Tensor, x: Tensor) -> None:
         torch.mm(x, self.matrix, out=out)
