@@ -15,8 +15,12 @@ from hypothesis import strategies as st
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine import graphics
+from mula_daemon.engine.findings import Grade
 from mula_daemon.engine.graphics import best_device, gpu_trouble, runs_on
+from mula_daemon.engine.heartmula.card import old_card
+from mula_daemon.engine.heartmula.health import memory
 from mula_daemon.engine.heartmula.model.device import note_on, pick_device
+from mula_daemon.engine.messages import EngineSpec
 
 WHEELS = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
 
@@ -119,6 +123,31 @@ def test_a_card_that_it_is_built_for_is_taken(
     card(monkeypatch, capability)
     assert gpu_trouble() is None
     assert best_device() == "cuda"
+    assert (pick_device().type == "cuda") is (capability >= (8, 0))
+
+
+@pytest.mark.parametrize("capability", [(7, 0), (7, 5)])
+def test_a_card_too_old_for_heartmula_is_left_alone_in_a_clear_word(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int]
+) -> None:
+    card(monkeypatch, capability, ["sm_70", "sm_75"])
+    said = f"GeForce has compute capability {capability[0]}.{capability[1]}; HeartMuLa needs 8.0"
+    device = pick_device()
+    assert device.type == "cpu"
+    assert said in note_on(device) and "--engine mini" in note_on(device)
+    assert said not in note_on(pick_device("cpu"), "cpu")  # who names the CPU knows
+    with pytest.raises(Unavailable, match=r"needs 8\.0 .* int8 and int4; use --engine mini"):
+        pick_device("cuda")
+    (found, *cards) = memory(EngineSpec())
+    assert found.grade is Grade.WARN and said in found.text and "--device cpu" in found.remedy
+    assert all(each.what.endswith("GB card") for each in cards)
+
+
+def test_how_old_a_card_of_amd_is_has_another_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    card(monkeypatch, (7, 5))
+    assert old_card() is not None
+    monkeypatch.setattr(torch.version, "hip", "6.4")
+    assert old_card() is None
 
 
 @pytest.mark.parametrize(

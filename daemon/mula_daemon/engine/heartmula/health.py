@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mula_bridge.errors import MulaError
 from mula_daemon.engine.findings import Finding, Grade
 from mula_daemon.engine.graphics import best_device
+from mula_daemon.engine.heartmula.card import old_card
 from mula_daemon.engine.heartmula.layout import find_layout
 from mula_daemon.engine.heartmula.memory_plan import (
     CARDS_GB,
@@ -23,7 +24,9 @@ from mula_daemon.weights import default_place, named_place
 
 def memory(spec: EngineSpec) -> Iterator[Finding]:
     """What of it fits on the card that is there, and on others."""
-    if best_device() == "cuda":
+    if (old := old_card()) is not None:
+        yield old
+    elif best_device() == "cuda":
         yield from _this_card(spec)
     for size in CARDS_GB:
         plan = make_plan(size * GB - DESKTOP)

@@ -9,6 +9,7 @@ from torch import nn
 
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.graphics import best_device, gpu_trouble
+from mula_daemon.engine.heartmula.card import old_card
 from mula_daemon.engine.heartmula.codec import CodecConfig, Flow, WaveformDecoder
 from mula_daemon.engine.heartmula.memory_plan import Sizes
 from mula_daemon.engine.lm import AUTO, LanguageModel, LMConfig
@@ -24,7 +25,8 @@ NOTES: Final = {
 def pick_device(asked: str = AUTO) -> torch.device:
     """The device called ``asked``. Raises Unavailable when it is not there, or of no use."""
     if asked in ("", AUTO):
-        return torch.device(best_device())
+        best = best_device()
+        return torch.device("cpu" if best == "cuda" and old_card() else best)
     there = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -35,13 +37,16 @@ def pick_device(asked: str = AUTO) -> torch.device:
         raise Unavailable(f"no {asked} device: {trouble.text}; {trouble.remedy}")
     if not there.get(asked, False):
         raise Unavailable(f"torch {torch.__version__} finds no {asked} device here; leave --device")
+    if asked == "cuda" and (old := old_card()) is not None:
+        raise Unavailable(f"{old.text}; {old.remedy}")
     return torch.device(asked)
 
 
 def note_on(device: torch.device, asked: str = AUTO) -> str:
     """What to say at the start of running there; of a card, too, that is left unused."""
     said = NOTES.get(device.type, "")
-    trouble = gpu_trouble() if device.type == "cpu" and asked in ("", AUTO) else None
+    left = device.type == "cpu" and asked in ("", AUTO)
+    trouble = (gpu_trouble() or old_card()) if left else None
     return said if trouble is None else f"{said}. {trouble.text}: {trouble.remedy}"
 
 
