@@ -15,12 +15,13 @@ from mula_daemon.engine.seam import (
     Frame,
     FrameKnobs,
     Texts,
+    Timing,
 )
 from mula_daemon.engine.wording import plain_text
 
 __all__ = [
     "ENGINES", "NO_TEXTS", "AudioBlock", "ClipRequest", "Ended", "Engine", "EngineHost",
     "EngineInfo", "EngineProcess", "EngineSpec", "Finding", "Frame", "FrameKnobs", "Grade", "Pace",
-    "Texts", "best_device", "build", "findings", "gpu_trouble", "notes", "plain_text",
+    "Texts", "Timing", "best_device", "build", "findings", "gpu_trouble", "notes", "plain_text",
     "require_engine",
 ]  # fmt: skip

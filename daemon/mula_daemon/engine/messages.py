@@ -1,16 +1,16 @@
 """What the daemon and an engine's host say to each other: plain data, one way each.
 
 To the engine: Begin, Turn, Run, Abort, Pace, Quit. From it: Begun, Ready, Alive, Frame,
-AudioBlock, Notice, Ended, Leaving, Broken. The transport may be a pipe to a child process or
-something farther away.
+AudioBlock, Notice, Timing, Ended, Leaving, Broken. The transport may be a pipe to a child
+process or something farther away.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from mula_bridge.control.messages import JobState, Notice
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_bridge.control.messages import JobState
+from mula_daemon.engine.seam import ClipRequest, EngineInfo, FrameKnobs, Item
 from mula_daemon.tempo import Timeline
 
 
@@ -55,7 +55,8 @@ class Abort(Struct, frozen=True):
 class Pace(Struct, frozen=True):
     """When a frame of an endless job shall begin: the one that begins after ``samples`` samples
     of the job, at ``due_ns`` (perf_counter_ns of the daemon's machine); later ones follow at the
-    sample rate. The newest counts. Without any, the job waits before its first frame.
+    sample rate, a burst of them when its first is due. The newest counts. Without any, the job
+    waits before its first frame.
 
     Each frame is heard ``lead_ns`` after it is due, and keeps to the bars of ``line``, if any."""
 
@@ -109,4 +110,4 @@ class Broken(Struct, frozen=True):
 
 
 ToEngine = Begin | Turn | Run | Abort | Pace | Quit
-FromEngine = Begun | Ready | Alive | Frame | AudioBlock | Notice | Ended | Leaving | Broken
+FromEngine = Begun | Ready | Alive | Item | Ended | Leaving | Broken

@@ -14,7 +14,7 @@ from time import perf_counter_ns
 from typing import Protocol
 
 from mula_bridge.control.messages import Notice
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Item, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class FrameMaker(Protocol):
 class ClipSound(Protocol):
     """What the frames of a clip sound like."""
 
-    def add(self, frame: MadeFrame, made_s: float) -> Iterable[AudioBlock | Notice]:
+    def add(self, frame: MadeFrame, made_s: float) -> Iterable[AudioBlock | Notice | Timing]:
         """The sound that ``frame`` completes, which took ``made_s`` seconds to make."""
 
     def rest(self) -> Iterable[AudioBlock | Notice]:
@@ -55,7 +55,7 @@ def play(
     knobs: Callable[[], FrameKnobs],
     maker: FrameMaker,
     sound: ClipSound,
-) -> Generator[Frame | AudioBlock | Notice, None, None]:
+) -> Generator[Item, None, None]:
     """``total`` frames of ``clip`` (0: for ever) and their sound, in `Engine.generate`'s order.
 
     Fewer when every take is over before. A clip keeps its tempo, live play takes that of the knobs.

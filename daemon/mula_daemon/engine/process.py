@@ -38,7 +38,15 @@ from mula_daemon.engine.messages import (
     Turn,
 )
 from mula_daemon.engine.restarts import Restarts
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.seam import (
+    AudioBlock,
+    ClipRequest,
+    EngineInfo,
+    Frame,
+    FrameKnobs,
+    Item,
+    Timing,
+)
 from mula_daemon.engine.spare import EXIT_S, EngineChild, Spare
 from mula_daemon.engine.vigil import Vigil
 
@@ -61,6 +69,7 @@ class HostListener(Protocol):
     def frame(self, frame: Frame) -> None: ...
     def audio(self, block: AudioBlock) -> None: ...
     def notice(self, notice: Notice) -> None: ...
+    def timing(self, timing: Timing) -> None: ...
     def ended(self, ended: Ended) -> None: ...
 
 
@@ -264,7 +273,7 @@ class EngineProcess:
                     case _:
                         self._hand_over(message)
 
-    def _hand_over(self, message: Frame | AudioBlock | Notice | Ended) -> None:
+    def _hand_over(self, message: Item | Ended) -> None:
         listener = self._listener
         assert listener is not None
         match message:
@@ -274,6 +283,8 @@ class EngineProcess:
                 listener.audio(message)
             case Notice():
                 listener.notice(message)
+            case Timing():
+                listener.timing(message)
             case Ended():
                 self._end(message, listener.ended)
 

@@ -160,6 +160,18 @@ class AudioBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How an endless job makes its frames from the next one on, in the words of `EngineInfo`.
+
+    Said by an engine whose work has come to take longer, or less long, than before.
+    """
+
+    job: str
+    burst_frames: int
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What an engine says of itself once it is warm.
 
@@ -185,9 +197,13 @@ class EngineInfo:
     endlessly: each frame is followed by one block of its own. 0 for all others."""
     frame_seconds: float = 0.0
     """What a frame lasts, for an engine whose frames follow the clock and not the beat, and which
-    can play endlessly: its sound comes in blocks of any length, up to ``delay_seconds`` of sound
-    behind the frames. 0 for all others."""
+    can play endlessly: its sound comes in blocks of any length. 0 for all others."""
+    burst_frames: int = 1
+    """Frames of endless play that are made in a row as soon as the first of them is due, because
+    a piece of sound comes of all of them together."""
     delay_seconds: float = 0.0
+    """How long before it is heard the first frame of a burst has to be begun: by how much sound
+    lags behind its frames, and what computing takes at worst. With ``frame_seconds`` alone."""
     kit: str = ""
     """The fingerprint of the user's own sounds that it plays with; empty for its own."""
     notes: tuple[str, ...] = ()
@@ -195,6 +211,10 @@ class EngineInfo:
     patience_s: float = 120.0
     """Seconds that may pass between two frames, blocks or waits of a warm engine. One that takes
     longer hangs, and is ended and started again."""
+
+
+Item = Frame | AudioBlock | Notice | Timing
+"""What an engine yields."""
 
 
 class Engine(Protocol):
@@ -208,12 +228,10 @@ class Engine(Protocol):
         Raises MulaError with a remedy when the model cannot be had.
         """
 
-    def generate(
-        self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]
-    ) -> Iterator[Frame | AudioBlock | Notice]:
+    def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """Generate frame by frame; call ``knobs`` once before each frame.
 
-        Yields each frame's Frame before the audio that it completes, and a Notice wherever
-        there is something to say. Closing the iterator cancels. Raises BadInput for a request
-        it cannot honour.
+        Yields each frame's Frame before the audio that it completes, a Notice wherever there is
+        something to say, and a Timing, of endless play, between two bursts. Closing the iterator
+        cancels. Raises BadInput for a request it cannot honour.
         """

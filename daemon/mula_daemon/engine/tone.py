@@ -14,14 +14,13 @@ import numpy as np
 
 from mula_bridge import __version__
 from mula_bridge.control import Effect
-from mula_bridge.control.messages import Notice
 from mula_daemon.engine.playing import MadeFrame, play
 from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,
     EngineInfo,
-    Frame,
     FrameKnobs,
+    Item,
     KnobRange,
 )
 from mula_daemon.engine.tone_faults import FaultPlayer
@@ -57,9 +56,7 @@ class ToneEngine:
         """Nothing to load."""
         self._faults.start()
 
-    def generate(
-        self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]
-    ) -> Iterator[Frame | AudioBlock | Notice]:
+    def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """One frame and one block per take and sixteenth; phase runs on through pitch changes."""
         tones = Tones(clip, self.info.sample_rate, self._faults)
         return play(clip, tones.total, knobs, tones, tones)

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from time import perf_counter, perf_counter_ns
 from typing import Final
 
-from mula_bridge.control.messages import JobState, Notice
+from mula_bridge.control.messages import JobState
 from mula_bridge.errors import MulaError
 from mula_bridge.net import call_process, hurry, relax
 from mula_bridge.speech import unfailing
@@ -42,11 +42,16 @@ from mula_daemon.engine.messages import (
     Turn,
 )
 from mula_daemon.engine.phase_lock import PhaseLock
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, Engine, EngineInfo, Frame, FrameKnobs
-
-Item = Frame | AudioBlock | Notice
-"""What an engine yields."""
-
+from mula_daemon.engine.seam import (
+    AudioBlock,
+    ClipRequest,
+    Engine,
+    EngineInfo,
+    Frame,
+    FrameKnobs,
+    Item,
+    Timing,
+)
 
 ALIVE_S: Final = 2.0
 """How often an engine that waits says that it is there."""
@@ -253,6 +258,8 @@ def _run(inbox: Orders, engine: Engine, request: ClipRequest) -> JobState:
             if inbox.aborted(request.job):
                 return JobState.CANCELLED
             inbox.send(item)
+            if isinstance(item, Timing):
+                live.keep_to(item)
             if isinstance(item, AudioBlock) and item.take == 0 and item.at is None:
                 live.add(item.samples.shape[0])
                 pacer.wait(item.samples.shape[0], request.job)
@@ -297,11 +304,20 @@ class Pacer:
 
 
 class LivePacer:
-    """Lets each frame of an endless job begin when the ear is near enough, and not before."""
+    """Lets each burst of frames of an endless job begin when the ear is near enough, not before.
+
+    The frames of a burst follow each other without a wait, and yet each has the knobs of its
+    own moment.
+    """
 
     def __init__(self, job: str, engine: EngineInfo, inbox: Orders) -> None:
         self._next = 0
         """The sample that the next frame begins with."""
+        self._begins = 0
+        """The sample that the burst begins with..."""
+        self._left = 0
+        """...and how many of its frames are still to be made."""
+        self._burst = engine.burst_frames
         self._job = job
         self._rate = engine.sample_rate
         self._frame_samples = round(engine.frame_seconds * engine.sample_rate)
@@ -314,9 +330,16 @@ class LivePacer:
         if not self._frame_samples:  # else it lags behind, and frames are counted instead
             self._next += samples
 
+    def keep_to(self, timing: Timing) -> None:
+        """Make bursts as long as ``timing`` says, from the next one on."""
+        self._burst = timing.burst_frames
+
     def knobs(self) -> FrameKnobs:
         """Wait for the next frame's time, or for the job's end; then the newest knobs, at the
         tempo that keeps it on the beat."""
+        if not self._left:
+            self._begins, self._left = self._next, self._burst
+        self._left -= 1
         self._wait()
         knobs, pace = self._inbox.knobs(), self._inbox.pace(self._job)
         if self._lock is not None and pace is not None:
@@ -326,7 +349,7 @@ class LivePacer:
         return knobs
 
     def _due_ns(self, pace: Pace) -> int:
-        return pace.due_ns + (self._next - pace.samples) * 1_000_000_000 // self._rate
+        return pace.due_ns + (self._begins - pace.samples) * 1_000_000_000 // self._rate
 
     def _wait(self) -> None:
         while not self._inbox.aborted(self._job):

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from mula_bridge.control.messages import EngineState, JobState, Notice
 from mula_bridge.errors import MulaError
-from mula_daemon.engine import AudioBlock, Ended, EngineInfo, Frame
+from mula_daemon.engine import AudioBlock, Ended, EngineInfo, Frame, Timing
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class JobRecording(Protocol):
 
     def frame(self, frame: Frame) -> None: ...
     def audio(self, block: AudioBlock) -> None: ...
+    def timing(self, timing: Timing) -> None: ...
     def release(self) -> None: ...
     def finish(self) -> None: ...
     def abandon(self, reason: str) -> None: ...
@@ -86,6 +87,10 @@ class Recorder:
     def notice(self, notice: Notice) -> None:
         """Pass on what a job has to say."""
         self._post(notice)
+
+    def timing(self, timing: Timing) -> None:
+        """Let what is heard of a job keep to the time that it takes now."""
+        self._feed(timing.job, lambda recording: recording.timing(timing))
 
     def ended(self, ended: Ended) -> None:
         """Publish or abandon a job's takes, then say so."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from mula_bridge.control import FRAME_KNOBS
 from mula_daemon.clips import Abandoned, Change, Finished, Outcome, Sink, StemSink, Take
-from mula_daemon.engine import NO_TEXTS, AudioBlock, Frame, FrameKnobs, Texts
+from mula_daemon.engine import NO_TEXTS, AudioBlock, Frame, FrameKnobs, Texts, Timing
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +85,9 @@ class Recording:
             sink.write(block.samples)
             if block.stems is not None and isinstance(sink, StemSink):
                 sink.write_stems(block.stems)
+
+    def timing(self, timing: Timing) -> None:
+        """A clip is made as soon as it can be, however long that takes."""
 
     def release(self) -> None:
         """Let every sink go on that holds the engine back; from any thread."""

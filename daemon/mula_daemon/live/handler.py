@@ -113,10 +113,7 @@ class LivePlay(Handler[LiveCommand, Never]):
             raise TooSlow(
                 f"{engine.name} cannot play live as it is set up here; a clip is made instead"
             )
-        delay_ns = round(engine.delay_seconds * 1e9)
-        if delay_ns:  # windows of sound take a while to make, besides being waited for
-            delay_ns += max(SPARE_NS, delay_ns // 4)
-        lead_ns = max(self._lead_ns, self._speaker.ahead_ns + SPARE_NS + delay_ns)
+        lead_ns = self._needed_ns(engine.delay_seconds)
         at_ns = perf_counter_ns() + HEAD_START_NS + lead_ns
         line = self._conductor.bars
         if line is not None:
@@ -128,6 +125,7 @@ class LivePlay(Handler[LiveCommand, Never]):
             self._host.pace,
             at_ns=at_ns,
             lead_ns=lead_ns,
+            needed_ns=self._needed_ns,
             line=lambda: self._conductor.bars,
         )
         self._publish(LiveChanged(True))
@@ -141,12 +139,17 @@ class LivePlay(Handler[LiveCommand, Never]):
         return recording.heard_ns(frame)
 
     def ahead_ns(self) -> int:
-        """How long before it is heard a knob has to be turned, for what waits for a beat: the
-        lead while live play runs, else 0. Any thread."""
+        """How long before it is heard a knob has to be turned at the latest, for what waits for a
+        beat: 0 while no live play runs. Any thread."""
         recording = self.recording
-        return 0 if recording is None else recording.lead_ns
+        return 0 if recording is None else recording.lead_ns + recording.burst_ns
 
     # --- inside -------------------------------------------------------------------------------
+
+    def _needed_ns(self, delay_seconds: float) -> int:
+        """How long before it is heard a frame's knobs are read, of an engine with that delay."""
+        delay_ns = round(delay_seconds * 1e9)
+        return max(self._lead_ns, self._speaker.ahead_ns + SPARE_NS + delay_ns)
 
     def _retime(self) -> None:
         """The session's beat has changed: let the frames to come follow it. Any thread."""

@@ -13,7 +13,7 @@ import numpy as np
 from mula_bridge.errors import Unavailable
 from mula_bridge.net import hurry, relax
 from mula_daemon.audio import SECOND_NS, Converter, Speaker, check_block
-from mula_daemon.engine import AudioBlock, EngineInfo, Frame, Pace, Texts
+from mula_daemon.engine import AudioBlock, EngineInfo, Frame, Pace, Texts, Timing
 from mula_daemon.jobs import Job
 from mula_daemon.live.played import Played
 from mula_daemon.live.voice import LiveVoice
@@ -47,13 +47,20 @@ class LiveRecording:
         *,
         at_ns: int,
         lead_ns: int,
+        needed_ns: Callable[[float], int] | None = None,
         line: Callable[[], Timeline | None] = lambda: None,
     ) -> None:
-        """Its first sample is heard at ``at_ns`` (perf_counter_ns), and each frame's knobs are
-        read ``lead_ns`` before it is heard. Its bars keep to those of ``line``."""
+        """Its first sample is heard at ``at_ns`` (perf_counter_ns), and the knobs of the first
+        frame of each burst are read ``lead_ns`` before it is heard. ``needed_ns`` gives the lead
+        for another delay of the engine, in seconds; None: it stays. Its bars keep to those of
+        ``line``."""
         self.job = job
         self.engine = engine
         self.lead_ns = lead_ns
+        self._needed_ns = needed_ns
+        self.burst_ns = self._burst_ns(engine.burst_frames)
+        """How much later than the first frame of a burst its last one is heard, whose knobs are
+        read at about the same time."""
         beats_per_bar = job.request.beats_per_bar
         self.played: Final = Played(
             beats_per_bar * engine.frames_per_beat, frame_seconds=engine.frame_seconds
@@ -164,6 +171,18 @@ class LiveRecording:
         """The texts that frame ``index`` was sampled with. Any thread."""
         changes = list(self._texts)
         return next((texts for first, texts in reversed(changes) if first <= index), changes[0][1])
+
+    def timing(self, timing: Timing) -> None:
+        """Begin the bursts to come as early as the engine now needs, or as late as it now may:
+        nothing of what is heard moves."""
+        with self._moving:
+            self.burst_ns = self._burst_ns(timing.burst_frames)
+            if self._needed_ns is not None:
+                self.lead_ns = self._needed_ns(timing.delay_seconds)
+            self._moved(*self._moved_to)
+
+    def _burst_ns(self, burst_frames: int) -> int:
+        return round((burst_frames - 1) * self.engine.frame_seconds * SECOND_NS)
 
     def release(self) -> None:
         """Let it end. Any thread."""

@@ -19,7 +19,7 @@ from mula_daemon.clips.replay import performance
 from mula_daemon.engine import restarts, spare, tone_faults, vigil
 from mula_daemon.engine.messages import Ended, EngineSpec
 from mula_daemon.engine.process import EngineProcess
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs, Timing
 
 
 class Log:
@@ -57,6 +57,9 @@ class Log:
 
     def notice(self, notice: Notice) -> None:
         self._add(notice)
+
+    def timing(self, timing: Timing) -> None:
+        self._add(timing)
 
     def ended(self, ended: Ended) -> None:
         self._may_raise("ended")

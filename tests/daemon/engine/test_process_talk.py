@@ -30,7 +30,7 @@ from mula_daemon.engine.messages import (
     Turn,
 )
 from mula_daemon.engine.process import EngineProcess
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, EngineInfo, Frame, FrameKnobs, Timing
 from mula_daemon.engine.spare import EngineChild
 from support.takes import noise
 
@@ -57,6 +57,9 @@ class Notes:
 
     def notice(self, notice: object) -> None:
         self.heard.append(notice)
+
+    def timing(self, timing: object) -> None:
+        self.heard.append(timing)
 
     def ended(self, ended: Ended) -> None:
         fails, self.fails = self.fails, None
@@ -147,9 +150,9 @@ def clock(monkeypatch: pytest.MonkeyPatch, *times: float) -> None:
 
 def test_everything_it_says_is_handed_on_in_its_order_until_it_is_gone(host: EngineProcess) -> None:
     ended = Ended("j", JobState.DONE)
-    block = AudioBlock("j", 0, noise(9))
-    assert hears(host, Ready(INFO), FRAME, block, ended) == ""
-    assert heard(host) == [(EngineState.READY, "tone", INFO), FRAME, 9, ended]
+    block, timing = AudioBlock("j", 0, noise(9)), Timing("j", 2, 0.2)
+    assert hears(host, Ready(INFO), FRAME, block, timing, ended) == ""
+    assert heard(host) == [(EngineState.READY, "tone", INFO), FRAME, 9, timing, ended]
     assert host._spare.kept == 1  # type: ignore[attr-defined]
 
 

@@ -11,12 +11,14 @@ from multiprocessing.connection import Connection
 from time import perf_counter_ns
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mula_bridge.control.messages.states import JobState
 from mula_bridge.errors import BadInput
 from mula_daemon.engine import worker
 from mula_daemon.engine.messages import Abort, Alive, Ended, EngineSpec, Pace, Run, Turn
-from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.seam import ClipRequest, EngineInfo, Frame, FrameKnobs, Timing
 from mula_daemon.engine.worker import LivePacer, NoDaemon, Orders, _serve
 
 RATE = 48_000
@@ -49,6 +51,63 @@ def test_frames_begin_when_they_are_due_however_far_the_sound_is_behind(
         assert at >= 20 * frame
     # Nobody waits for sound that has not come: a busy machine is late, but not by as much.
     assert began[-1] < 20 * 9 + 100
+
+
+FRAME_NS = 20_000_000
+
+
+class Clock:
+    """Orders of a machine where time passes by waiting, and by working, alone."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.newest = pace
+        self.now_ns = 0
+        self.turned = 0
+
+    def aborted(self, job: str) -> bool:
+        return False
+
+    def pace(self, job: str) -> Pace | None:
+        return self.newest
+
+    def read(self, timeout: float | None) -> None:
+        assert timeout is not None
+        self.now_ns += max(1, round(timeout * 1e9))
+
+    def knobs(self) -> FrameKnobs:
+        """Which are others at every moment."""
+        self.turned += 1
+        return FrameKnobs(revision=self.turned)
+
+
+@given(
+    bursts=st.lists(
+        st.tuples(st.integers(1, 9), st.lists(st.integers(0, 60_000_000), min_size=9, max_size=9)),
+        min_size=1,
+        max_size=12,
+    ),
+    moves=st.dictionaries(st.integers(0, 11), st.integers(-200_000_000, 200_000_000)),
+)
+def test_no_frame_is_made_before_its_burst_is_due_nor_later_than_it_has_to_be(
+    bursts: list[tuple[int, list[int]]], moves: dict[int, int]
+) -> None:
+    """Whatever frames take, however long bursts come to be, and wherever their time is moved to."""
+    clock = Clock(Pace("live", 0, 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "perf_counter_ns", lambda: clock.now_ns)
+        pacer = LivePacer("live", replace(CLOCK, burst_frames=bursts[0][0]), clock)  # type: ignore[arg-type]
+        index = revision = 0
+        for number, (length, works_ns) in enumerate(bursts):
+            pacer.keep_to(Timing("live", length, 0.1))
+            due_ns = index * FRAME_NS + clock.newest.due_ns + moves.get(number, 0)
+            clock.newest = Pace("live", 0, clock.newest.due_ns + moves.get(number, 0))
+            for work_ns in works_ns[:length]:
+                free_ns = clock.now_ns
+                assert pacer.knobs().revision == revision + 1  # the newest, at every frame
+                assert clock.now_ns == pytest.approx(max(due_ns, free_ns), abs=1000)
+                assert clock.now_ns >= due_ns
+                clock.now_ns += work_ns
+                index, revision = index + 1, revision + 1
 
 
 def test_an_aborted_job_waits_no_longer() -> None:

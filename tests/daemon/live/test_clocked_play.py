@@ -15,7 +15,7 @@ from mula_bridge.control.messages.commands import Capture, Live, SetKnob
 from mula_bridge.control.messages.reports import ClipReady, Failed, Heard, JobChanged, LiveChanged
 from mula_bridge.control.messages.states import JobState
 from mula_daemon.engine.messages import Ended
-from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs
+from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs, Timing
 from mula_daemon.live.capture import BEND_SECONDS
 from mula_daemon.live.handler import SPARE_NS
 from support.live_rig import ALICE, LEAD_NS, RATE, Rig
@@ -62,6 +62,31 @@ def test_the_lead_makes_room_for_what_the_sound_lags_behind(rig: Clocked) -> Non
     assert recording is not None
     assert recording.lead_ns >= max(LEAD_NS, DELAY_S * 1e9 + SPARE_NS)
     assert rig.live.ahead_ns() == recording.lead_ns
+
+
+def test_a_new_timing_of_the_engine_moves_the_lead_and_nothing_that_is_heard(rig: Clocked) -> None:
+    job = rig.begin_clocked()
+    recording = rig.live.recording
+    assert recording is not None
+    first_ns, last = recording.heard_ns(0), rig.host.paces[-1]
+    for delay_s, burst in ((0.9, 8), (0.5, 2), (0.001, 1)):
+        rig.recorder.timing(Timing(job, burst, delay_s))
+        pace = rig.host.paces[-1]
+        assert pace.lead_ns == recording.lead_ns
+        needed_ns = round(delay_s * 1e9) + SPARE_NS + rig.speaker.ahead_ns
+        assert pace.lead_ns == max(LEAD_NS, needed_ns)
+        # A longer lead lets the engine begin so much sooner, a shorter one so much later.
+        assert pace.due_ns + pace.lead_ns == last.due_ns + last.lead_ns
+        assert (pace.job, pace.samples, recording.heard_ns(0)) == (job, 0, first_ns)
+        # What waits for a beat is in time for the last frame of a burst.
+        assert rig.live.ahead_ns() == pace.lead_ns + (burst - 1) * 80_000_000
+
+
+def test_a_timing_of_another_job_or_of_none_changes_nothing(rig: Clocked) -> None:
+    rig.begin_clocked()
+    before = list(rig.host.paces)
+    rig.recorder.timing(Timing("clip7", 8, 3.0))
+    assert rig.host.paces == before
 
 
 def test_every_frame_has_its_own_piece_of_the_sound(rig: Clocked) -> None:

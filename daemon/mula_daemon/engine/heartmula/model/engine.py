@@ -52,11 +52,10 @@ from mula_daemon.engine.lm import (
 )
 from mula_daemon.engine.playing import play
 from mula_daemon.engine.seam import (
-    AudioBlock,
     ClipRequest,
     EngineInfo,
-    Frame,
     FrameKnobs,
+    Item,
 )
 from mula_daemon.engine.wording import plain_tags
 
@@ -65,13 +64,13 @@ OUT_OF_MEMORY: Final = (
     "mula doctor says what fits"
 )
 
-Item = Frame | AudioBlock | Notice
-
 LIVE_WINDOW: Final = 750
 """Frames between two readings of what was played, in live play: a minute."""
 LIVE_KEPT: Final = 375
 """Frames of them that are read again, so that the music knows where it comes from."""
 
+EVENLY: Final = 1.25
+"""Of what sound lags behind: a quarter for computing, where frames are made one by one."""
 PATIENCE_S: Final = 120.0
 SLOW_PATIENCE_S: Final = 1800.0
 """What a long prompt or a window of the codec may take without a card."""
@@ -227,7 +226,7 @@ class HeartMulaEngine:
             checkpoint=self._root.name,
             # A codec that comes after the last frame cannot be heard before it.
             frame_seconds=0.0 if self._placement is Placement.AFTER else FRAME_S,
-            delay_seconds=self._stream.for_live().delay * FRAME_S,
+            delay_seconds=EVENLY * self._stream.for_live().delay * FRAME_S,
             notes=notes,
             patience_s=PATIENCE_S if self._device.type == "cuda" else SLOW_PATIENCE_S,
         )

@@ -13,7 +13,6 @@ import torch
 
 from mula_bridge import __version__
 from mula_bridge.control import BEATS_PER_BAR, Effect
-from mula_bridge.control.messages import Notice
 from mula_bridge.errors import BadInput, Unavailable
 from mula_daemon.engine.lm import (
     CodePolicy,
@@ -32,8 +31,8 @@ from mula_daemon.engine.seam import (
     AudioBlock,
     ClipRequest,
     EngineInfo,
-    Frame,
     FrameKnobs,
+    Item,
     KnobRange,
 )
 
@@ -92,9 +91,7 @@ class MiniEngine:
         for _ in self.generate(ClipRequest("warm-up", (), (0,), bars=1), FrameKnobs):
             pass
 
-    def generate(
-        self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]
-    ) -> Iterator[Frame | AudioBlock | Notice]:
+    def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """One frame per sixteenth, and with each the sound of every take.
 
         Texts that change while it runs are heard from the next bar on.
