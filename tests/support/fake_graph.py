@@ -34,12 +34,10 @@ class FakeGraph(TorchDispatchMode):
     def replay(self) -> None:
         self.replays += 1
         for func, args, kwargs, made in self._noted:
-            if func.is_view:
-                continue  # the view is of the same memory as ever
             again = func(*args, **kwargs)
             for old, new in zip(tree_leaves(made), tree_leaves(again), strict=True):
                 if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
-                    old.copy_(new)
+                    old.copy_(new)  # a view is of the same memory as ever
 
 
 class FakeRecorder:

@@ -8,9 +8,9 @@ from mula_daemon.engine.heartmula.codec.config import (
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
 from mula_daemon.engine.heartmula.codec.heart_codec import Codes, GeneratorNoise, HeartCodec, Noise
-from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
+from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder, WaveformStream
 
 __all__ = [
     "CHANNELS", "LATENTS_PER_FRAME", "CodecConfig", "Codes", "Flow", "GeneratorNoise", "HeartCodec",
-    "Noise", "WaveformDecoder", "read_codec_config",
+    "Noise", "WaveformDecoder", "WaveformStream", "read_codec_config",
 ]  # fmt: skip

@@ -1,13 +1,15 @@
 """Convolutions from latents to sound, both channels as two rows of one batch.
 
-Everything but the first convolution is causal, so any stretch can be decoded by itself, given
-some latents before it and a few after: memory is bounded and a stream has no seams. Float32
-throughout: narrower types are heard. Engine process only.
+All are causal but the first, whose sound comes a few latents late: a stream keeps for each the
+inputs that it needs again, so nothing is computed twice, memory is bounded and there are no seams.
+Float32 throughout: narrower types are heard. Engine process only.
 
-Letters: N rows (channels), C convolution channels, L latents, S samples.
+Letters: N takes, R rows (channels of takes), C convolution channels, L latents, D their width,
+T convolution inputs, S samples.
 """
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -17,9 +19,12 @@ from torch import Tensor, nn
 from mula_daemon.engine.heartmula.codec.config import CHANNELS, CodecConfig
 from mula_daemon.engine.heartmula.codec.precision import full_precision
 
-CHUNK = 128  # latents at a time; with published sizes an activation is then 0.17 GB
+CHUNK = 128  # latents at a time, of all takes; with published sizes an activation is then 0.13 GB
 DILATIONS = (1, 3, 5, 7, 9)
 LEVELS = 9  # the latents the decoder was trained on are multiples of 1 / LEVELS
+
+Past = Mapping[nn.Module, Tensor]
+"""What each convolution still needs of its inputs, [R, C, reach]; changed in place."""
 
 
 class WaveformDecoder(nn.Module):
@@ -27,6 +32,7 @@ class WaveformDecoder(nn.Module):
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
+        self.latent_width = config.latent_width
         self.samples_per_latent = config.samples_per_latent
         self.look_ahead = config.look_ahead_kernel // 2
         self.look_back = _look_back(config)
@@ -34,10 +40,10 @@ class WaveformDecoder(nn.Module):
         sizes = zip(pairwise(widths), config.upsample_factors, strict=True)
         stages = [Upsampler(config, into, out, factor) for (into, out), factor in sizes]
         last = [Repeater(config)] if config.repeats > 1 else []
-        inputs, kernel = config.latent_width // CHANNELS, config.look_ahead_kernel
+        inputs = config.latent_width // CHANNELS
         self.decoder = nn.ModuleList(
             [
-                nn.Conv1d(inputs, widths[0], kernel, padding=self.look_ahead),
+                CausalConv(inputs, widths[0], config.look_ahead_kernel),
                 *stages,
                 *last,
                 CausalConv(config.channels, 1, config.last_kernel),
@@ -52,32 +58,112 @@ class WaveformDecoder(nn.Module):
         of them were decoded at once. Beyond both ends lie zeros.
         """
         stop = len(latents) if stop is None else stop
-        with full_precision():
-            parts = [
-                self._stretch(latents, begin, min(begin + CHUNK, stop))
-                for begin in range(start, stop, CHUNK)
-            ]
-        return torch.cat(parts) if parts else torch.empty(0, CHANNELS, device=latents.device)
+        if stop <= start:
+            return torch.empty(0, CHANNELS, device=latents.device)
+        first, beyond = max(0, start - self.look_back), stop + self.look_ahead
+        around = F.pad(latents[first:beyond], (0, 0, 0, max(0, beyond - len(latents))))
+        sound = WaveformStream(self).push(around[None])[0]
+        return sound[(start - first) * self.samples_per_latent :]
 
-    def _stretch(self, latents: Tensor, start: int, stop: int) -> Tensor:
-        first = max(0, start - self.look_back)
-        around = latents[first : stop + self.look_ahead]
-        x = around.view(len(around), CHANNELS, -1).permute(1, 2, 0)  # [N, D / N, L]
+
+class WaveformStream:
+    """Decodes latents stretch by stretch; each goes on where the one before ended.
+
+    However they are cut, it sounds as if all were decoded at once. ``rows`` takes are decoded side
+    by side. What is kept lies in memory of its own and is changed in place: once `look_ahead`
+    latents have come, a push of a certain length may be recorded as a CUDA graph and replayed.
+    """
+
+    def __init__(self, decoder: WaveformDecoder, rows: int = 1) -> None:
+        """At the beginning, before which lie zeros; on the decoder's device as it is now."""
+        self._device = next(decoder.parameters()).device
+        self._decoder = decoder
+        self._takes = rows
+        self._chunk = max(1, CHUNK // rows)
+        self._past = {
+            conv: conv.weight.new_zeros(rows * CHANNELS, conv.in_channels, conv.reach)
+            for conv in decoder.modules()
+            if isinstance(conv, CausalConv | CausalTransposedConv)
+        }
+        self._early = decoder.look_ahead
+
+    def reset(self) -> None:
+        """Go back to the beginning, in the same memory."""
+        for past in self._past.values():
+            past.zero_()
+        self._early = self._decoder.look_ahead
+
+    @torch.inference_mode()
+    def push(self, latents: Tensor) -> Tensor:
+        """The sound that is now final, float32 [N, S, channels], of ``latents`` [N, L, D].
+
+        It ends ``look_ahead`` latents before these do, so the first ones give less, or nothing.
+        """
+        starts = range(0, latents.shape[1], self._chunk)
+        with full_precision():
+            parts = [self._step(latents[:, at : at + self._chunk]) for at in starts]
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat([self._zeros(0, CHANNELS), *parts], dim=1)
+
+    def finish(self) -> Tensor:
+        """The sound of the last ``look_ahead`` latents, float32 [N, S, channels]: zeros follow."""
+        return self.push(self._zeros(self._decoder.look_ahead, self._decoder.latent_width))
+
+    def _zeros(self, length: int, width: int) -> Tensor:
+        return torch.zeros(self._takes, length, width, device=self._device)
+
+    def _step(self, latents: Tensor) -> Tensor:
+        """As `push`, all at once."""
+        takes, length, width = latents.shape
+        early = min(length, self._early)
+        self._early -= early
+        x = latents.view(takes, length, CHANNELS, width // CHANNELS)
+        x = x.permute(0, 2, 3, 1).flatten(0, 1)  # [R, C, L]
         x = torch.round(LEVELS * x) / LEVELS
-        for layer in self.decoder:
-            x = layer(x)
-        rate = self.samples_per_latent
-        sound: Tensor = x[:, 0].T[(start - first) * rate : (stop - first) * rate]  # [S, N]
+        first, *others = self._decoder.decoder
+        x = first(x, self._past)[..., early:]  # what belongs before the beginning is not heard
+        if early == length:
+            return self._zeros(0, CHANNELS)
+        for layer in others:
+            x = layer(x, self._past)
+        sound: Tensor = x.view(takes, CHANNELS, -1).transpose(1, 2).contiguous()
         return sound
 
 
 class CausalConv(nn.Conv1d):
     """A convolution over the present and the past, as long out as in."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        reach = self.dilation[0] * (self.kernel_size[0] - 1)
-        out: Tensor = super().forward(F.pad(x, (reach, 0)))
-        return out
+    @property
+    def reach(self) -> int:
+        """How many inputs before the present one it sees."""
+        return self.dilation[0] * (self.kernel_size[0] - 1)
+
+    def forward(self, x: Tensor, past: Past) -> Tensor:  # type: ignore[override]
+        """[R, C, T] -> [R, out, T]."""
+        return super().forward(_continued(past[self], x) if self.reach else x)
+
+
+class CausalTransposedConv(nn.ConvTranspose1d):
+    """``factor`` outputs for each input, of it and the one before."""
+
+    reach = 1
+
+    def __init__(self, into: int, out: int, factor: int) -> None:
+        super().__init__(into, out, 2 * factor, stride=factor)
+
+    def forward(self, x: Tensor, past: Past) -> Tensor:  # type: ignore[override]
+        """[R, C, T] -> [R, out, T * factor]."""
+        factor = self.stride[0]
+        y = super().forward(_continued(past[self], x))
+        return y[..., factor:-factor]  # the rest belongs to the past, or lacks its future
+
+
+def _continued(past: Tensor, x: Tensor) -> Tensor:
+    """``x`` [R, C, T] with what came before it, which then moves on."""
+    joined = torch.cat([past, x], dim=-1)
+    past.copy_(joined[..., x.shape[-1] :])
+    return joined
 
 
 class ResidualUnit(nn.Module):
@@ -90,9 +176,9 @@ class ResidualUnit(nn.Module):
         self.activation1 = nn.PReLU()
         self.activation2 = nn.PReLU()
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.activation1(self.conv1(x))
-        out: Tensor = x + self.activation2(self.conv2(y))
+    def forward(self, x: Tensor, past: Past) -> Tensor:
+        y = self.activation1(self.conv1(x, past))
+        out: Tensor = x + self.activation2(self.conv2(y, past))
         return out
 
 
@@ -101,17 +187,15 @@ class Upsampler(nn.Module):
 
     def __init__(self, config: CodecConfig, into: int, out: int, factor: int) -> None:
         super().__init__()
-        layer = nn.ConvTranspose1d(into, out, 2 * factor, stride=factor)
-        self.up_conv = nn.ModuleDict({"layer": layer})
-        self.factor = factor
+        self.up_conv = nn.ModuleDict({"layer": CausalTransposedConv(into, out, factor)})
         self.convs = nn.ModuleList(
             ResidualUnit(out, config.residual_kernel, dilation) for dilation in DILATIONS
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.up_conv["layer"](x)[..., : -self.factor]  # the rest belongs to the future
+    def forward(self, x: Tensor, past: Past) -> Tensor:
+        x = self.up_conv["layer"](x, past)
         for unit in self.convs:
-            x = unit(x)
+            x = unit(x, past)
         return x
 
 
@@ -124,8 +208,9 @@ class Repeater(nn.Module):
         self.conv = CausalConv(config.channels, config.channels, config.last_kernel)
         self.activation = nn.PReLU()
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.activation(self.conv(x.repeat_interleave(self.repeats, dim=-1)))
+    def forward(self, x: Tensor, past: Past) -> Tensor:
+        repeated = x.repeat_interleave(self.repeats, dim=-1)
+        out: Tensor = self.activation(self.conv(repeated, past))
         return out
 
 

@@ -1,12 +1,23 @@
-"""Any stretch of a clip sounds as if all of it were decoded at once."""
+"""However a clip's latents are cut, they sound as if all were decoded at once."""
+
+from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
+from mula_daemon.engine.heartmula.codec.config import CodecConfig
 from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec
-from mula_daemon.engine.heartmula.codec.waveform_decoder import CHUNK, WaveformDecoder
+from mula_daemon.engine.heartmula.codec.waveform_decoder import (
+    CHUNK,
+    DILATIONS,
+    WaveformDecoder,
+    WaveformStream,
+)
+from support.fake_graph import FakeRecorder
 
 RATE = 12  # samples per latent
 
@@ -16,15 +27,41 @@ def some(latents: int) -> Tensor:
 
 
 def at_once(decoder: WaveformDecoder, latents: Tensor) -> Tensor:
-    """[L, D] -> [S, channels] in one pass over each channel."""
-    sounds = []
-    with torch.inference_mode():
-        for channel in latents.split(2, dim=1):
-            x = torch.round(9 * channel.T[None]) / 9
-            for layer in decoder.decoder:
-                x = layer(x)
-            sounds.append(x[0, 0])
-    return torch.stack(sounds, dim=1)
+    """[L, D] -> [S, channels] in one pass over each channel, by the weights alone."""
+    weights = {name: weight.detach() for name, weight in decoder.state_dict().items()}
+    return torch.stack([_channel(weights, c) for c in latents.split(2, dim=1)], dim=1)
+
+
+def _channel(weights: dict[str, Tensor], latents: Tensor) -> Tensor:
+    """[L, D / channels] -> [S] with the sizes of ``conftest.py``."""
+
+    def conv(x: Tensor, name: str, dilation: int = 1, ahead: int = 0) -> Tensor:
+        weight, bias = (weights[f"{name}.{part}"] for part in ("weight", "bias"))
+        reach = dilation * (weight.shape[-1] - 1)
+        return F.conv1d(F.pad(x, (reach - ahead, ahead)), weight, bias, dilation=dilation)
+
+    def prelu(x: Tensor, name: str) -> Tensor:
+        return F.prelu(x, weights[f"{name}.weight"])
+
+    x = conv(torch.round(9 * latents.T[None]) / 9, "decoder.0", ahead=2)
+    for stage, factor in ((1, 3), (2, 2)):
+        name = f"decoder.{stage}"
+        up = f"{name}.up_conv.layer"
+        x = F.conv_transpose1d(x, weights[f"{up}.weight"], weights[f"{up}.bias"], stride=factor)
+        x = x[..., :-factor]
+        for index, dilation in enumerate(DILATIONS):
+            unit = f"{name}.convs.{index}"
+            y = prelu(conv(x, f"{unit}.conv1", dilation), f"{unit}.activation1")
+            x = x + prelu(conv(y, f"{unit}.conv2"), f"{unit}.activation2")
+    x = prelu(conv(x.repeat_interleave(2, dim=-1), "decoder.3.conv"), "decoder.3.activation")
+    return conv(x, "decoder.4")[0, 0]
+
+
+def in_pieces(stream: WaveformStream, latents: Tensor, cuts: list[int]) -> Tensor:
+    """[N, L, D] -> [N, S, channels], pushed in pieces that end at ``cuts``."""
+    edges = [0, *sorted(cuts), latents.shape[1]]
+    parts = [stream.push(latents[:, a:b]) for a, b in pairwise(edges)]
+    return torch.cat([*parts, stream.finish()], dim=1)
 
 
 def test_chunks_have_no_seams(codec: HeartCodec) -> None:
@@ -32,6 +69,110 @@ def test_chunks_have_no_seams(codec: HeartCodec) -> None:
     sound = codec.waveform.decode(latents)
     assert sound.shape == (len(latents) * RATE, 2)
     assert torch.allclose(sound, at_once(codec.waveform, latents), atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(cuts=st.lists(st.integers(0, 90), max_size=12))
+def test_however_latents_are_cut_it_is_the_whole_decode(codec: HeartCodec, cuts: list[int]) -> None:
+    latents = some(90)
+    sound = in_pieces(WaveformStream(codec.waveform), latents[None], cuts)[0]
+    assert sound.shape == (90 * RATE, 2)
+    assert torch.allclose(sound, at_once(codec.waveform, latents), atol=1e-5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(latents=st.integers(1, 12))
+def test_one_latent_at_a_time_gives_sound_from_the_third_on(
+    codec: HeartCodec, latents: int
+) -> None:
+    stream, given = WaveformStream(codec.waveform), some(latents)
+    parts = [stream.push(latent[None, None]) for latent in given]
+    assert [part.shape[1] for part in parts] == ([0, 0] + latents * [RATE])[:latents]
+    sound = torch.cat([*parts, stream.finish()], dim=1)[0]
+    assert torch.allclose(sound, at_once(codec.waveform, given), atol=1e-5)
+
+
+def test_nothing_pushed_is_nothing_heard(codec: HeartCodec) -> None:
+    stream = WaveformStream(codec.waveform, rows=3)
+    assert stream.push(torch.empty(3, 0, 4)).shape == (3, 0, 2)
+    assert stream.finish().shape == (3, 0, 2)
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows=st.integers(1, 4), cuts=st.lists(st.integers(0, 300), max_size=4))
+def test_takes_side_by_side_are_each_alone(codec: HeartCodec, rows: int, cuts: list[int]) -> None:
+    latents = some(300 * rows).view(rows, 300, 4)
+    together = in_pieces(WaveformStream(codec.waveform, rows), latents, cuts)
+    for take in range(rows):
+        alone = in_pieces(WaveformStream(codec.waveform), latents[take : take + 1], [])
+        assert torch.allclose(together[take], alone[0], atol=1e-5)
+
+
+def test_a_stream_begins_again_in_the_same_memory(codec: HeartCodec) -> None:
+    stream, latents = WaveformStream(codec.waveform), some(20)[None]
+    wanted = in_pieces(stream, latents, [3, 9])
+    kept = memory_of(stream)
+    stream.reset()
+    assert torch.equal(in_pieces(stream, latents, [3, 9]), wanted)
+    assert memory_of(stream) == kept
+
+
+def memory_of(stream: WaveformStream) -> list[int]:
+    return [past.data_ptr() for past in stream._past.values()]
+
+
+def test_a_steady_push_can_be_recorded_and_replayed(codec: HeartCodec) -> None:
+    latents, stream = some(40)[None], WaveformStream(codec.waveform)
+    taken, heard = torch.empty(1, 4, 4), torch.empty(1, 4 * RATE, 2)
+
+    def step() -> None:
+        heard.copy_(stream.push(taken))
+
+    parts = [stream.push(latents[:, :6])]
+    kept = memory_of(stream)
+    taken.copy_(latents[:, 6:10])
+    replay = FakeRecorder()(step)  # which does it once
+    parts.append(heard.clone())
+    for at in range(10, 38, 4):
+        taken.copy_(latents[:, at : at + 4])
+        replay()
+        parts.append(heard.clone())
+    parts += [stream.push(latents[:, 38:]), stream.finish()]
+    sound = torch.cat(parts, dim=1)[0]
+    assert torch.allclose(sound, at_once(codec.waveform, latents[0]), atol=1e-5)
+    assert memory_of(stream) == kept
+
+
+PUBLISHED = CodecConfig(
+    quantisers=8,
+    codebook_size=8192,
+    codebook_width=32,
+    condition_width=512,
+    layers=24,
+    layers_2=6,
+    heads=24,
+    head_width=64,
+    latent_width=256,
+    upsample_factors=(5, 4, 4, 4, 3),
+    repeats=2,
+    channels=64,
+    look_ahead_kernel=5,
+    residual_kernel=7,
+    last_kernel=7,
+)
+
+
+def test_two_frames_cost_less_than_a_third_of_what_reading_again_cost() -> None:
+    """Counted at the published sizes: 4 new latents, 44 before them and 2 behind."""
+    with torch.device("meta"):
+        decoder = WaveformDecoder(PUBLISHED)
+        stream = WaveformStream(decoder)
+        stream.push(torch.empty(1, 4, 256))
+        with FlopCounterMode(display=False) as streamed:
+            stream.push(torch.empty(1, 4, 256))
+        with FlopCounterMode(display=False) as again:
+            decoder.decode(torch.empty(200, 256), 100, 104)
+    assert streamed.get_total_flops() < again.get_total_flops() / 3
 
 
 @settings(max_examples=30)
