@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
     random.add_argument("--random-weights", action="store_true")
     random.add_argument("--size", default="170m", choices=("toy", "170m", "3b"))
     random.add_argument("--frames", type=int, default=40, help="frames to time (default 40)")
+    random.add_argument("--history", type=int, default=0, help="frames played before (default 0)")
     random.add_argument("--device", default="", metavar="cpu|cuda|mps")
     random.add_argument("--threads", type=int, default=0, help="on a CPU (default: torch's own)")
     random.add_argument("--no-eager", action="store_true", help="time our own code only")

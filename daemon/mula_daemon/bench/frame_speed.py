@@ -19,13 +19,16 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from mula_daemon.bench.card_clock import seconds
 from mula_daemon.bench.eager_step import EagerStep
 from mula_daemon.bench.figures import percentile, spread
 from mula_daemon.engine.lm import (
     FLAVOURS,
+    Codes,
     Flavour,
     FrameLoop,
     KnobTensors,
@@ -47,6 +50,9 @@ SIZES: Final = {
     "3b": LMConfig(FLAVOURS["llama-3B"], FLAVOURS["llama-300M"], 128_256, 8197),
 }
 """By the names that ``--size`` knows. No frame reads the text table, so 170m has a small one."""
+
+READ: Final = 4 * 10**9
+"""Bytes that a card is to read: it has caches of 100 MB."""
 
 FRAME_MS: Final = 80.0
 TURN: Final = 4
@@ -97,7 +103,7 @@ def run(parsed: argparse.Namespace) -> dict[str, Any]:
     against: list[tuple[Tensor, Tensor]] = []  # codes and logits of the first precision's frames
     finest = precisions[0].storage(device)
     makers: list[Callable[[], Contender]] = [
-        partial(_ours, config, precision, finest, frames, takes, device, against)
+        partial(_ours, config, precision, finest, frames, takes, device, against, parsed.history)
         for precision in precisions
     ]
     if takes == 1 and not parsed.no_eager:
@@ -106,7 +112,7 @@ def run(parsed: argparse.Namespace) -> dict[str, Any]:
     done: list[Contender] = []
     for group in groups:
         done += _race([make() for make in group], frames, device)
-    return _figures(parsed.size, done, takes, device)
+    return _figures(parsed.size, done, takes, device) | {"history": parsed.history}
 
 
 def _ours(
@@ -117,16 +123,17 @@ def _ours(
     takes: int,
     device: torch.device,
     against: list[tuple[Tensor, Tensor]],
+    history: int,
 ) -> Contender:
     _say(f"packing {precision} weights")
     model = StaticModel(random_model(config, device, storage), device, precision, release=True)
     knobs = KnobTensors.create(CFG, TEMPERATURE, TOP_K, device=device)
     player = Player(model, recorder(device))
     facts = _compare(player, knobs, against)
-    loop = FrameLoop(player, [PROMPT], list(range(takes)), frames + WARM_UP)
-    loop.prefill()
+    loop = FrameLoop(player, [PROMPT], range(takes), history + frames + WARM_UP)
+    loop.prefill(random_codes(config, takes, history))
     cache = config.backbone.layers * 2 * config.backbone.kv_heads * config.backbone.head_dim
-    positions = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids) + frames // 2
+    positions = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids) + history + frames // 2
     width = torch.finfo(model.dtype).bits // 8
     layers = (*model.backbone.layers, *model.decoder.layers)
     kinds = {product.kind for layer in layers for product in layer}
@@ -157,6 +164,12 @@ def random_model(
             else:
                 parameter.normal_(std=0.02, generator=generator)
     return model.requires_grad_(False)
+
+
+def random_codes(config: LMConfig, takes: int, frames: int) -> Codes:
+    """[N, T, C] to have been played."""
+    shape = (takes, frames, config.codebooks)
+    return np.random.default_rng(0).integers(0, config.audio_vocab - 5, shape)
 
 
 def _compare(
@@ -270,14 +283,17 @@ def _figures(size: str, done: list[Contender], takes: int, device: torch.device)
 
 
 def read_bandwidth(device: torch.device) -> float:
-    """Bytes a second that this device reads from memory, at best of a few tries."""
-    block = torch.ones(2**26, device=device)  # 256 MiB: no cache holds it
-    quickest = float("inf")
-    for _ in range(12):
-        start = perf_counter()
-        block.sum().item()
-        quickest = min(quickest, perf_counter() - start)
-    return block.nbytes / quickest
+    """Bytes a second that this device reads from memory, at best of a few tries.
+
+    On a card 4 GB at a time, or half of what is free, by the card's own clock: a launch from the
+    host takes a good part of what reading a few megabytes does.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        block = torch.ones(min(READ, free // 2) // 4, device=device)
+    else:
+        block = torch.ones(2**26, device=device)  # 256 MiB: no cache holds it
+    return block.nbytes / min(seconds(device, block.sum, 12))
 
 
 def _say(line: str) -> None:

@@ -69,6 +69,19 @@ def test_the_line_names_the_floor_and_what_was_reached(
     assert ("speedup_vs_eager" in found) == ("speedup_vs_eager_fp32" in found) == (takes == 1)
 
 
+def test_a_history_is_read_before_the_clock_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--engine", "heartmula", "--random-weights", "--size", "toy", "--frames", "4"]
+    more = ["--precision", "float32", "--no-eager", "--threads", "1"]
+    found = []
+    for history in (0, 300):
+        assert main(["bench", "engine", *arguments, *more, "--history", str(history)]) == 0
+        found.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
+    assert [one["history"] for one in found] == [0, 300]
+    short, long = (one["modes"]["float32"]["bytes_per_frame"] for one in found)
+    positions = 2 * 2 * 2 * 2 * 16 * 4  # rows, layers, keys and values, heads, width, bytes
+    assert long - short == 300 * positions
+
+
 def test_only_heartmula_has_random_weights() -> None:
     with pytest.raises(SystemExit):
         main(["bench", "engine", "--engine", "mini", "--random-weights"])
