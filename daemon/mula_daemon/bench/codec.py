@@ -147,9 +147,10 @@ def filters(sample_rate: int) -> Floats:
 def stream(codec: HeartCodec, codes: np.ndarray, settings: StreamSettings) -> Samples:
     """A streaming decode from beginning to end, frame by frame."""
     noise = GeneratorNoise(torch.Generator().manual_seed(0))
-    decoder = StreamingDecoder(codec, noise, settings)
-    pieces = [decoder.push(frame[:, None]) for frame in codes.T]
-    samples: Samples = torch.cat([piece.cpu() for piece in (*pieces, decoder.finish())]).numpy()
+    decoder = StreamingDecoder(codec, [noise], settings)
+    pieces = [decoder.push(frame[None, :, None]) for frame in codes.T]
+    made = [piece[0].cpu() for piece in (*pieces, decoder.finish())]
+    samples: Samples = torch.cat(made).numpy()
     return samples
 
 

@@ -7,10 +7,16 @@ from mula_daemon.engine.heartmula.codec.config import (
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
-from mula_daemon.engine.heartmula.codec.heart_codec import Codes, GeneratorNoise, HeartCodec, Noise
+from mula_daemon.engine.heartmula.codec.heart_codec import (
+    Checked,
+    Codes,
+    GeneratorNoise,
+    HeartCodec,
+    Noise,
+)
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder, WaveformStream
 
 __all__ = [
-    "CHANNELS", "LATENTS_PER_FRAME", "CodecConfig", "Codes", "Flow", "GeneratorNoise", "HeartCodec",
-    "Noise", "WaveformDecoder", "WaveformStream", "read_codec_config",
+    "CHANNELS", "LATENTS_PER_FRAME", "Checked", "CodecConfig", "Codes", "Flow", "GeneratorNoise",
+    "HeartCodec", "Noise", "WaveformDecoder", "WaveformStream", "read_codec_config",
 ]  # fmt: skip

@@ -44,8 +44,12 @@ class Estimator(nn.Module):
         self.adaln_single_2 = TimestepEmbedding(wide)
         self.proj_out = Projection(wide, config.latent_width)
 
-    def forward(self, x: Tensor, time: float) -> Tensor:
-        """[B, L, I] at ``time`` 0 (noise) to 1 (latents) -> velocities [B, L, latent width]."""
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """[B, L, I] at ``time`` -> velocities [B, L, latent width].
+
+        ``time`` is a float32 number on the device, 0 (noise) to 1000 (latents): a recording goes
+        by what it holds then.
+        """
         first = (self.adaln_single, self.transformer_blocks, self.scale_shift_table)
         second = (self.adaln_single_2, self.transformer_blocks_2, self.scale_shift_table_2)
         y = _stage(self.proj_in(x), time, *first)
@@ -54,7 +58,9 @@ class Estimator(nn.Module):
         return out
 
 
-def _stage(x: Tensor, time: float, clock: nn.Module, blocks: nn.ModuleList, last: Tensor) -> Tensor:
+def _stage(
+    x: Tensor, time: Tensor, clock: nn.Module, blocks: nn.ModuleList, last: Tensor
+) -> Tensor:
     """[B, L, D] through ``blocks`` and the last norm, which ``last`` [2, D] and time modulate."""
     moment, modulation = clock(time)  # [D], [6, D]
     for block in blocks:
@@ -89,11 +95,11 @@ class TimestepEmbedding(nn.Module):
         self.emb = nn.ModuleDict({"timestep_embedder": TwoLayers(2 * TIME_WAVES, width)})
         self.linear = nn.Linear(width, 6 * width)
 
-    def forward(self, time: float) -> tuple[Tensor, Tensor]:
-        """-> the moment [D], and what it does to every block [6, D]."""
+    def forward(self, time: Tensor) -> tuple[Tensor, Tensor]:
+        """0-d, 0 to 1000 -> the moment [D], and what it does to every block [6, D]."""
         weight = self.linear.weight
         steps = torch.arange(TIME_WAVES, device=weight.device, dtype=torch.float32) / TIME_WAVES
-        angles = 1000.0 * time * torch.exp(-math.log(10_000.0) * steps)
+        angles = time * torch.exp(-math.log(10_000.0) * steps)
         waves = torch.cat([angles.cos(), angles.sin()]).to(weight.dtype)
         moment: Tensor = self.emb["timestep_embedder"](waves)
         return moment, self.linear(F.silu(moment)).view(6, -1)

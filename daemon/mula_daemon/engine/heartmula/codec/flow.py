@@ -1,13 +1,15 @@
 """Flow matching: from noise and codes to latents, by Euler steps with guidance.
 
 A window may begin with in-context latents, which are known already: there the walk from noise is
-laid out in advance, so that the rest is drawn to match it. Engine process only.
+laid out in advance, so that the rest is drawn to match it. The takes of a job are rows of one walk.
+Engine process only.
 
-Letters: Q levels, K codes per level, W codebook width, T frames, L = 2 T latents, D latent width,
-E condition width.
+Letters: N takes, B rows of the estimator (N, or 2 N with guidance), Q levels, K codes per level, W
+codebook width, T frames, L = 2 T latents, C known ones, D latent width, E condition width.
 """
 
 from itertools import pairwise
+from typing import Final
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +18,9 @@ from torch import Tensor, nn
 from mula_daemon.engine.heartmula.codec.config import LATENTS_PER_FRAME, CodecConfig
 from mula_daemon.engine.heartmula.codec.estimator import Estimator
 from mula_daemon.engine.heartmula.codec.precision import full_precision
+from mula_daemon.engine.heartmula.codec.transfer import sent
 
-LEAST_NOISE = 1e-6  # what is left of it at the end of the walk
+LEAST_NOISE: Final = 1e-6  # what is left of it at the end of the walk
 
 
 class Flow(nn.Module):
@@ -36,45 +39,96 @@ class Flow(nn.Module):
     def solve(
         self, codes: Tensor, context: Tensor, noise: Tensor, steps: int, guidance: float
     ) -> Tensor:
-        """The latents of one window, float32 [L, D].
+        """The latents of one window of every take, float32 [N, L, D].
 
-        ``codes`` [Q, T] are checked already; ``context`` [C, D] are the latents that the window
-        begins with, C <= L; ``noise`` float32 [L, D] is standard normal. The velocity is
+        ``codes`` [N, Q, T] are checked already; ``context`` [N, C, D] are the latents that the
+        window begins with, C <= L; ``noise`` float32 [N, L, D] is standard normal. The velocity is
         ``u + guidance * (c - u)``, ``u`` from a condition of zeros; at 1 that is ``c``, so one
-        row is enough.
+        row a take is enough.
         """
-        condition = self.condition(codes)  # [L, E]
-        given = torch.zeros_like(noise)
-        given[: len(context)] = context
-        rows = condition[None]  # [B, L, E]
-        if guidance != 1.0:
-            rows = torch.stack([torch.zeros_like(condition), condition])
-        beside = torch.cat([given.expand(len(rows), -1, -1), rows], dim=-1)  # [B, L, D + E]
-
-        times = torch.linspace(0.0, 1.0, steps + 1).tolist()
-        x = noise.clone()
-        for now, then in pairwise(times):
-            left = 1.0 - (1.0 - LEAST_NOISE) * now
-            x[: len(context)] = left * noise[: len(context)] + now * context
-            velocities = self._velocities(x, beside, now)  # [B, L, D]
-            velocity = velocities[0]
-            if len(rows) == 2:
-                velocity = velocity + guidance * (velocities[1] - velocity)
-            x = x + (then - now) * velocity
-        x[: len(context)] = context
-        return x
+        walk = Walk(self, noise, context, guided=guidance != 1.0)
+        walk.begin(codes, context, noise)
+        for moment in sent(schedule(steps, guidance), noise.device):
+            walk.moment.copy_(moment)
+            walk.step()
+        return walk.end()
 
     def condition(self, codes: Tensor) -> Tensor:
-        """[Q, T] -> [L, E]: every frame's vector, once for each of its latents."""
-        vectors = self.cond_feature_emb(self.vq_embed(codes))  # [T, E]
-        return torch.repeat_interleave(vectors, LATENTS_PER_FRAME, dim=0)
+        """[N, Q, T] -> [N, L, E]: every frame's vector, once for each of its latents."""
+        vectors = self.cond_feature_emb(self.vq_embed(codes))  # [N, T, E]
+        return torch.repeat_interleave(vectors, LATENTS_PER_FRAME, dim=-2)
 
-    def _velocities(self, x: Tensor, beside: Tensor, time: float) -> Tensor:
-        inputs = torch.cat([x.expand(len(beside), -1, -1), beside], dim=-1)  # [B, L, 2 D + E]
+    def velocities(self, inputs: Tensor, time: Tensor) -> Tensor:
+        """[B, L, 2 D + E] -> float32 [B, L, D]; ``time`` is `Estimator.forward`'s."""
         narrow = self.estimator.scale_shift_table.dtype
         with full_precision():
             out: Tensor = self.estimator(inputs.to(narrow), time)
         return out.float()
+
+
+class Walk:
+    """One window's way from noise to latents, on memory of its own.
+
+    Whatever changes from step to step, or from window to window, is a tensor that stays where it
+    is, so that `step` may be recorded once and done again. ``noise`` and ``context`` give shapes
+    and device.
+    """
+
+    def __init__(self, flow: Flow, noise: Tensor, context: Tensor, *, guided: bool) -> None:
+        self._flow = flow
+        self._guided = guided
+        self.moment = torch.zeros(5, device=noise.device)
+        """A row of `schedule`."""
+        self._x = torch.empty_like(noise)
+        self._known = torch.empty_like(context)
+        self._start = torch.empty_like(context)
+        """The noise where the latents are known."""
+        takes, latents, width = noise.shape
+        rows = 2 * takes if guided else takes
+        beside = width + flow.cond_feature_emb.out_features
+        self._beside = torch.zeros(rows, latents, beside, device=noise.device)
+        """What the estimator sees beside the latents: the known ones, and the condition."""
+
+    def begin(self, codes: Tensor, context: Tensor, noise: Tensor) -> None:
+        """Set out from ``noise``; as in `Flow.solve`."""
+        takes, known, width = context.shape
+        self._x.copy_(noise)
+        self._known.copy_(context)
+        self._start.copy_(noise[:, :known])
+        rows = self._beside.view(-1, takes, *self._beside.shape[1:])  # [1 or 2, N, L, D + E]
+        rows[..., :known, :width] = context
+        rows[-1, ..., width:] = self._flow.condition(codes)
+
+    def step(self) -> None:
+        """Go on by one Euler step, at `moment`."""
+        time, now, left, size, guidance = self.moment
+        known = self._known.shape[1]
+        self._x[:, :known] = left * self._start + now * self._known
+        x = torch.cat([self._x, self._x]) if self._guided else self._x
+        velocity = self._flow.velocities(torch.cat([x, self._beside], dim=-1), time)
+        if self._guided:
+            without, given = velocity.chunk(2)
+            velocity = without + guidance * (given - without)
+        self._x += size * velocity
+
+    def end(self) -> Tensor:
+        """Where it has led to [N, L, D], on memory that no later window writes to."""
+        return torch.cat([self._known, self._x[:, self._known.shape[1] :]], dim=1)
+
+
+def schedule(steps: int, guidance: float) -> Tensor:
+    """What each step goes by, float32 [steps, 5], on the host.
+
+    That is: time as `Estimator.forward` counts it, and from 0 to 1; how much noise is left where
+    latents are known; how far to go; guidance.
+    """
+    times = torch.linspace(0.0, 1.0, steps + 1).tolist()
+    return torch.tensor(
+        [
+            (1000.0 * now, now, 1.0 - (1.0 - LEAST_NOISE) * now, then - now, guidance)
+            for now, then in pairwise(times)
+        ]
+    )
 
 
 class ResidualQuantiser(nn.Module):
@@ -89,9 +143,10 @@ class ResidualQuantiser(nn.Module):
         self.project_out = nn.Linear(config.codebook_width, config.condition_width)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """[Q, T] codes in 0..K-1, checked by the caller -> [T, E]."""
-        looked_up = [level(row) for level, row in zip(self.layers, codes, strict=True)]
-        out: Tensor = self.project_out(torch.stack(looked_up).sum(0))  # [T, W] -> [T, E]
+        """[N, Q, T] codes in 0..K-1, checked by the caller -> [N, T, E]."""
+        levels = zip(self.layers, codes.unbind(-2), strict=True)
+        looked_up = [level(row) for level, row in levels]  # each [N, T, W]
+        out: Tensor = self.project_out(torch.stack(looked_up).sum(0))
         return out
 
 
@@ -102,5 +157,5 @@ class _Level(nn.Module):
         self._codebook = nn.ParameterDict({"embed": table})  # [1, K, W]
 
     def forward(self, codes: Tensor) -> Tensor:
-        """[T] -> [T, W]."""
+        """[N, T] -> [N, T, W]."""
         return F.embedding(codes, self._codebook["embed"][0])

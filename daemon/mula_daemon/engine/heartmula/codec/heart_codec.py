@@ -6,7 +6,7 @@ frames, which the published code cuts short by 52, come out whole. Engine proces
 at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from mula_daemon.engine.heartmula.codec.config import (
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
+from mula_daemon.engine.heartmula.codec.transfer import sent
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 from mula_daemon.engine.heartmula.codec.weights import load_codec_weights
 
@@ -31,6 +32,8 @@ HOP = 320  # frames
 OVERLAP = WINDOW - HOP
 
 Codes = NDArray[np.integer[Any]] | Tensor
+Checked = NDArray[np.int64]
+"""Codes that are codes, on the host."""
 
 
 class Noise(Protocol):
@@ -115,17 +118,19 @@ class HeartCodec:
         return self._blocks(self.checked(codes), noise, steps, guidance)
 
     def _blocks(
-        self, codes: Tensor, noise: Noise, steps: int, guidance: float
+        self, codes: Checked, noise: Noise, steps: int, guidance: float
     ) -> Iterator[Samples]:
         frames = codes.shape[1]
         rate = self.config.samples_per_frame
-        context = torch.empty(0, self.config.latent_width, device=self.device)
+        context = torch.empty(1, 0, self.config.latent_width, device=self.device)
         tail: Samples | None = None  # what the next window's sound fades in over
         for start in range(0, max(frames - OVERLAP, 1), HOP):
-            latents = self.window(codes, start, WINDOW, context, noise, steps, guidance)
-            context = latents[-OVERLAP * LATENTS_PER_FRAME :]
-            wanted = min(WINDOW, frames - start)
-            sound = self.waveform.decode(latents, stop=wanted * LATENTS_PER_FRAME).numpy(force=True)
+            # Beyond its end the clip begins again: a model of full windows knows no silence.
+            looped = np.arange(start, start + WINDOW) % frames
+            latents = self.window(codes[None, :, looped], context, [noise], steps, guidance)
+            context = latents[:, -OVERLAP * LATENTS_PER_FRAME :]
+            stop = min(WINDOW, frames - start) * LATENTS_PER_FRAME
+            sound = self.waveform.decode(latents[0], stop=stop).numpy(force=True)
             if tail is not None:
                 sound[: len(tail)] = cross_fade(tail, sound[: len(tail)])
             tail = sound[HOP * rate :]
@@ -135,37 +140,37 @@ class HeartCodec:
 
     def window(
         self,
-        codes: Tensor,
-        start: int,
-        length: int,
+        codes: Checked,
         context: Tensor,
-        noise: Noise,
+        noises: Sequence[Noise],
         steps: int,
         guidance: float,
     ) -> Tensor:
-        """Latents [2 * length, D] of the frames from ``start`` on, of which ``context`` is known.
+        """Latents [N, 2 * T, D] of ``codes`` [N, Q, T], one row a take.
 
-        Beyond its end the clip begins again: a model trained on full windows knows no silence.
-        ``codes`` are `checked`.
+        ``context`` [N, C, D] are those that are known already, on the device. Each of ``noises``
+        is called once. On a GPU everything is queued on the current stream, and the host does not
+        wait for it.
         """
-        looped = torch.arange(start, start + length, device=codes.device) % codes.shape[1]
-        drawn = noise(length * LATENTS_PER_FRAME, self.config.latent_width)
-        return self.flow.solve(codes[:, looped], context, drawn.to(self.device), steps, guidance)
+        latents, width = codes.shape[-1] * LATENTS_PER_FRAME, self.config.latent_width
+        noise = torch.stack([draw(latents, width) for draw in noises])
+        given = sent(torch.from_numpy(np.ascontiguousarray(codes)), self.device)
+        return self.flow.solve(given, context, sent(noise, self.device), steps, guidance)
 
-    def checked(self, codes: Codes) -> Tensor:
-        """Int64 [Q, T] on the device, every code in its codebook. Raises `BadInput`."""
-        given = codes if isinstance(codes, Tensor) else torch.from_numpy(np.array(codes))
+    def checked(self, codes: Codes, *takes: int) -> Checked:
+        """A copy [*takes, Q, T] on the host, every code in its codebook. Raises `BadInput`."""
+        given = codes.numpy(force=True) if isinstance(codes, Tensor) else np.array(codes)
         levels, size = self.config.quantisers, self.config.codebook_size
-        if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+        if not np.issubdtype(given.dtype, np.integer):
             raise BadInput(f"codes must be integers, not {given.dtype}")
-        if given.dim() != 2 or given.shape[0] != levels or not given.shape[1]:
-            raise BadInput(f"codes must be [{levels}, frames], not {list(given.shape)}")
-        given = given.to(torch.int64)
+        if given.shape[:-1] != (*takes, levels) or not given.shape[-1]:
+            wanted = ", ".join(map(str, (*takes, levels)))
+            raise BadInput(f"codes must be [{wanted}, frames], not {list(given.shape)}")
         low, high = int(given.min()), int(given.max())
         if low < 0 or high >= size:  # on a GPU the lookup would end the process
             wrong = low if low < 0 else high
             raise BadInput(f"code {wrong} is outside the codec's 0..{size - 1}")
-        return given.to(self.device)
+        return given.astype(np.int64)
 
 
 def cross_fade(old: Samples, new: Samples) -> Samples:

@@ -110,6 +110,7 @@ class HeartMulaEngine:
         self._device = torch.device("cpu")
         self._player: Player | None = None
         self._codec: HeartCodec | None = None
+        self._lane = CodecLane(self._device)
         self._encoder: PromptEncoder | None = None
         self._policy = CodePolicy()
         self.info = self._describe(MAX_TOP_K, 48_000)
@@ -147,6 +148,7 @@ class HeartMulaEngine:
         self._player.prepare(USUAL_POSITIONS)
         home = self._device if self._placement in (None, Placement.GPU) else torch.device("cpu")
         self._codec = HeartCodec.load(layout.codec, home, flow)
+        self._lane = CodecLane(self._device if self._placement is Placement.AFTER else home)
         decodable = min(codec_config.codebook_size, ids.audio_eos)
         self._policy = CodePolicy(valid=decodable, eos=ids.audio_eos, may_end=self._may_end)
         self.info = self._describe(
@@ -198,8 +200,8 @@ class HeartMulaEngine:
     def _sound(self, codec: HeartCodec, clip: ClipRequest, length: int | None) -> DecodedTakes:
         settings = self._stream.for_live() if clip.endless else self._stream
         after = self._placement is Placement.AFTER
-        lane = CodecLane(self._device if after else codec.device)
-        return DecodedTakes(clip, codec, settings, lane, length, self._fetch if after else None)
+        fetch = self._fetch if after else None
+        return DecodedTakes(clip, codec, settings, self._lane, length, fetch)
 
     def _fetch(self) -> None:
         """Let the codec take the place of the caches."""
@@ -211,6 +213,7 @@ class HeartMulaEngine:
     def _tidy(self) -> None:
         """Give back what only the clip needed; the weights stay."""
         if self._placement is Placement.AFTER and self._codec is not None:
+            self._lane.wait()  # a clip that was cancelled may still be decoded
             self._codec.to("cpu")
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

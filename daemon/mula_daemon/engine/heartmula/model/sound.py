@@ -1,7 +1,8 @@
 """The sound of a clip: codes of its takes in, samples out, exactly as many as the clip has.
 
-On a GPU the codec works beside the language model, on a stream of its own; on a CPU everything is
-done at once, in the calling thread. Engine process only; one thread at a time.
+On a GPU the codec works beside the language model, on a stream of its own, and the host waits for
+neither; on a CPU everything is done at once, in the calling thread. Engine process only; one thread
+at a time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean, median
 from time import perf_counter
 from typing import Final
 
@@ -27,29 +29,43 @@ from mula_daemon.engine.seam import AudioBlock, ClipRequest
 
 FRAME_S: Final = 0.08
 """Seconds of sound in a frame."""
+KEPT_WINDOWS: Final = 64
+"""Of so many windows the times are remembered."""
 
 
 @dataclass(frozen=True)
 class Pending:
-    """Sound on its way to the host: ``event`` tells when it has arrived; None: it has."""
+    """Work on its way to the host: ``events`` tell when it began and when its outcome has arrived;
+    None: it has, and took ``host_s`` seconds."""
 
     host: Tensor
-    event: torch.cuda.Event | None
+    events: tuple[torch.cuda.Event, torch.cuda.Event] | None
+    host_s: float = 0.0
 
     @property
     def ready(self) -> bool:
-        return self.event is None or bool(self.event.query())  # type: ignore[no-untyped-call]
+        return self.events is None or bool(self.events[1].query())  # type: ignore[no-untyped-call]
+
+    @property
+    def took_s(self) -> float:
+        """Seconds that the device spent on it; blocks until they are known."""
+        if self.events is None:
+            return self.host_s
+        self.events[1].synchronize()
+        elapsed_ms: float = self.events[0].elapsed_time(self.events[1])
+        return elapsed_ms / 1000.0
 
     def wait(self) -> Samples:
-        """The samples, float32 [S, 2]; blocks until they are there."""
-        if self.event is not None:
-            self.event.synchronize()
+        """What came of it, float32; blocks until it is there."""
+        if self.events is not None:
+            self.events[1].synchronize()
         samples: Samples = self.host.numpy()
         return samples
 
 
 class CodecLane:
-    """Work in the order it was given; one lane for all takes of a job."""
+    """The codec's work, in the order it was given. One lane for all that one codec ever does:
+    what it keeps from window to window is in order on this stream alone."""
 
     def __init__(self, device: torch.device) -> None:
         self._stream: torch.cuda.Stream | None = None
@@ -57,90 +73,132 @@ class CodecLane:
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def start(self, work: Callable[[], Tensor]) -> Pending:
-        """Queue ``work``, which makes sound [S, 2] on the codec's device."""
+        """Queue ``work``, which makes a tensor on the codec's device."""
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
-            sound = work()
             if self._stream is None:
-                return Pending(sound.cpu(), None)
+                began_s = perf_counter()
+                made = work().cpu()
+                return Pending(made, None, perf_counter() - began_s)
+            began, arrived = (
+                torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+                for _ in range(2)
+            )
+            began.record(self._stream)
+            sound = work()
             host = torch.empty(sound.shape, dtype=sound.dtype, pin_memory=True)
             host.copy_(sound, non_blocking=True)
-            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            event.record(self._stream)
-        return Pending(host, event)
+            arrived.record(self._stream)
+        return Pending(host, (began, arrived))
+
+    def wait(self) -> None:
+        """Let all that was queued end: before the codec is moved."""
+        if self._stream is not None:
+            self._stream.synchronize()
+
+
+@dataclass(frozen=True)
+class WindowSound:
+    """Sound that has become final: for each take float32 [S, 2], or less where the take or the
+    clip ends. ``frames`` is what its window added and ``took_s`` what it cost; ``steady``: it was
+    as long as all that follow."""
+
+    samples: list[Samples]
+    frames: int
+    took_s: float
+    steady: bool
 
 
 class ClipStream:
-    """Feeds the decoder of one take and cuts what comes to ``length`` samples; None: for ever.
+    """Feeds the decoder of all takes and cuts what comes to ``length`` samples; None: for ever.
 
-    With ``hold`` no code reaches the decoder before `end`, for a codec that is elsewhere until
-    then. A take that ends before its length is silent from there on.
+    With ``hold`` nothing is decoded before `finish`, for a codec that is elsewhere until then. A
+    take that ends before its length is silent from there on.
     """
 
     def __init__(
         self,
         decoder: StreamingDecoder,
         lane: CodecLane,
+        frame_samples: int,
         length: int | None,
         *,
         hold: bool = False,
     ) -> None:
         self._decoder = decoder
         self._lane = lane
-        self._left = length
-        self._held: list[np.ndarray] | None = [] if hold else None
-        self._pending: deque[Pending] = deque()
-        self._ended = False
+        self._frame_samples = frame_samples
+        self._hold = hold
+        self._length = length
+        self._ends: dict[int, int] = {}
+        """Where takes end that the model has ended, in samples."""
+        self._frames = 0
+        self._made = 0
+        """Samples that have come of every take, cut or not."""
+        self._pending: deque[tuple[Pending, int, bool]] = deque()
 
     @property
-    def ended(self) -> bool:
-        """Whether no more codes are taken."""
-        return self._ended
+    def ended(self) -> frozenset[int]:
+        """The takes of which no more codes are taken."""
+        return frozenset(self._ends)
 
     def push(self, codes: np.ndarray) -> None:
-        """One frame's codes [codebooks], of which the codec knows every one."""
-        if self._held is not None:
-            self._held.append(codes)
-        elif self._decoder.is_due(1):
-            self._pending.append(self._lane.start(lambda: self._decoder.push(codes[:, None])))
-        else:
-            self._decoder.push(codes[:, None])
+        """One frame's codes [takes, codebooks], of which the codec knows every one; those of a
+        take that has ended are not looked at."""
+        codes = np.array(codes)
+        codes[list(self._ends)] = 0
+        self._decoder.add(codes[:, :, None])
+        self._frames += 1
+        if not self._hold:
+            self._start_due()
 
-    def end(self) -> None:
-        """There are no more codes. May be called again."""
-        if self._ended:
-            return
-        self._ended = True
-        held, self._held = self._held, None
+    def end(self, take: int) -> None:
+        """There are no more codes of this take. May be called again."""
+        self._ends.setdefault(take, self._frames * self._frame_samples)
+        self._decoder.end(take)
 
-        def rest() -> Tensor:
-            parts = [self._decoder.push(np.stack(held, axis=1))] if held else []
-            return torch.cat([*parts, self._decoder.finish()])
+    def finish(self) -> None:
+        """There are no more codes at all. Call it once."""
+        self._start_due()
+        self._pending.append((self._lane.start(self._decoder.finish), 0, False))
 
-        self._pending.append(self._lane.start(rest))
-
-    def ready(self) -> list[Samples]:
-        """What has become final, float32 [S, 2] each, none empty."""
+    def ready(self) -> list[WindowSound]:
+        """What has become final."""
         found = []
-        while self._pending and self._pending[0].ready:
-            found += self._next()
+        while self._pending and self._pending[0][0].ready:
+            found.append(self._next())
         return found
 
-    def rest(self) -> list[Samples]:
-        """All that is left, up to the very last sample; after `end`."""
-        found = []
+    def rest(self) -> list[list[Samples]]:
+        """All that is left of each take, up to the very last sample; after `finish`."""
+        found: list[list[Samples]] = [[] for _ in range(self._decoder.takes)]
         while self._pending:
-            found += self._next()
-        if self._left:
-            found.append(np.zeros((self._left, CHANNELS), np.float32))
-            self._left = 0
+            for samples, mine in zip(self._next().samples, found, strict=True):
+                mine += [samples] if len(samples) else []
+        for take, mine in enumerate(found):
+            if self._length is not None:
+                silent = self._length - min(self._made, self._stop(take, self._made))
+                mine += [np.zeros((silent, CHANNELS), np.float32)] if silent else []
         return found
 
-    def _next(self) -> list[Samples]:
-        """The oldest piece, as much of it as the take has room for: one, or none."""
-        piece = self._pending.popleft().wait()[: self._left]
-        if self._left is not None:
-            self._left -= len(piece)
-        return [piece] if len(piece) else []
+    def _start_due(self) -> None:
+        while self._decoder.due:
+            step, steady = self._decoder.step, self._decoder.steady
+            self._pending.append((self._lane.start(self._decoder.window), step, steady))
+
+    def _next(self) -> WindowSound:
+        """The oldest piece, as much of it as each take has room for."""
+        pending, frames, steady = self._pending.popleft()
+        sound = pending.wait()  # [N, S, 2]
+        start = self._made
+        self._made += sound.shape[1]
+        samples = [
+            mine[: max(0, self._stop(take, self._made) - start)] for take, mine in enumerate(sound)
+        ]
+        return WindowSound(samples, frames, pending.took_s, steady)
+
+    def _stop(self, take: int, made: int) -> int:
+        """Where the take has no more sound, in samples; ``made`` if that is not known yet."""
+        return min(self._ends.get(take, made), made if self._length is None else self._length)
 
 
 class DecodedTakes:
@@ -162,59 +220,55 @@ class DecodedTakes:
         self._job = clip.job
         self._fetch = fetch
         self._pace = 1.0 if clip.endless else clip.pace
-        self._hop = settings.hop
         self._effort = Effort(settings.steps, settings.guidance, deadline=self._pace > 0)
         self._frames = 0
-        self._spent_s = 0.0
-        """Computing since the last weighing."""
-        self._streams = [
-            ClipStream(
-                StreamingDecoder(
-                    codec,
-                    GeneratorNoise(torch.Generator().manual_seed(seed)),
-                    settings,
-                    self._effort,
-                    endless=clip.endless,
-                ),
-                lane,
-                length,
-                hold=fetch is not None,
-            )
-            for seed in clip.seeds
-        ]
+        self._made_s = deque[float](maxlen=settings.hop)
+        """Seconds that the newest frames took the language model."""
+        self.windows = deque[float](maxlen=KEPT_WINDOWS)
+        """Seconds that the newest steady windows of the codec took, the oldest first."""
+        noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in clip.seeds]
+        self._stream = ClipStream(
+            StreamingDecoder(codec, noises, settings, self._effort, endless=clip.endless),
+            lane,
+            codec.config.samples_per_frame,
+            length,
+            hold=fetch is not None,
+        )
 
     def add(self, frame: MadeFrame, made_s: float) -> Iterator[AudioBlock | Notice]:
         """Whatever has become final; and what there is to say of takes that end, and of time."""
-        self._spent_s += made_s
-        for take in range(len(self._streams)):
-            start = perf_counter()
-            found = self._push(take, frame)
-            self._spent_s += perf_counter() - start
-            yield from found
+        self._made_s.append(made_s)
+        for take in sorted(frame.over - self._stream.ended):
+            self._stream.end(take)
+            yield self._ended(take)
+        self._stream.push(np.array(frame.codes))
         self._frames += 1
-        if self._pace > 0 and self._frames % self._hop == 0:
-            if said := self._effort.weigh(self._spent_s, self._hop * FRAME_S / self._pace):
-                yield Notice(self._job, "codec_steps", said)
-            self._spent_s = 0.0
+        for piece in self._stream.ready():
+            yield from self._blocks(piece.samples)
+            yield from self._weighed(piece)
 
     def rest(self) -> Iterator[AudioBlock]:
         """What is left of every take."""
         if self._fetch is not None:
             self._fetch()
-        for take, stream in enumerate(self._streams):
-            stream.end()
-            for samples in stream.rest():
+        self._stream.finish()
+        for take, pieces in enumerate(self._stream.rest()):
+            for samples in pieces:
                 yield AudioBlock(self._job, take, samples)
 
-    def _push(self, take: int, frame: MadeFrame) -> list[AudioBlock | Notice]:
-        """Codes of one take in; what is to be heard of it, or said."""
-        stream, found = self._streams[take], list[AudioBlock | Notice]()
-        if take in frame.over and not stream.ended:
-            stream.end()
-            found.append(self._ended(take))
-        elif not stream.ended:
-            stream.push(np.array(frame.codes[take]))
-        return found + [AudioBlock(self._job, take, samples) for samples in stream.ready()]
+    def _blocks(self, samples: list[Samples]) -> Iterator[AudioBlock]:
+        for take, mine in enumerate(samples):
+            if len(mine):
+                yield AudioBlock(self._job, take, mine)
+
+    def _weighed(self, piece: WindowSound) -> Iterator[Notice]:
+        """What its window cost, and its frames before, against how long it lasts."""
+        if piece.steady:
+            self.windows.append(piece.took_s)
+        if self._pace > 0:
+            compute_s = piece.took_s + piece.frames * fmean(self._made_s)
+            if said := self._effort.weigh(compute_s, piece.frames * FRAME_S / self._pace):
+                yield Notice(self._job, "codec_steps", said)
 
     def _ended(self, take: int) -> Notice:
         return Notice(
@@ -223,3 +277,25 @@ class DecodedTakes:
             f"the model ended take {take + 1} after {self._frames * FRAME_S:.1f} s; the rest "
             "is silent (--ending go-on makes it go on)",
         )
+
+
+def measure_window(
+    codec: HeartCodec, settings: StreamSettings, lane: CodecLane, takes: int = 1, windows: int = 3
+) -> float:
+    """Seconds that a steady window of ``takes`` takes keeps the device busy, the median of some.
+
+    Codes are random, which costs as much as music. The first steady window is not counted.
+    """
+    noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in range(takes)]
+    # With its whole context at once the second window is steady.
+    whole = max(1, settings.context)
+    decoder = StreamingDecoder(codec, noises, replace(settings, first=whole), endless=True)
+    chance = np.random.default_rng(0)
+    times: list[float] = []
+    while len(times) <= windows:
+        steady = decoder.steady
+        size = (takes, codec.config.quantisers, decoder.step)
+        decoder.add(chance.integers(0, codec.config.codebook_size, size))
+        took_s = lane.start(decoder.window).took_s
+        times += [took_s] if steady else []
+    return median(times[1:])

@@ -8,14 +8,23 @@ Engine process only; one thread at a time.
 How close short windows come to a full decode depends on the weights: it has to be measured.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mula_bridge.errors import BadInput, UnknownName
-from mula_daemon.engine.heartmula.codec import CHANNELS, LATENTS_PER_FRAME, Codes, HeartCodec, Noise
+from mula_daemon.engine.heartmula.codec import (
+    CHANNELS,
+    LATENTS_PER_FRAME,
+    Checked,
+    Codes,
+    HeartCodec,
+    Noise,
+)
 from mula_daemon.engine.heartmula.model.effort import Effort
 
 LIVE_HOP: Final = 8
@@ -73,21 +82,23 @@ class StreamSettings:
 
 
 class StreamingDecoder:
-    """Codes in, sound out, for one clip. ``noise`` is called once per window.
+    """Codes in, sound out, for all takes of a job, which are rows of the same windows.
 
-    However the codes are cut into pieces, the sound is the same, and as long as a full decode's.
-    A clip within ``first`` frames of 372 sounds exactly like a full decode; so does a longer one
-    with a context of 52 and a hop of 320, except where a full decode fades from one window to
-    the next, whose convolutions begin with nothing.
+    Each of ``noises`` belongs to a take and is called once per window, so that a take sounds the
+    same alone and beside others. However the codes are cut into pieces, the sound is the same,
+    and as long as a full decode's. A clip within ``first`` frames of 372 sounds exactly like a
+    full decode; so does a longer one with a context of 52 and a hop of 320, except where a full
+    decode fades from one window to the next, whose convolutions begin with nothing.
 
-    ``effort`` sets steps and guidance of each window in place of the settings' own. Sound stays on
-    the codec's device, where it may still be in the making.
+    ``effort`` sets steps and guidance of each window in place of the settings' own. Codes lie on
+    the host until their window is due. Latents and sound stay on the codec's device, where they
+    may still be in the making; only `window` and what calls it touch them.
     """
 
     def __init__(
         self,
         codec: HeartCodec,
-        noise: Noise,
+        noises: Sequence[Noise],
         settings: StreamSettings | None = None,
         effort: Effort | None = None,
         *,
@@ -96,88 +107,147 @@ class StreamingDecoder:
         """``endless``: codes that no later window needs are forgotten. `finish` then fills its
         last window with what is left of them."""
         self._codec = codec
-        self._noise = noise
+        self._noises = noises
         self._settings = settings or StreamSettings()
         self._effort = effort or Effort(
             self._settings.steps, self._settings.guidance, deadline=False
         )
-        self._codes = torch.empty(codec.config.quantisers, 0, dtype=torch.int64)
-        self._latents = torch.empty(0, codec.config.latent_width)  # the latest of those known
+        self._codes: Checked = np.empty((self.takes, codec.config.quantisers, 0), np.int64)
+        self._latents = torch.empty(self.takes, 0, codec.config.latent_width)  # the latest of them
         self._endless = endless
         self._forgotten = 0  # frames whose codes are gone
         self._known = 0  # frames whose latents are known
         self._played = 0  # latents whose sound has been handed over
+        self._loops: dict[int, _LoopedCodes] = {}
 
-    def is_due(self, frames: int) -> bool:
-        """Whether so many more frames fill a window."""
-        return self._pushed + frames >= self._known + self._step()
+    @property
+    def takes(self) -> int:
+        return len(self._noises)
+
+    @property
+    def due(self) -> bool:
+        """Whether a window is full."""
+        return self._pushed >= self._known + self.step
+
+    @property
+    def step(self) -> int:
+        """How many frames the next window adds."""
+        return self._settings.hop if self._known else self._settings.first
+
+    @property
+    def steady(self) -> bool:
+        """Whether the next window is as long as all that follow."""
+        return self._known >= max(1, self._settings.context)
+
+    def add(self, codes: Codes) -> None:
+        """Take the clip's next codes [N, Q, T]; nothing is computed. Raises `BadInput`."""
+        self._append(self._codec.checked(codes, self.takes))
 
     def push(self, codes: Codes) -> Tensor:
-        """Take the clip's next codes [Q, T]; give the sound that is now final, float32 [S, 2].
+        """`add`, and the sound that is now final, float32 [N, S, 2].
 
         S is often 0: nothing happens until a window is full. Raises `BadInput`.
         """
-        fresh = self._codec.checked(codes)
-        self._codes = torch.cat([self._codes.to(fresh.device), fresh], dim=1)
-        sounds = [torch.empty(0, CHANNELS, device=self._codec.device)]
-        while self._pushed >= self._known + self._step():
-            self._denoise()
-            ahead = self._codec.waveform.look_ahead
-            sounds.append(self._play(self._known * LATENTS_PER_FRAME - ahead))
-        return torch.cat(sounds)
+        self.add(codes)
+        sounds = [torch.empty(self.takes, 0, CHANNELS, device=self._codec.device)]
+        while self.due:
+            sounds.append(self.window())
+        return torch.cat(sounds, dim=1)
+
+    def window(self) -> Tensor:
+        """Denoise the window that is due, and give the sound that it makes final [N, S, 2]."""
+        self._denoise()
+        return self._play(self._known * LATENTS_PER_FRAME - self._codec.waveform.look_ahead)
+
+    def end(self, take: int) -> None:
+        """The take has no more codes: those that are added from now on are not looked at.
+
+        Its own are looped instead, so that the window it ends in is full. Its sound up to there
+        is what it would be if it were alone and finished.
+        """
+        if take not in self._loops:
+            left = self._codes[take].copy()
+            self._loops[take] = _LoopedCodes(left, self._forgotten, self._pushed)
 
     def finish(self) -> Tensor:
         """The rest of the clip, its last window filled by looping. Call it once, at the end."""
         frames = self._pushed
+        for take in range(self.takes):
+            self.end(take)
         while self._known < frames:
+            missing = self._known + self.step - self._pushed
+            self._append(np.zeros((*self._codes.shape[:2], max(0, missing)), np.int64))
             self._denoise()
         return self._play(frames * LATENTS_PER_FRAME)
 
     @property
     def _pushed(self) -> int:
         """How many frames have come."""
-        return self._forgotten + self._codes.shape[1]
+        return self._forgotten + int(self._codes.shape[2])
 
-    def _step(self) -> int:
-        """How many frames the next window adds."""
-        return self._settings.hop if self._known else self._settings.first
+    def _append(self, fresh: Checked) -> None:
+        at = np.arange(self._pushed, self._pushed + fresh.shape[2])
+        for take, loop in self._loops.items():
+            fresh[take] = loop.codes(at)
+        self._codes = np.concatenate([self._codes, fresh], axis=2)
 
+    @torch.inference_mode()
     def _denoise(self) -> None:
         """Draw the latents of the next window."""
-        settings, step = self._settings, self._step()
+        settings, step = self._settings, self.step
         held = min(settings.context, self._known)  # frames
         self._latents = self._latents.to(self._codec.device)
-        context = self._latents[len(self._latents) - held * LATENTS_PER_FRAME :]
+        start = self._known - held - self._forgotten
+        context = self._latents[:, self._latents.shape[1] - held * LATENTS_PER_FRAME :]
         latents = self._codec.window(
-            self._codes,
-            self._known - held - self._forgotten,
-            held + step,
+            self._codes[:, :, start : start + held + step],
             context,
-            self._noise,
+            self._noises,
             self._effort.steps,
             self._effort.guidance,
         )
-        self._latents = torch.cat([self._latents, latents[len(context) :]])
+        fresh = latents[:, held * LATENTS_PER_FRAME :]
+        for take, loop in self._loops.items():
+            if loop.end <= self._known:  # beyond its end lie zeros, as at the end of a clip
+                fresh[take] = 0.0
+        self._latents = torch.cat([self._latents, fresh], dim=1)
         self._known += step
         if self._endless:
-            old = max(0, self._known - self._settings.context - self._forgotten)
-            self._codes = self._codes[:, old:].clone()
+            old = max(0, self._known - settings.context - self._forgotten)
+            self._codes = self._codes[:, :, old:].copy()
             self._forgotten += old
 
     def _play(self, stop: int) -> Tensor:
         """The sound up to latent ``stop`` of the clip; forgets what no later sound needs."""
-        gone = self._known * LATENTS_PER_FRAME - len(self._latents)  # latents forgotten
         stop = max(stop, self._played)
-        sound = self._codec.waveform.decode(self._latents, self._played - gone, stop - gone)
+        count = self._latents.shape[1]
+        gone = self._known * LATENTS_PER_FRAME - count  # latents forgotten
+        sounds = [
+            self._codec.waveform.decode(latents, self._played - gone, stop - gone)
+            for latents in self._latents
+        ]
         self._played = stop
         kept = max(
             self._known * LATENTS_PER_FRAME - stop + self._codec.waveform.look_back,
             self._settings.context * LATENTS_PER_FRAME,
         )
-        self._latents = _last(self._latents, kept)
-        return sound
+        self._latents = self._latents[:, max(0, count - kept) :]
+        return torch.stack(sounds)
 
 
-def _last(x: Tensor, count: int) -> Tensor:
-    """The last ``count`` rows, or all; zero means none."""
-    return x[max(0, len(x) - count) :]
+@dataclass(frozen=True)
+class _LoopedCodes:
+    """What is left of a take that has ended: codes [Q, n] of the frames from ``begin`` to ``end``,
+    again and again."""
+
+    left: Checked
+    begin: int
+    end: int
+
+    def codes(self, frames: Checked) -> Checked:
+        """[Q, T] of ``frames`` [T]; zeros if nothing is left."""
+        count = self.left.shape[1]
+        if not count:
+            return np.zeros((len(self.left), len(frames)), np.int64)
+        looped: Checked = self.left[:, (frames - self.begin) % count]
+        return looped

@@ -36,13 +36,13 @@ def dice(seed: int = 1) -> torch.Generator:
 def windows(codec: HeartCodec, clip: Tensor, seed: int = 1) -> list[Samples]:
     """The sound of every full window, decoded by itself."""
     noise = GeneratorNoise(dice(seed))
-    context, sounds = torch.empty(0, 4), []
+    context, sounds = torch.empty(1, 0, 4), []
     for start in range(0, clip.shape[1] - OVERLAP, HOP):
         part = clip[:, start : start + WINDOW]
-        latents = codec.flow.solve(part, context, noise(2 * WINDOW, 4), **QUICK)
-        assert torch.equal(latents[: len(context)], context)
-        context = latents[-2 * OVERLAP :]
-        sounds.append(codec.waveform.decode(latents).numpy())
+        latents = codec.flow.solve(part[None], context, noise(2 * WINDOW, 4)[None], **QUICK)
+        assert torch.equal(latents[:, : context.shape[1]], context)
+        context = latents[:, -2 * OVERLAP :]
+        sounds.append(codec.waveform.decode(latents[0]).numpy())
     return sounds
 
 

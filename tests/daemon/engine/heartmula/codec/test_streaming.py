@@ -12,8 +12,13 @@ from torch import Tensor
 
 from mula_bridge.errors import BadInput
 from mula_daemon.audio.samples import Samples
-from mula_daemon.engine.heartmula.codec.heart_codec import HOP, OVERLAP, WINDOW, GeneratorNoise
-from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec as Codec
+from mula_daemon.engine.heartmula.codec.heart_codec import (
+    HOP,
+    OVERLAP,
+    WINDOW,
+    GeneratorNoise,
+    HeartCodec,
+)
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 
 RATE = 24  # samples per frame
@@ -29,22 +34,23 @@ def noise(seed: int = 1) -> GeneratorNoise:
     return GeneratorNoise(torch.Generator().manual_seed(seed))
 
 
-def stream(codec: Codec, clip: Tensor, how: StreamSettings, *cuts: int) -> Samples:
-    decoder = StreamingDecoder(codec, noise(), how)
+def stream(codec: HeartCodec, clip: Tensor, how: StreamSettings, *cuts: int) -> Samples:
+    decoder = StreamingDecoder(codec, [noise()], how)
     edges = [0, *sorted(cuts), clip.shape[1]]
-    pieces = [clip[:, a:b] for a, b in pairwise(edges) if a < b]
-    return np.concatenate([*(decoder.push(piece) for piece in pieces), decoder.finish()])
+    pieces = [clip[None, :, a:b] for a, b in pairwise(edges) if a < b]
+    sounds = [*(decoder.push(piece) for piece in pieces), decoder.finish()]
+    return torch.cat(sounds, dim=1)[0].numpy()
 
 
 @pytest.mark.parametrize("frames", [1, 25, 371, WINDOW])
-def test_within_a_full_window_it_is_a_full_decode(codec: Codec, frames: int) -> None:
+def test_within_a_full_window_it_is_a_full_decode(codec: HeartCodec, frames: int) -> None:
     clip = codes(frames)
     wanted = np.concatenate(list(codec.blocks(clip, noise(), **QUICK)))
     assert np.allclose(stream(codec, clip, FULL), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("frames", [373, 424, 692, 900])
-def test_full_windows_are_a_full_decode_but_for_its_fades(codec: Codec, frames: int) -> None:
+def test_full_windows_are_a_full_decode_but_for_its_fades(codec: HeartCodec, frames: int) -> None:
     clip = codes(frames)
     wanted = np.concatenate(list(codec.blocks(clip, noise(), **QUICK)))
     sound = stream(codec, clip, FULL)
@@ -63,7 +69,7 @@ def test_full_windows_are_a_full_decode_but_for_its_fades(codec: Codec, frames: 
 @pytest.mark.slow
 @settings(max_examples=15)
 @given(data=st.data())
-def test_it_does_not_matter_how_the_codes_are_cut(codec: Codec, data: st.DataObject) -> None:
+def test_it_does_not_matter_how_the_codes_are_cut(codec: HeartCodec, data: st.DataObject) -> None:
     frames = data.draw(st.integers(1, 60))
     how = StreamSettings(
         first=data.draw(st.integers(1, 30)),
@@ -79,7 +85,7 @@ def test_it_does_not_matter_how_the_codes_are_cut(codec: Codec, data: st.DataObj
     assert np.allclose(stream(codec, clip, how, *cuts), whole, atol=1e-6)
 
 
-def test_short_windows_have_no_seams(codec: Codec) -> None:
+def test_short_windows_have_no_seams(codec: HeartCodec) -> None:
     """The latents of all windows side by side, decoded at once, sound the same."""
     how = StreamSettings(first=20, context=8, hop=10, steps=2)
     clip, drawn = codes(70), []
@@ -87,8 +93,8 @@ def test_short_windows_have_no_seams(codec: Codec) -> None:
 
     def solve(codes: Tensor, context: Tensor, *rest: Any) -> Tensor:
         latents = inner(codes, context, *rest)
-        assert torch.equal(latents[: len(context)], context)
-        drawn.append(latents[len(context) :])
+        assert torch.equal(latents[:, : context.shape[1]], context)
+        drawn.append(latents[0, context.shape[1] :])
         return latents
 
     with pytest.MonkeyPatch.context() as patch:
@@ -99,32 +105,69 @@ def test_short_windows_have_no_seams(codec: Codec) -> None:
     assert np.allclose(sound, codec.waveform.decode(latents).numpy(), atol=1e-6)
 
 
-def test_sound_comes_as_soon_as_a_window_is_full(codec: Codec) -> None:
-    decoder = StreamingDecoder(codec, noise(), StreamSettings(first=20, context=8, hop=10))
+def test_sound_comes_as_soon_as_a_window_is_full(codec: HeartCodec) -> None:
+    decoder = StreamingDecoder(codec, [noise()], StreamSettings(first=20, context=8, hop=10))
     clip = codes(35)
     held = 2 * RATE // 2  # the sound of two latents
-    frames = [len(decoder.push(clip[:, at : at + 1])) for at in range(35)]
+    frames = [decoder.push(clip[None, :, at : at + 1]).shape[1] for at in range(35)]
     assert {at: samples for at, samples in enumerate(frames) if samples} == {
         19: 20 * RATE - held,
         29: 10 * RATE,
     }
-    assert len(decoder.finish()) == 5 * RATE + held
+    assert decoder.finish().shape == (1, 5 * RATE + held, 2)
 
 
-def test_an_empty_clip_is_empty(codec: Codec) -> None:
-    assert StreamingDecoder(codec, noise()).finish().shape == (0, 2)
+def test_an_empty_clip_is_empty(codec: HeartCodec) -> None:
+    assert StreamingDecoder(codec, [noise()]).finish().shape == (1, 0, 2)
 
 
-def test_memory_stays_bounded(codec: Codec) -> None:
-    decoder = StreamingDecoder(codec, noise(), StreamSettings(context=8, hop=10, steps=1))
+def test_memory_stays_bounded(codec: HeartCodec) -> None:
+    decoder = StreamingDecoder(codec, [noise()], StreamSettings(context=8, hop=10, steps=1))
     for _ in range(30):
-        decoder.push(codes(10))
-    assert len(decoder._latents) <= 2 * codec.waveform.look_back
+        decoder.push(codes(10)[None])
+    assert decoder._latents.shape[1] <= 2 * codec.waveform.look_back
 
 
-def test_what_is_no_code_is_refused(codec: Codec) -> None:
+def test_what_is_no_code_is_refused(codec: HeartCodec) -> None:
     with pytest.raises(BadInput, match="outside"):
-        StreamingDecoder(codec, noise()).push(codes(3) + 9)
+        StreamingDecoder(codec, [noise()]).push(codes(3)[None] + 9)
+    with pytest.raises(BadInput, match=r"\[2, 3, frames\]"):
+        StreamingDecoder(codec, [noise()] * 2).push(codes(3)[None])
+
+
+@pytest.mark.parametrize("guidance", [1.0, 1.5])
+@pytest.mark.parametrize("ends", [0, 1, 11, 12, 13, 23, 30])
+def test_takes_are_rows_that_sound_as_they_do_alone(
+    codec: HeartCodec, ends: int, guidance: float
+) -> None:
+    """One of them ends early: within a window, at its edge, at once, or not at all."""
+    how = StreamSettings(first=12, context=4, hop=5, steps=2, guidance=guidance)
+    clip = torch.stack([codes(30), codes(30).flip(1), codes(30).flip(0)])
+    decoder, sounds = StreamingDecoder(codec, [noise(1), noise(2), noise(3)], how), []
+    for at in range(30):
+        if at == ends:
+            decoder.end(1)
+        sounds.append(decoder.push(clip[:, :, at : at + 1]))
+    sound = torch.cat([*sounds, decoder.finish()], dim=1).numpy()
+    for take, frames in enumerate((30, ends, 30)):
+        alone = StreamingDecoder(codec, [noise(take + 1)], how)
+        wanted = [alone.push(clip[take : take + 1, :, :frames])] if frames else []
+        wanted_sound = torch.cat([*wanted, alone.finish()], dim=1)[0].numpy()
+        assert wanted_sound.shape == (frames * RATE, 2)
+        assert np.allclose(sound[take, : frames * RATE], wanted_sound, rtol=1e-5, atol=1e-6)
+
+
+def test_codes_wait_on_the_host_until_their_window_is_due(codec: HeartCodec) -> None:
+    decoder = StreamingDecoder(codec, [noise()], StreamSettings(first=3, context=4, hop=2, steps=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "window", lambda *_: pytest.fail("computed too early"))
+        decoder.add(codes(7)[None])
+        assert isinstance(decoder._codes, np.ndarray)
+    heard = []
+    while decoder.due:
+        assert decoder.steady is (len(heard) == 2)
+        heard.append(decoder.window().shape[1])
+    assert heard == [2 * RATE] * 3
 
 
 @pytest.mark.parametrize("name", ["first", "hop", "steps"])
@@ -144,12 +187,12 @@ def test_settings_are_checked(name: str) -> None:
     cut=st.integers(1, 7),
 )
 def test_an_endless_stream_sounds_the_same_and_forgets_old_codes(
-    codec: Codec, first: int, context: int, hop: int, cut: int
+    codec: HeartCodec, first: int, context: int, hop: int, cut: int
 ) -> None:
     how, clip = StreamSettings(first=first, context=context, hop=hop, **QUICK), codes(60)
-    endless = StreamingDecoder(codec, noise(), how, endless=True)
-    clipped = StreamingDecoder(codec, noise(), how)
+    endless = StreamingDecoder(codec, [noise()], how, endless=True)
+    clipped = StreamingDecoder(codec, [noise()], how)
     for at in range(0, 60, cut):
-        piece = clip[:, at : at + cut]
+        piece = clip[None, :, at : at + cut]
         assert torch.equal(endless.push(piece), clipped.push(piece))
-        assert endless._codes.shape[1] <= context + max(first, hop) + cut
+        assert endless._codes.shape[2] <= context + max(first, hop) + cut
