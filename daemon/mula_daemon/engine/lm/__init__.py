@@ -13,7 +13,7 @@ from mula_daemon.engine.lm.frame_graph import recorder
 from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
 from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageModel, LMConfig
-from mula_daemon.engine.lm.player import Player
+from mula_daemon.engine.lm.player import Player, go_first
 from mula_daemon.engine.lm.precision import AUTO, Precision, precision_of
 from mula_daemon.engine.lm.prompted_frames import PromptedFrames, knob_ranges
 from mula_daemon.engine.lm.rope import RopeScaling, frequencies, rotate, rotations
@@ -25,5 +25,5 @@ __all__ = [
     "AUTO", "FLAVOURS", "MAX_TOP_K", "Block", "CodePolicy", "Codes", "Flavour", "FrameLoop",
     "KnobTensors", "LMConfig", "LanguageModel", "Player", "Precision", "PromptTokens",
     "PromptedFrames", "RopeScaling", "Stack", "StaticModel", "choices", "frequencies",
-    "knob_ranges", "precision_of", "recorder", "rotate", "rotations",
+    "go_first", "knob_ranges", "precision_of", "recorder", "rotate", "rotations",
 ]  # fmt: skip

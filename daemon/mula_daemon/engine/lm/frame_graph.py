@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 def recorder(device: torch.device) -> Record | None:
     """Records CUDA graphs on ``device``, which share their scratch memory; None for no CUDA.
 
+    Kernels keep the priority of the stream they are recorded on: the current one, for whose replays
+    this is, or where that is the default stream, which cannot be recorded, one of torch's own.
     Nothing is executed while recording. Raises ``RuntimeError`` for work that cannot be recorded.
     """
     if device.type != "cuda":
@@ -37,8 +39,10 @@ def recorder(device: torch.device) -> Record | None:
     def record(work: Callable[[], None]) -> Callable[[], None]:
         torch.cuda.synchronize(device)
         graph = torch.cuda.CUDAGraph()
+        current = torch.cuda.current_stream(device)
+        stream = None if current == torch.cuda.default_stream(device) else current
         # Other threads may go on with the GPU: only what this one does is watched.
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, pool, stream, capture_error_mode="thread_local"):
             work()
         return graph.replay
 

@@ -11,6 +11,12 @@ the one about to be predicted. For frame 0 the end of the prompt is both.
 Caches are written by a `Priming` and grow with every frame. Tags and lyrics changed while a job
 runs, and positions that run out, are met by another priming that is read beside it and then takes
 over: see `FrameLoop.reprime`.
+
+A job holds one set of caches of R rows: those of its step, which the prompt is read into at once.
+They have slots for prompt and window, rounded up to the next of `frame_graph.EXTENTS` where steps
+are recorded. From its first `FrameLoop.reprime` on it holds a second one, rounded up to 64 slots
+only, which every later priming reads into: two sets at most, and one in a job that never
+reprimes. For the moment in which the number of prompts changes there may be a third.
 """
 
 import weakref
@@ -28,6 +34,7 @@ from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import Priming, PromptTokens
 from mula_daemon.engine.lm.sampling import CodePolicy, KnobTensors, draw_noise
 from mula_daemon.engine.lm.static_stack import StackState
+from mula_daemon.engine.lm.upload import uploaded
 
 __all__ = ["Codes", "FrameLoop", "PromptTokens"]
 
@@ -79,7 +86,11 @@ class FrameLoop:
         self._clock: int | None = None  # that of the newest frame
         self._begun = False
         self._spare: StackState | None = None
-        self._hold(Priming(model, prompts, self.takes, window, self._history))
+        """Caches beside those of the step, for whichever priming is the newest."""
+        self._next: Priming | None = None
+        priming = Priming(model, prompts, self.takes, window, self._history, beside=player.beside)
+        self._hold(priming)
+        priming.read_into(self._step.state)
 
     @property
     def prompts(self) -> tuple[PromptTokens, ...]:
@@ -125,7 +136,8 @@ class FrameLoop:
 
         None: the present prompts; all frames that the present caches hold. Nothing is read yet:
         call `Priming.read` between frames. Where prompts have a clock, that of the oldest frame
-        kept replaces it. Raises as the constructor does, and ``RuntimeError`` before `prefill`.
+        kept replaces it. The priming begun before is spent, swapped to or not. Raises as the
+        constructor does, and ``RuntimeError`` before `prefill`; the one before is good then.
         """
         if not self._begun:
             raise RuntimeError("this job has not been prefilled")
@@ -135,22 +147,31 @@ class FrameLoop:
         first = self._oldest if keep is None else max(self._oldest, self.frame - keep)
         if first < self.frame and (clocks := self._history.clocks(first, first + 1)):
             prompts = [replace(prompt, clock=clocks[0]) for prompt in prompts]
-        spare, self._spare = self._spare, None
-        return Priming(self.model, prompts, self.takes, self.window, self._history, first, spare)
+        beside = self._player.beside
+        self._next = Priming(
+            self.model, prompts, self.takes, self.window, self._history, first, beside
+        )
+        self._spare = self._next.read_into(self._spare)
+        return self._next
 
     def swap(self, priming: Priming) -> None:
         """Go on from ``priming``, which is read to its end first; it is spent afterwards.
 
         The next frame hears its prompts. With as many rows, and slots enough, the caches stay
         where they are in memory, and are written over. The randomness of the takes goes on.
+        Raises ``ValueError`` for one that is spent.
         """
+        if priming is not self._next:
+            raise ValueError("another priming was begun after this one")
+        self._next = None
         self._begin(priming)
 
     def _hold(self, priming: Priming) -> None:
-        """Borrow what makes frames in caches like those of ``priming``."""
+        """Borrow what makes frames in caches that ``priming`` fits into."""
         self._graphs = self._player.lend(
             self.takes,
-            priming.state,
+            priming.rows,
+            priming.slots,
             clocked=priming.prompts[0].clock is not None,
             banned=self._bans is not None,
         )
@@ -165,26 +186,23 @@ class FrameLoop:
     def _begin(self, priming: Priming) -> None:
         priming.finish()
         mine, read = self._step.state, priming.state
-        if read.rows != mine.rows or read.slots > mine.slots:
+        if priming.rows != mine.rows or priming.slots > mine.slots:
             self._return()
             self._hold(priming)
             mine = self._step.state
         step = self._step
         if read is not mine:
             mine.pairs[:, :, :, : priming.used] = read.pairs[:, :, :, : priming.used]
-            priming.state = mine
-            # For the next one: live play would scatter such large pieces over the heap.
-            self._spare = read
         self._priming = priming
         self._oldest = priming.first
         self._used = priming.used  # slots written so far: the host's copy of step.slot
         step.slot.fill_(self._used)
-        step.bias.copy_(priming.bias()[:, None])
+        step.bias.copy_(priming.bias(mine.slots)[:, None])
         # What predicts the next frame: [R, D] read already, or the newest frame's codes.
         self._hidden = priming.hidden if priming.first == self.frame else None
         if self._hidden is None:
             newest = self._history.codes(self.frame - 1, self.frame)[:, 0]
-            step.codes.copy_(torch.from_numpy(newest))
+            step.codes.copy_(uploaded(newest, self.model.device))
         self._ban()
         self._begun = True
 
@@ -242,7 +260,7 @@ class FrameLoop:
             raise ValueError(f"{frames} frames, but room for {self.room}")
         if codes.min() < 0 or codes.max() >= config.audio_vocab:
             raise ValueError(f"codes must be 0..{config.audio_vocab - 1}")
-        return torch.tensor(codes, dtype=torch.int64, device=self.model.device)
+        return uploaded(codes, self.model.device)
 
     def _prepare(self, clock: int | None) -> None:
         """Check that a frame can be made, and give the step its clock token and its noise."""

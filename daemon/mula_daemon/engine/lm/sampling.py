@@ -17,6 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mula_daemon.engine.lm.upload import uploaded
+
 MAX_TOP_K = 250  # candidates considered at most; the knob is clamped to it
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-4, 1e4  # below: greedy; above: all the same, and finite
 TINY = 1e-30  # noise of exactly 0 would win against -inf
@@ -52,8 +54,10 @@ class KnobTensors:
         device: torch.device | str = "cpu",
     ) -> "KnobTensors":
         """New tensors; the defaults are the HeartMuLa paper's."""
-        values = torch.tensor([cfg, temperature, top_k, morph], dtype=torch.float32, device=device)
-        return cls(values[0], values[1], values[2], values[3], values)
+        values = torch.empty(4, device=device)
+        made = cls(values[0], values[1], values[2], values[3], values)
+        made.load(cfg=cfg, temperature=temperature, top_k=top_k, morph=morph)
+        return made
 
     def copy(self, other: "KnobTensors") -> None:
         """Take over the values of ``other``, without the host reading them."""
@@ -103,7 +107,7 @@ class CodePolicy:
         if len(limits) != codebooks or not all(1 <= limit <= vocab for limit in limits):
             raise ValueError(f"valid codes {self.valid} do not fit {codebooks} x {vocab}")
         ids = torch.arange(vocab, device=device)
-        limit = torch.tensor(limits, device=device)[:, None]  # [C, 1]
+        limit = uploaded(limits, torch.device(device))[:, None]  # [C, 1]
         first = torch.zeros(codebooks, vocab, device=device).masked_fill_(ids >= limit, -torch.inf)
         later = first.clone()
         if self.eos is not None and self.may_end:

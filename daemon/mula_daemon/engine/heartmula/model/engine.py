@@ -46,6 +46,7 @@ from mula_daemon.engine.lm import (
     PromptTokens,
     StaticModel,
     choices,
+    go_first,
     knob_ranges,
     precision_of,
     recorder,
@@ -141,6 +142,7 @@ class HeartMulaEngine:
             else:
                 self._device = torch.device("cpu")
             note = report(plan.budget, plan)
+        go_first(self._device)
         found = precision_of(precision, self._device)
         model = load_language_model(layout.model, config, found.storage(self._device))
         packed = StaticModel(model, self._device, found, release=True)
