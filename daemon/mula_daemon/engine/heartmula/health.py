@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from mula_bridge.errors import MulaError
 from mula_daemon.engine.findings import Finding, Grade
 from mula_daemon.engine.graphics import best_device
 from mula_daemon.engine.heartmula.card import old_card
-from mula_daemon.engine.heartmula.layout import find_layout
+from mula_daemon.engine.heartmula.layout import ReleaseLayout, find_layout
 from mula_daemon.engine.heartmula.memory_plan import (
     CARDS_GB,
     DESKTOP,
     GB,
     Placement,
+    Sizes,
     make_plan,
     report,
 )
@@ -24,16 +26,42 @@ from mula_daemon.weights import default_place, named_place
 
 def memory(spec: EngineSpec) -> Iterator[Finding]:
     """What of it fits on the card that is there, and on others."""
+    sizes = _sizes(spec)
     if (old := old_card()) is not None:
         yield old
     elif best_device() == "cuda":
-        yield from _this_card(spec)
+        yield from _this_card(spec, sizes)
     for size in CARDS_GB:
-        plan = make_plan(size * GB - DESKTOP)
-        yield Finding(f"{size} GB card", Grade.OK, report(size * GB, plan))
+        plan = make_plan(size * GB - DESKTOP, sizes)
+        yield Finding(f"{size} GB card", Grade.OK, report(size * GB, plan, sizes))
 
 
-def _this_card(spec: EngineSpec) -> Iterator[Finding]:
+def _sizes(spec: EngineSpec) -> Sizes:
+    """Of the checkpoint that is named, or was pulled; else, and of a broken one, the 3B's."""
+    try:
+        place = _place(spec)
+        if place is not None:
+            return _read(find_layout(place))
+    except MulaError:  # which is said of the checkpoint
+        pass
+    return Sizes()
+
+
+def _place(spec: EngineSpec) -> Path | None:
+    if spec.checkpoint:
+        return named_place(spec.checkpoint)
+    place = default_place("heartmula")
+    return place if place.is_dir() else None
+
+
+def _read(layout: ReleaseLayout) -> Sizes:
+    """Raises MulaError for sizes that this version does not know."""
+    from mula_daemon.engine.heartmula.model import sizes_in
+
+    return sizes_in(layout)
+
+
+def _this_card(spec: EngineSpec, sizes: Sizes) -> Iterator[Finding]:
     import torch
 
     try:
@@ -42,25 +70,27 @@ def _this_card(spec: EngineSpec) -> Iterator[Finding]:
         return
     named = "" if spec.precision in ("", "auto") else spec.precision
     where = None if spec.codec in ("", "auto") else Placement(spec.codec)
-    plan = make_plan(free, precision=named, placement=where)
+    plan = make_plan(free, sizes, precision=named, placement=where)
     grade = Grade.OK if plan.fits else Grade.WARN
     remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
-    yield Finding("this card", grade, report(free, plan), remedy)
+    yield Finding("this card", grade, report(free, plan, sizes), remedy)
 
 
 def checkpoint(spec: EngineSpec) -> Iterator[Finding]:
     """The checkpoint folder, if one is named, or was pulled."""
-    if not spec.checkpoint and not default_place("heartmula").is_dir():
-        return
     try:
-        place = named_place(spec.checkpoint) if spec.checkpoint else default_place("heartmula")
-        require_sound(find_layout(place))
+        place = _place(spec)
+        if place is None:
+            return
+        layout = find_layout(place)
+        require_sound(layout)
+        _read(layout)
     except MulaError as error:
         yield Finding(
             "checkpoint", Grade.FAIL, str(error), "name a whole release with --checkpoint, or none"
         )
     else:
-        yield Finding("checkpoint", Grade.OK, str(place))
+        yield Finding("checkpoint", Grade.OK, f"{place}, {layout.model.name}")
 
 
 def findings(spec: EngineSpec) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from mula_daemon.engine.heartmula.checkpoint import (
     read_special_ids,
 )
 from mula_daemon.engine.heartmula.convert import DTYPES, convert
+from mula_daemon.engine.heartmula.model.device import sizes_in
 from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
@@ -14,4 +15,5 @@ from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, Strea
 __all__ = [
     "DTYPES", "CheckpointError", "HeartMulaEngine", "PromptEncoder", "SpecialIds", "StreamSettings",
     "StreamingDecoder", "convert", "load_language_model", "read_special_ids",
+    "sizes_in",
 ]  # fmt: skip

@@ -10,9 +10,16 @@ from torch import nn
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.graphics import best_device, gpu_trouble
 from mula_daemon.engine.heartmula.card import old_card
-from mula_daemon.engine.heartmula.codec import CodecConfig, Flow, WaveformDecoder
-from mula_daemon.engine.heartmula.memory_plan import Sizes
-from mula_daemon.engine.lm import AUTO, LanguageModel, LMConfig
+from mula_daemon.engine.heartmula.checkpoint import read_config
+from mula_daemon.engine.heartmula.codec import (
+    CodecConfig,
+    Flow,
+    WaveformDecoder,
+    read_codec_config,
+)
+from mula_daemon.engine.heartmula.layout import ReleaseLayout
+from mula_daemon.engine.heartmula.memory_plan import Sizes, StackSizes
+from mula_daemon.engine.lm import AUTO, Flavour, LanguageModel, LMConfig
 
 NOTES: Final = {
     "cpu": "HeartMuLa on the CPU is far from real time; mini is made for machines without a GPU",
@@ -50,6 +57,20 @@ def note_on(device: torch.device, asked: str = AUTO) -> str:
     return said if trouble is None else f"{said}. {trouble.text}: {trouble.remedy}"
 
 
+def free_memory(device: torch.device) -> int | None:
+    """Bytes of a card that can still be allocated, what torch keeps for later included; None for
+    what is no card. Raises RuntimeError when the driver does."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+def sizes_in(layout: ReleaseLayout) -> Sizes:
+    """What `sizes_of` says of a release, by its config files. Raises `CheckpointError`."""
+    return sizes_of(read_config(layout.model), read_codec_config(layout.codec))
+
+
 def sizes_of(config: LMConfig, codec: CodecConfig) -> Sizes:
     """The numbers that a memory plan needs, counted on weights that are never allocated."""
     with torch.device("meta"):
@@ -58,12 +79,25 @@ def sizes_of(config: LMConfig, codec: CodecConfig) -> Sizes:
     def count(*modules: nn.Module) -> int:
         return sum(weight.numel() for module in modules for weight in module.parameters())
 
-    layers = count(model.backbone, model.decoder)
-    flavour = config.backbone
+    decoder = count(model.decoder) + 2 * count(model.projection)
+    heads = count(model.codebook0_head) + model.audio_head.numel()
+    gates = [weight for name, weight in flow.named_parameters() if name.endswith("gate.weight")]
+    # In the widest feed-forward: gate, up and their product, beside x as it came and normalised.
+    window_width = 3 * max(len(gate) for gate in gates) + 5 * 2 * codec.width
     return Sizes(
-        layers=layers,
-        tables=count(model) - layers,
+        backbone=count(model.backbone),
+        decoder=decoder,
+        tables=heads + count(model.text_embeddings, model.audio_embeddings),
         flow=count(flow),
         convolutions=count(waveform),
-        position_bytes=flavour.layers * flavour.kv_heads * flavour.head_dim * 2 * 2,
+        stack=_stack_sizes(config.backbone),
+        inside=_stack_sizes(config.decoder),
+        codebooks=config.codebooks,
+        window_width=window_width,
+    )
+
+
+def _stack_sizes(flavour: Flavour) -> StackSizes:
+    return StackSizes(
+        flavour.layers, flavour.heads, flavour.kv_heads, flavour.head_dim, flavour.feed_forward
     )

@@ -22,13 +22,27 @@ from mula_daemon.engine.heartmula.checkpoint import (
     read_special_ids,
 )
 from mula_daemon.engine.heartmula.codec import (
-    CodecConfig,
+    LATENTS_PER_FRAME,
     HeartCodec,
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.layout import ReleaseLayout, find_layout
-from mula_daemon.engine.heartmula.memory_plan import Placement, Plan, make_plan, report
-from mula_daemon.engine.heartmula.model.device import note_on, pick_device, sizes_of
+from mula_daemon.engine.heartmula.memory_plan import (
+    USUAL_POSITIONS,
+    Demand,
+    Placement,
+    Plan,
+    Sizes,
+    make_plan,
+    report,
+    shortage,
+)
+from mula_daemon.engine.heartmula.model.device import (
+    free_memory,
+    note_on,
+    pick_device,
+    sizes_of,
+)
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.sound import FRAME_S, CodecLane, DecodedTakes
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
@@ -40,7 +54,6 @@ from mula_daemon.engine.lm import (
     MAX_TOP_K,
     CodePolicy,
     Flavour,
-    LMConfig,
     Player,
     PromptedFrames,
     PromptTokens,
@@ -59,11 +72,13 @@ from mula_daemon.engine.seam import (
     Item,
 )
 from mula_daemon.engine.wording import plain_tags
+from mula_daemon.weights import MODEL
 
-OUT_OF_MEMORY: Final = (
-    "out of memory: take fewer takes or bars, --precision int8 or int4, or --codec after or cpu; "
-    "mula doctor says what fits"
+REMEDY: Final = (
+    "take fewer takes or bars, --precision int8 or int4, or --codec after or cpu; mula doctor says "
+    "what fits"
 )
+OUT_OF_MEMORY: Final = f"out of memory: {REMEDY}"
 
 LIVE_WINDOW: Final = 750
 """Frames between two readings of what was played, in live play: a minute."""
@@ -75,9 +90,6 @@ EVENLY: Final = 1.25
 PATIENCE_S: Final = 120.0
 SLOW_PATIENCE_S: Final = 1800.0
 """What a long prompt or a window of the codec may take without a card."""
-
-USUAL_POSITIONS: Final = 1024
-"""Prompt and frames of most clips: up to a minute."""
 
 
 class HeartMulaEngine:
@@ -114,6 +126,9 @@ class HeartMulaEngine:
         self._lane = CodecLane(self._device)
         self._encoder: PromptEncoder | None = None
         self._policy = CodePolicy()
+        self._sizes = Sizes()
+        self._flow = "float32"
+        self._checkpoint = self._root.name
         self.info = self._describe(MAX_TOP_K, 48_000)
 
     def warm_up(self) -> None:
@@ -130,18 +145,21 @@ class HeartMulaEngine:
         self._encoder = PromptEncoder.from_file(layout.root / "tokenizer.json", ids)
         config = read_config(layout.model, self._flavours)
         codec_config = read_codec_config(layout.codec)
-        flow, precision = torch.float32, self._precision
+        self._sizes = sizes_of(config, codec_config)
+        if layout.model != self._root and layout.model.name != MODEL:  # not the usual one
+            self._checkpoint = f"{self._root.name}/{layout.model.name}"
+        precision = self._precision
         self._device = pick_device(self._asked_device)
         note = note_on(self._device, self._asked_device)
         if self._device.type == "cuda":
-            plan = self._plan(config, codec_config)
+            plan = self._plan()
             asked = self._placement is not None or precision not in ("", AUTO)
             if plan.fits or asked:  # who names a precision or a placement knows better
                 self._placement, precision = plan.placement, plan.precision
-                flow = getattr(torch, plan.flow)
+                self._flow = plan.flow
             else:
                 self._device = torch.device("cpu")
-            note = report(plan.budget, plan)
+            note = report(plan.budget, plan, self._sizes)
         go_first(self._device)
         found = precision_of(precision, self._device)
         model = load_language_model(layout.model, config, found.storage(self._device))
@@ -149,7 +167,7 @@ class HeartMulaEngine:
         self._player = Player(packed, recorder(self._device))
         self._player.prepare(USUAL_POSITIONS)
         home = self._device if self._placement in (None, Placement.GPU) else torch.device("cpu")
-        self._codec = HeartCodec.load(layout.codec, home, flow)
+        self._codec = HeartCodec.load(layout.codec, home, getattr(torch, self._flow))
         self._lane = CodecLane(self._device if self._placement is Placement.AFTER else home)
         decodable = min(codec_config.codebook_size, ids.audio_eos)
         self._policy = CodePolicy(valid=decodable, eos=ids.audio_eos, may_end=self._may_end)
@@ -157,11 +175,36 @@ class HeartMulaEngine:
             choices(config.audio_vocab), self._codec.sample_rate, *([note] if note else [])
         )
 
-    def _plan(self, config: LMConfig, codec: CodecConfig) -> Plan:
+    def _plan(self) -> Plan:
         free, _ = torch.cuda.mem_get_info()
         named = "" if self._precision in ("", AUTO) else self._precision
-        sizes = sizes_of(config, codec)
-        return make_plan(free, sizes, precision=named, placement=self._placement)
+        return make_plan(free, self._sizes, precision=named, placement=self._placement)
+
+    def _require_room(self, clip: ClipRequest, frames: int) -> None:
+        """Raises Unavailable for a clip that would run out of the card's memory for sure."""
+        assert self._player is not None and self._codec is not None
+        both = (clip.tags, clip.tags_b) if clip.tags_b else (clip.tags,)
+        prompts = [self._prompt(tags, clip.lyrics, 0) for tags in both]
+        settings = self._stream.for_live() if clip.endless else self._stream
+        demand = Demand(
+            len(clip.seeds),
+            frames,
+            text=max(len(each.tags_ids) + 1 + len(each.lyrics_ids) for each in prompts),
+            prompts=len(prompts),
+            latents=LATENTS_PER_FRAME * max(settings.first, settings.context + settings.hop),
+        )
+        flow = "" if self._codec.device.type == "cpu" else self._flow
+        for is_tidied in (False, True):
+            free = free_memory(self._device)
+            if free is None:
+                return
+            lack = shortage(demand, self._sizes, self._player.model.precision, flow, free)
+            if not lack:
+                return
+            if not is_tidied:  # what lies there for a next job may be in the way of this one
+                self._player.forget()
+                self._tidy()
+        raise Unavailable(f"{lack}; {REMEDY}")
 
     def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """One frame every 80 ms of sound; audio comes in pieces, as the codec's windows fill."""
@@ -170,6 +213,7 @@ class HeartMulaEngine:
         length = None if clip.endless else clip.samples(self.info.sample_rate)
         # Frames of 2/25 s, rounded up; 0: for ever.
         total = 0 if length is None else -(-length * 25 // (self.info.sample_rate * 2))
+        self._require_room(clip, total or LIVE_WINDOW)
         for sentence in advice(clip.tags):
             yield Notice(clip.job, "tags", sentence)
         try:
@@ -228,7 +272,7 @@ class HeartMulaEngine:
             channels=2,
             device=self._device.type,
             knobs=knob_ranges(top_k),
-            checkpoint=self._root.name,
+            checkpoint=self._checkpoint,
             # A codec that comes after the last frame cannot be heard before it.
             frame_seconds=0.0 if self._placement is Placement.AFTER else FRAME_S,
             delay_seconds=EVENLY * self._stream.for_live().delay * FRAME_S,

@@ -16,6 +16,7 @@ from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine, Item
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.language_model import Flavour
+from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Texts
 
 REFERENCE = Path(__file__).parents[4] / "data" / "heartmula_reference"
@@ -95,6 +96,24 @@ def test_running_out_of_memory_fails_the_clip_and_says_what_to_change(
         with pytest.raises(Unavailable, match=r"--precision int8 .* --codec after or cpu"):
             list(engine.generate(CLIP, FrameKnobs))
     assert len(sound(list(engine.generate(CLIP, FrameKnobs)))) == 48_000
+
+
+def test_a_clip_that_cannot_fit_is_refused_before_it_begins(
+    engine: HeartMulaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After what lies there for the next job was given up; one that fits then is made."""
+    free, forgotten = [2_000_000, 2_000_000], list[None]()
+    monkeypatch.setattr(
+        "mula_daemon.engine.heartmula.model.engine.free_memory", lambda device: free.pop(0)
+    )
+    monkeypatch.setattr(Player, "forget", lambda player: forgotten.append(None))
+    many = ClipRequest("j", ("techno",), (1, 2, 3, 4, 5, 6), bpm=60, bars=8)
+    with pytest.raises(Unavailable, match=r"6 takes of 32 s need .* fit; take fewer takes"):
+        next(engine.generate(many, FrameKnobs))
+    assert forgotten == [None]
+    free = [0, 10**12]
+    assert len(sound(list(engine.generate(CLIP, FrameKnobs)))) == 48_000
+    assert forgotten == [None, None]
 
 
 def test_weights_that_do_not_fit_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
