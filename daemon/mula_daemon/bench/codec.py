@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from time import perf_counter
@@ -33,6 +32,7 @@ FRAME_S: Final = 0.08
 WINDOW: Final = 2048
 HOP: Final = 512
 BANDS: Final = 80
+GRID: Final = ("first", "context", "hop", "steps", "guidance")
 FLOOR_DB: Final = 80.0
 """What lies this far below the louder sound's loudest band is silence."""
 
@@ -95,7 +95,7 @@ def measure(codec: HeartCodec, codes: np.ndarray, grid: Sequence[StreamSettings]
     for settings in grid:
         sound, seconds = _timed(lambda settings=settings: stream(codec, codes, settings), warm)
         rows.append(
-            asdict(settings)
+            {name: getattr(settings, name) for name in GRID}
             | {
                 "log_mel_db": round(log_mel_distance_db(full, sound, codec.sample_rate), 3),
                 "rtf": round(seconds / audio_s, 4),

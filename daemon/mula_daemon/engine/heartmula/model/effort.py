@@ -38,6 +38,13 @@ class Effort:
     def guidance(self) -> float:
         return self._rungs[self._rung][1]
 
+    @property
+    def share(self) -> float:
+        """Which part of a window's full work the next one gets, 0 to 1."""
+        steps, guidance = self._rungs[0]
+        rows = 1.0 if self.guidance == guidance else 0.5
+        return self.steps / steps * rows
+
     def weigh(self, compute_s: float, audio_s: float) -> str:
         """Take in what ``audio_s`` of sound cost; what changed, in words, or nothing.
 

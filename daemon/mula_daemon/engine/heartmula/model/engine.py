@@ -37,14 +37,17 @@ from mula_daemon.engine.heartmula.memory_plan import (
     report,
     shortage,
 )
+from mula_daemon.engine.heartmula.model.burst_sound import BurstSound
 from mula_daemon.engine.heartmula.model.device import (
     free_memory,
     note_on,
     pick_device,
     sizes_of,
 )
+from mula_daemon.engine.heartmula.model.live_measure import WindowMeasure, measure_frames
+from mula_daemon.engine.heartmula.model.live_plan import FRAME_S, LivePlan, choose, evenly
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
-from mula_daemon.engine.heartmula.model.sound import FRAME_S, CodecLane, DecodedTakes
+from mula_daemon.engine.heartmula.model.sound import CodecLane, DecodedTakes
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.heartmula.parts import require_sound
 from mula_daemon.engine.heartmula.tag_guide import advice
@@ -64,7 +67,7 @@ from mula_daemon.engine.lm import (
     precision_of,
     recorder,
 )
-from mula_daemon.engine.playing import play
+from mula_daemon.engine.playing import ClipSound, play
 from mula_daemon.engine.seam import (
     ClipRequest,
     EngineInfo,
@@ -85,8 +88,6 @@ LIVE_WINDOW: Final = 750
 LIVE_KEPT: Final = 375
 """Frames of them that are read again, so that the music knows where it comes from."""
 
-EVENLY: Final = 1.25
-"""Of what sound lags behind: a quarter for computing, where frames are made one by one."""
 PATIENCE_S: Final = 120.0
 SLOW_PATIENCE_S: Final = 1800.0
 """What a long prompt or a window of the codec may take without a card."""
@@ -119,6 +120,7 @@ class HeartMulaEngine:
         self._placement = None if codec in ("", AUTO) else Placement(codec)
         self._flavours = flavours
         self._stream = stream or StreamSettings()
+        self._live = evenly(self._stream)
         self._may_end = may_end
         self._device = torch.device("cpu")
         self._player: Player | None = None
@@ -171,9 +173,11 @@ class HeartMulaEngine:
         self._lane = CodecLane(self._device if self._placement is Placement.AFTER else home)
         decodable = min(codec_config.codebook_size, ids.audio_eos)
         self._policy = CodePolicy(valid=decodable, eos=ids.audio_eos, may_end=self._may_end)
-        self.info = self._describe(
-            choices(config.audio_vocab), self._codec.sample_rate, *([note] if note else [])
-        )
+        notes = [note] if note else []
+        if self._placement is not Placement.AFTER:
+            self._live = self._plan_live()
+            notes += [self._live.words] if self._live.in_bursts else []
+        self.info = self._describe(choices(config.audio_vocab), self._codec.sample_rate, *notes)
 
     def _plan(self) -> Plan:
         free, _ = torch.cuda.mem_get_info()
@@ -185,7 +189,7 @@ class HeartMulaEngine:
         assert self._player is not None and self._codec is not None
         both = (clip.tags, clip.tags_b) if clip.tags_b else (clip.tags,)
         prompts = [self._prompt(tags, clip.lyrics, 0) for tags in both]
-        settings = self._stream.for_live() if clip.endless else self._stream
+        settings = self._live.settings if clip.endless else self._stream
         demand = Demand(
             len(clip.seeds),
             frames,
@@ -205,6 +209,16 @@ class HeartMulaEngine:
                 self._player.forget()
                 self._tidy()
         raise Unavailable(f"{lack}; {REMEDY}")
+
+    def _plan_live(self) -> LivePlan:
+        """What live play is to do here, by what a frame and windows take."""
+        assert self._player is not None and self._codec is not None
+        clip = ClipRequest("warm", ("techno",), (0,), endless=True)
+        maker = PromptedFrames(
+            self._player, clip, self._prompt, LIVE_WINDOW, policy=self._policy, keep=LIVE_KEPT
+        )
+        frame_s = measure_frames(lambda: maker.make(FrameKnobs()))
+        return choose(self._stream, frame_s, WindowMeasure(self._codec, self._lane))
 
     def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """One frame every 80 ms of sound; audio comes in pieces, as the codec's windows fill."""
@@ -243,11 +257,15 @@ class HeartMulaEngine:
         # As the training prompts were written: parted by commas alone.
         return self._encoder.encode(",".join(plain_tags(tags)), lyrics)
 
-    def _sound(self, codec: HeartCodec, clip: ClipRequest, length: int | None) -> DecodedTakes:
-        settings = self._stream.for_live() if clip.endless else self._stream
+    def _sound(self, codec: HeartCodec, clip: ClipRequest, length: int | None) -> ClipSound:
+        live = self._live if clip.endless else None
+        settings = self._stream if live is None else live.settings
         after = self._placement is Placement.AFTER
         fetch = self._fetch if after else None
-        return DecodedTakes(clip, codec, settings, self._lane, length, fetch)
+        takes = DecodedTakes(clip, codec, settings, self._lane, length, fetch)
+        if live is None or not live.in_bursts:
+            return takes
+        return BurstSound(clip.job, takes, live)
 
     def _fetch(self) -> None:
         """Let the codec take the place of the caches."""
@@ -275,7 +293,8 @@ class HeartMulaEngine:
             checkpoint=self._checkpoint,
             # A codec that comes after the last frame cannot be heard before it.
             frame_seconds=0.0 if self._placement is Placement.AFTER else FRAME_S,
-            delay_seconds=EVENLY * self._stream.for_live().delay * FRAME_S,
+            burst_frames=self._live.burst_frames,
+            delay_seconds=self._live.delay_s,
             notes=notes,
             patience_s=PATIENCE_S if self._device.type == "cuda" else SLOW_PATIENCE_S,
         )

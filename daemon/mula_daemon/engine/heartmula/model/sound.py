@@ -23,12 +23,11 @@ from mula_bridge.control.messages import Notice
 from mula_daemon.audio import Samples
 from mula_daemon.engine.heartmula.codec import CHANNELS, GeneratorNoise, HeartCodec
 from mula_daemon.engine.heartmula.model.effort import Effort
+from mula_daemon.engine.heartmula.model.live_plan import FRAME_S
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 from mula_daemon.engine.playing import MadeFrame
 from mula_daemon.engine.seam import AudioBlock, ClipRequest
 
-FRAME_S: Final = 0.08
-"""Seconds of sound in a frame."""
 KEPT_WINDOWS: Final = 64
 """Of so many windows the times are remembered."""
 
@@ -168,11 +167,19 @@ class ClipStream:
             found.append(self._next())
         return found
 
+    def resize(self, hop: int) -> None:
+        """Let windows add ``hop`` frames, from the next one on."""
+        self._decoder.resize(hop)
+
+    def settle(self) -> list[WindowSound]:
+        """`ready`, of which nothing is still in the making: waits for it."""
+        return [self._next() for _ in range(len(self._pending))]
+
     def rest(self) -> list[list[Samples]]:
         """All that is left of each take, up to the very last sample; after `finish`."""
         found: list[list[Samples]] = [[] for _ in range(self._decoder.takes)]
-        while self._pending:
-            for samples, mine in zip(self._next().samples, found, strict=True):
+        for piece in self.settle():
+            for samples, mine in zip(piece.samples, found, strict=True):
                 mine += [samples] if len(samples) else []
         for take, mine in enumerate(found):
             if self._length is not None:
@@ -220,7 +227,7 @@ class DecodedTakes:
         self._job = clip.job
         self._fetch = fetch
         self._pace = 1.0 if clip.endless else clip.pace
-        self._effort = Effort(settings.steps, settings.guidance, deadline=self._pace > 0)
+        self.effort: Final = Effort(settings.steps, settings.guidance, deadline=self._pace > 0)
         self._frames = 0
         self._made_s = deque[float](maxlen=settings.hop)
         """Seconds that the newest frames took the language model."""
@@ -228,7 +235,7 @@ class DecodedTakes:
         """Seconds that the newest steady windows of the codec took, the oldest first."""
         noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in clip.seeds]
         self._stream = ClipStream(
-            StreamingDecoder(codec, noises, settings, self._effort, endless=clip.endless),
+            StreamingDecoder(codec, noises, settings, self.effort, endless=clip.endless),
             lane,
             codec.config.samples_per_frame,
             length,
@@ -243,9 +250,16 @@ class DecodedTakes:
             yield self._ended(take)
         self._stream.push(np.array(frame.codes))
         self._frames += 1
-        for piece in self._stream.ready():
-            yield from self._blocks(piece.samples)
-            yield from self._weighed(piece)
+        yield from self._pieces(self._stream.ready())
+
+    def resize(self, hop: int) -> None:
+        """Let windows add ``hop`` frames; said between two of them."""
+        self._made_s = deque(self._made_s, maxlen=hop)
+        self._stream.resize(hop)
+
+    def settle(self) -> Iterator[AudioBlock | Notice]:
+        """Wait for the windows that are being made; the rest of what `add` gives."""
+        yield from self._pieces(self._stream.settle())
 
     def rest(self) -> Iterator[AudioBlock]:
         """What is left of every take."""
@@ -256,10 +270,12 @@ class DecodedTakes:
             for samples in pieces:
                 yield AudioBlock(self._job, take, samples)
 
-    def _blocks(self, samples: list[Samples]) -> Iterator[AudioBlock]:
-        for take, mine in enumerate(samples):
-            if len(mine):
-                yield AudioBlock(self._job, take, mine)
+    def _pieces(self, pieces: list[WindowSound]) -> Iterator[AudioBlock | Notice]:
+        for piece in pieces:
+            for take, mine in enumerate(piece.samples):
+                if len(mine):
+                    yield AudioBlock(self._job, take, mine)
+            yield from self._weighed(piece)
 
     def _weighed(self, piece: WindowSound) -> Iterator[Notice]:
         """What its window cost, and its frames before, against how long it lasts."""
@@ -267,7 +283,7 @@ class DecodedTakes:
             self.windows.append(piece.took_s)
         if self._pace > 0:
             compute_s = piece.took_s + piece.frames * fmean(self._made_s)
-            if said := self._effort.weigh(compute_s, piece.frames * FRAME_S / self._pace):
+            if said := self.effort.weigh(compute_s, piece.frames * FRAME_S / self._pace):
                 yield Notice(self._job, "codec_steps", said)
 
     def _ended(self, take: int) -> Notice:

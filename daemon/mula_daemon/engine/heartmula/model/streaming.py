@@ -46,6 +46,15 @@ class StreamSettings:
     hop: int = 25
     steps: int = 10
     guidance: float = 1.25
+    bursts: int = 1
+    """0: live play makes its frames one by one, in time with the ear, and not in bursts."""
+    named: tuple[str, ...] = ()
+    """What the user has set, be it to its default: nobody else changes that."""
+
+    def holds(self, name: str) -> bool:
+        """Whether the user has set ``name``."""
+        field = self.__dataclass_fields__[name]
+        return name in self.named or getattr(self, name) != field.default
 
     @property
     def delay(self) -> int:
@@ -72,13 +81,14 @@ class StreamSettings:
         values: dict[str, int | float] = {}
         for item in filter(None, (part.strip() for part in text.split(","))):
             name, _, value = item.partition("=")
-            if name not in cls.__dataclass_fields__:
-                raise UnknownName("codec stream setting", name, cls.__dataclass_fields__)
+            known = [field for field in cls.__dataclass_fields__ if field != "named"]
+            if name not in known:
+                raise UnknownName("codec stream setting", name, known)
             try:
                 values[name] = float(value) if name == "guidance" else int(value)
             except ValueError:
                 raise BadInput(f"codec stream: {item!r} is no {name}=NUMBER") from None
-        return cls(**values)  # type: ignore[arg-type]
+        return cls(**values, named=tuple(values))  # type: ignore[arg-type]
 
 
 class StreamingDecoder:
@@ -138,6 +148,10 @@ class StreamingDecoder:
     def steady(self) -> bool:
         """Whether the next window is as long as all that follow."""
         return self._known >= max(1, self._settings.context)
+
+    def resize(self, hop: int) -> None:
+        """Let windows add ``hop`` frames, from the next one on."""
+        self._settings = replace(self._settings, hop=hop)
 
     def add(self, codes: Codes) -> None:
         """Take the clip's next codes [N, Q, T]; nothing is computed. Raises `BadInput`."""

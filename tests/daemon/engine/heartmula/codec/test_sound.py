@@ -1,5 +1,7 @@
 """The sound of a job's takes: whole, ended early, held until the codec is there, and timed."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from mula_daemon.engine.heartmula.model.sound import (
     ClipStream,
     CodecLane,
     DecodedTakes,
+    Pending,
     measure_window,
 )
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
@@ -114,3 +117,41 @@ def test_a_window_can_be_measured_before_there_is_music(codec: HeartCodec, takes
         )
         assert measure_window(codec, HOW, CodecLane(codec.device), takes) > 0
     assert lengths == [(takes, 3, 4)] + [(takes, 3, 7)] * 4
+
+
+class LateEvent:
+    """Happens when it is waited for, and not before."""
+
+    def query(self) -> bool:
+        return False
+
+    def synchronize(self) -> None: ...
+
+    def elapsed_time(self, other: object) -> float:
+        return 40.0
+
+
+class LateLane(CodecLane):
+    """As a card whose windows take a while."""
+
+    def start(self, work: Callable[[], torch.Tensor]) -> Pending:
+        events = (LateEvent(), LateEvent())
+        return Pending(super().start(work).host, events)  # type: ignore[arg-type]
+
+
+def test_windows_of_any_length_are_waited_for_where_it_is_asked_for(codec: HeartCodec) -> None:
+    """Their sound is as long as the codes, but for a frame's, which waits for latents to come."""
+    clip = ClipRequest("j", ("techno",), (1, 2), endless=True)
+    how = StreamSettings(first=3, context=4, hop=3, steps=1, guidance=1.0)
+    takes = DecodedTakes(clip, codec, how, LateLane(codec.device), None)
+    pushed, heard = 0, [0, 0]
+    for hop in (3, 3, 1, 5, 2):
+        takes.resize(hop)
+        for frame in CODES[pushed : pushed + hop]:
+            assert list(takes.add(MadeFrame(frame.tolist(), FrameKnobs()), 0.0)) == []
+        pushed += hop
+        for block in takes.settle():
+            assert isinstance(block, AudioBlock)
+            heard[block.take] += len(block.samples)
+        assert heard == [(pushed - 1) * RATE] * 2
+    assert list(takes.windows) == [0.04] * 3
