@@ -88,8 +88,8 @@ class Sizes:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """What one job asks for: ``frames`` for each of its takes, after a prompt of ``text``
-    positions; ``prompts`` is 2 to morph between two. ``rereads``: its prompts may be read again
-    while it runs, because it follows texts or is live, so those caches are kept."""
+    positions; ``prompts`` is 2 to morph between two. ``rereads``: prompts are read again while it
+    runs, because it follows texts or is live, into caches beside those of its frames."""
 
     takes: int = 1
     frames: int = 1500
@@ -105,7 +105,7 @@ class Demand:
 
     @property
     def read_slots(self) -> int:
-        """Of the caches that its prompts are read into."""
+        """Of the caches that its prompts are read into again."""
         return -(-(self.text + self.frames) // BUCKET) * BUCKET
 
     @property
@@ -121,7 +121,8 @@ class Demand:
 
 
 USUAL: Final = Demand()
-"""What a plan is made for: one take of two minutes. Live play asks for less."""
+"""What a plan is made for: one take of two minutes. Live play asks for less; one that follows
+texts (--texts now), or more takes, asks for more."""
 MANY: Final = Demand(takes=4)
 """What else is told of: four of them at once."""
 
@@ -142,15 +143,16 @@ class JobBytes:
 def needs(
     demand: Demand, sizes: Sizes, precision: str, flow: str, *, kept: bool = True
 ) -> JobBytes:
-    """What ``demand`` takes when it begins, its fullest moment, with weights in ``precision`` and
-    the codec's transformer in ``flow``.
+    """What ``demand`` takes at its fullest moment, with weights in ``precision`` and the codec's
+    transformer in ``flow``.
 
-    That is the caches its prompts are read into, those its frames are recorded on, to which the
-    others are copied, and with ``kept`` those that lie recorded for a first job of one take.
-    Afterwards the first go, unless it ``rereads``.
+    That is the caches its frames are recorded on, those its prompts are read into again if it
+    ``rereads``, and with ``kept`` those that lie recorded for a first job of one take.
     """
-    each, rows, slots = number_bytes(precision), demand.rows, demand.slots
-    caches = sizes.stack.state(rows, demand.read_slots, each) + _step(sizes, rows, slots, each)
+    each, rows = number_bytes(precision), demand.rows
+    caches = _step(sizes, rows, demand.slots, each)
+    if demand.rereads:
+        caches += sizes.stack.state(rows, demand.read_slots, each)
     if kept:
         caches += _step(sizes, 2, USUAL_POSITIONS, each)
     # Guidance makes two rows of each take.
