@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
@@ -106,6 +107,17 @@ def test_takes_side_by_side_are_each_alone(codec: HeartCodec, rows: int, cuts: l
     for take in range(rows):
         alone = in_pieces(WaveformStream(codec.waveform), latents[take : take + 1], [])
         assert torch.allclose(together[take], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_no_more_than_a_chunk_is_worked_on_at_once(codec: HeartCodec, rows: int) -> None:
+    lengths = []
+    last = codec.waveform.decoder[-1]
+    hook = last.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape))
+    WaveformStream(codec.waveform, rows).push(torch.zeros(rows, 3 * CHUNK, 4))
+    hook.remove()
+    assert sum(length for *_, length in lengths) == (3 * CHUNK - 2) * RATE
+    assert max(rows * length for rows, _, length in lengths) <= 2 * CHUNK * RATE
 
 
 def test_a_stream_begins_again_in_the_same_memory(codec: HeartCodec) -> None:
