@@ -132,15 +132,12 @@ def _ours(
     facts = _compare(player, knobs, against)
     loop = FrameLoop(player, [PROMPT], range(takes), history + frames + WARM_UP)
     loop.prefill(random_codes(config, takes, history))
-    cache = config.backbone.layers * 2 * config.backbone.kv_heads * config.backbone.head_dim
-    positions = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids) + history + frames // 2
-    width = torch.finfo(model.dtype).bits // 8
     layers = (*model.backbone.layers, *model.decoder.layers)
     kinds = {product.kind for layer in layers for product in layer}
     return Contender(
         precision.value,
         lambda: loop.step(knobs),
-        model.frame_nbytes + 2 * takes * cache * positions * width,
+        model.frame_nbytes + cache_nbytes(model, takes, history + frames // 2),
         facts={"weights": sorted(kinds), **facts},
     )
 
@@ -164,6 +161,14 @@ def random_model(
             else:
                 parameter.normal_(std=0.02, generator=generator)
     return model.requires_grad_(False)
+
+
+def cache_nbytes(model: StaticModel, takes: int, frames: int) -> int:
+    """What a frame reads of keys and values after the prompt and so many frames."""
+    flavour = model.config.backbone
+    positions = len(PROMPT.tags_ids) + 1 + len(PROMPT.lyrics_ids) + frames
+    width = torch.finfo(model.dtype).bits // 8
+    return 4 * takes * flavour.layers * flavour.kv_heads * flavour.head_dim * positions * width
 
 
 def random_codes(config: LMConfig, takes: int, frames: int) -> Codes:

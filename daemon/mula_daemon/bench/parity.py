@@ -37,10 +37,13 @@ from mula_daemon.engine.lm import (
     KnobTensors,
     LMConfig,
     Player,
+    Record,
     StaticModel,
+    recorder,
 )
 from mula_daemon.weights import CODEC, MODEL
 
+CPU = torch.device("cpu")
 BAR = 1e-4  # largest absolute difference of a logit that passes
 CODEC_BAR = 1e-3  # largest relative L2 distance of a waveform that passes
 SIZES = ("l", "h", "kv", "d", "i")  # of a stack, behind its letter in the reference's dims
@@ -95,7 +98,11 @@ def main(argv: Sequence[str]) -> int:
     return 0 if figures["passed"] else 1
 
 
-def run(reference: Path, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+def run(
+    reference: Path,
+    say: Callable[[str], None] = lambda line: None,
+    device: torch.device = CPU,
+) -> dict[str, Any]:
     """The figures of the JSON line for the folder ``reference``; ``say`` gets a line per case.
 
     ``cases`` and ``frames_identical`` count cases, ``max_logit_diff`` is absolute, ``passed`` is
@@ -103,7 +110,7 @@ def run(reference: Path, say: Callable[[str], None] = lambda line: None) -> dict
     ``codec_rel_l2``, the largest. Raises `CheckpointError` or ``OSError`` when the folder is
     incomplete.
     """
-    results, codec_results = compare(reference), compare_codec(reference)
+    results, codec_results = compare(reference, device), compare_codec(reference, device)
     every: list[CaseResult | CodecResult] = [*results, *codec_results]
     for result in every:
         say(f"{result.name}: {'same' if result.passed else 'DIFFERENT'} ({result})")
@@ -120,8 +127,20 @@ def run(reference: Path, say: Callable[[str], None] = lambda line: None) -> dict
     return figures
 
 
-def compare(reference: Path) -> list[CaseResult]:
-    """Every case of ``reference/expected_lm.json``, in its order."""
+def run_recorded(reference: Path, device: torch.device) -> dict[str, Any]:
+    """The same for frames that are replayed from graphs, of which only the codes are known."""
+    results = compare(reference, device, recorder(device))
+    return {
+        "cases": len(results),
+        "frames_identical": sum(result.frames_identical for result in results),
+        "passed": bool(results) and all(result.passed for result in results),
+    }
+
+
+def compare(
+    reference: Path, device: torch.device = CPU, record: Record | None = None
+) -> list[CaseResult]:
+    """Every case of ``reference/expected_lm.json``, in its order; no logits with ``record``."""
     cases = json.loads((reference / "expected_lm.json").read_text(encoding="utf-8"))
     expected = load_file(reference / "expected_lm.safetensors")
     ids = read_special_ids(reference)
@@ -132,8 +151,8 @@ def compare(reference: Path) -> list[CaseResult]:
         config = _config(reference, case)
         if config not in players:
             model = load_language_model(reference / MODEL, config)
-            players[config] = Player(StaticModel(model))
-        results.append(_compare(case, expected, players[config], encoder, ids))
+            players[config] = Player(StaticModel(model, device), record)
+        results.append(_compare(case, expected, players[config], encoder, ids, record is None))
     return results
 
 
@@ -165,6 +184,7 @@ def _compare(
     player: Player,
     encoder: PromptEncoder,
     ids: SpecialIds,
+    keep_logits: bool,
 ) -> CaseResult:
     name = case["name"]
     prompt = encoder.encode(case["tags"], case["lyrics"])
@@ -175,38 +195,47 @@ def _compare(
     most = max(case["max_frames"], len(frames))
     # Like the reference: nothing ruled out, and the end seen on any codebook but not at once.
     loop = FrameLoop(
-        player, [prompt], [0], most, policy=CodePolicy(eos=ids.audio_eos), keep_logits=True
+        player,
+        [prompt],
+        [0],
+        most,
+        policy=CodePolicy(eos=ids.audio_eos),
+        keep_logits=keep_logits,
     )
     knobs = KnobTensors.create(
-        cfg=case["cfg_scale"], temperature=case["temperature"], top_k=case["topk"]
-    )
+        cfg=case["cfg_scale"], temperature=case["temperature"], top_k=case["topk"],
+        device=player.model.device,
+    )  # fmt: skip
     loop.prefill()
     played: list[Codes] = []
     logits: list[Tensor] = []
     while loop.frame < most:
         codes = loop.step(knobs)
         if loop.logits is not None and len(logits) < len(wanted):
-            logits.append(loop.logits)
+            logits.append(loop.logits.cpu())
         if loop.ended[0]:
             break
         played.append(codes[0])
-    rows = wanted.shape[2]  # 1: recorded without the unconditional row
-    ours = torch.stack(logits)[:, :, :rows]  # [first frames, C, R, V]
+    furthest = 0.0
+    if keep_logits:
+        rows = wanted.shape[2]  # 1: recorded without the unconditional row
+        ours = torch.stack(logits)[:, :, :rows]  # [first frames, C, R, V]
+        furthest = float((ours - wanted[: len(ours)]).abs().max())
     return CaseResult(
         name=name,
         prompt_identical=tokens == expected[f"{name}.prompt_text_tokens"].tolist(),
         frames_identical=np.array_equal(np.array(played), frames),
-        logit_diff=float((ours - wanted[: len(ours)]).abs().max()),
+        logit_diff=furthest,
     )
 
 
-def compare_codec(reference: Path) -> list[CodecResult]:
+def compare_codec(reference: Path, device: torch.device = CPU) -> list[CodecResult]:
     """Every case of ``reference/expected_codec.json``, in its order; none without that file."""
     listed = reference / "expected_codec.json"
     if not listed.is_file():
         return []
     expected = load_file(reference / "expected_codec.safetensors")
-    codec = HeartCodec.load(reference / CODEC)
+    codec = HeartCodec.load(reference / CODEC, device)
     cases = json.loads(listed.read_text(encoding="utf-8"))
     return [_compare_codec(case, expected, codec) for case in cases]
 

@@ -20,6 +20,7 @@ BENCHES: Final = {
     "osc": "message throughput against python-osc's servers",
     "time": "bar lines of two daemons against Ableton Link and a MIDI clock",
     "parity": "HeartMuLa's language model and codec against reference vectors",
+    "gpu": "all that only a graphics card can show, at HeartMuLa's true size, without its weights",
     "knobs": "what the knobs do to mini's clips",
     "soak": "the daemon at work while everything around it fails",
     "sound": "length, key, loop seam, loudness, true peak and stems of mini's clips",

@@ -9,7 +9,7 @@ Shapes are written in one alphabet:
   queries for each, H head size, B = R * M.
 """
 
-from mula_daemon.engine.lm.frame_graph import recorder
+from mula_daemon.engine.lm.frame_graph import Record, recorder
 from mula_daemon.engine.lm.frame_loop import FrameLoop, PromptTokens
 from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageModel, LMConfig
@@ -24,6 +24,6 @@ from mula_daemon.engine.lm.transformer import Block, Stack
 __all__ = [
     "AUTO", "FLAVOURS", "MAX_TOP_K", "Block", "CodePolicy", "Codes", "Flavour", "FrameLoop",
     "KnobTensors", "LMConfig", "LanguageModel", "Player", "Precision", "PromptTokens",
-    "PromptedFrames", "RopeScaling", "Stack", "StaticModel", "choices", "frequencies",
+    "PromptedFrames", "Record", "RopeScaling", "Stack", "StaticModel", "choices", "frequencies",
     "go_first", "knob_ranges", "precision_of", "recorder", "rotate", "rotations",
 ]  # fmt: skip
