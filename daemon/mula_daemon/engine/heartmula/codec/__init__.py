@@ -7,6 +7,7 @@ from mula_daemon.engine.heartmula.codec.config import (
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
+from mula_daemon.engine.heartmula.codec.graphs import SoundStream
 from mula_daemon.engine.heartmula.codec.heart_codec import (
     Checked,
     Codes,
@@ -18,5 +19,5 @@ from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder,
 
 __all__ = [
     "CHANNELS", "LATENTS_PER_FRAME", "Checked", "CodecConfig", "Codes", "Flow", "GeneratorNoise",
-    "HeartCodec", "Noise", "WaveformDecoder", "WaveformStream", "read_codec_config",
+    "HeartCodec", "Noise", "SoundStream", "WaveformDecoder", "WaveformStream", "read_codec_config",
 ]  # fmt: skip

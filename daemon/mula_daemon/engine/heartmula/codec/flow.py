@@ -8,6 +8,7 @@ Letters: N takes, B rows of the estimator (N, or 2 N with guidance), Q levels, K
 codebook width, T frames, L = 2 T latents, C known ones, D latent width, E condition width.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
@@ -47,11 +48,7 @@ class Flow(nn.Module):
         row a take is enough.
         """
         walk = Walk(self, noise, context, guided=guidance != 1.0)
-        walk.begin(codes, context, noise)
-        for moment in sent(schedule(steps, guidance), noise.device):
-            walk.moment.copy_(moment)
-            walk.step()
-        return walk.end()
+        return walk.follow(codes, context, noise, steps, guidance)
 
     def condition(self, codes: Tensor) -> Tensor:
         """[N, Q, T] -> [N, L, E]: every frame's vector, once for each of its latents."""
@@ -77,7 +74,7 @@ class Walk:
     def __init__(self, flow: Flow, noise: Tensor, context: Tensor, *, guided: bool) -> None:
         self._flow = flow
         self._guided = guided
-        self.moment = torch.zeros(5, device=noise.device)
+        self._moment = torch.zeros(5, device=noise.device)
         """A row of `schedule`."""
         self._x = torch.empty_like(noise)
         self._known = torch.empty_like(context)
@@ -89,8 +86,24 @@ class Walk:
         self._beside = torch.zeros(rows, latents, beside, device=noise.device)
         """What the estimator sees beside the latents: the known ones, and the condition."""
 
-    def begin(self, codes: Tensor, context: Tensor, noise: Tensor) -> None:
-        """Set out from ``noise``; as in `Flow.solve`."""
+    def follow(
+        self,
+        codes: Tensor,
+        context: Tensor,
+        noise: Tensor,
+        steps: int,
+        guidance: float,
+        step: Callable[[], None] | None = None,
+    ) -> Tensor:
+        """As `Flow.solve`; ``step`` does what `step` does."""
+        self._begin(codes, context, noise)
+        for moment in sent(schedule(steps, guidance), noise.device):
+            self._moment.copy_(moment)
+            (step or self.step)()
+        # On memory that no later window writes to.
+        return torch.cat([self._known, self._x[:, self._known.shape[1] :]], dim=1)
+
+    def _begin(self, codes: Tensor, context: Tensor, noise: Tensor) -> None:
         takes, known, width = context.shape
         self._x.copy_(noise)
         self._known.copy_(context)
@@ -100,8 +113,8 @@ class Walk:
         rows[-1, ..., width:] = self._flow.condition(codes)
 
     def step(self) -> None:
-        """Go on by one Euler step, at `moment`."""
-        time, now, left, size, guidance = self.moment
+        """Go on by one Euler step."""
+        time, now, left, size, guidance = self._moment
         known = self._known.shape[1]
         self._x[:, :known] = left * self._start + now * self._known
         x = torch.cat([self._x, self._x]) if self._guided else self._x
@@ -110,10 +123,6 @@ class Walk:
             without, given = velocity.chunk(2)
             velocity = without + guidance * (given - without)
         self._x += size * velocity
-
-    def end(self) -> Tensor:
-        """Where it has led to [N, L, D], on memory that no later window writes to."""
-        return torch.cat([self._known, self._x[:, self._known.shape[1] :]], dim=1)
 
 
 def schedule(steps: int, guidance: float) -> Tensor:

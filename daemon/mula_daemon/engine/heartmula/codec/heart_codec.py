@@ -23,9 +23,11 @@ from mula_daemon.engine.heartmula.codec.config import (
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
+from mula_daemon.engine.heartmula.codec.graphs import CodecGraphs
 from mula_daemon.engine.heartmula.codec.transfer import sent
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 from mula_daemon.engine.heartmula.codec.weights import load_codec_weights
+from mula_daemon.engine.lm import Record
 
 WINDOW = 372  # frames
 HOP = 320  # frames
@@ -64,6 +66,11 @@ class HeartCodec:
         self.sample_rate = config.sample_rate
         self.flow = flow
         self.waveform = waveform
+        self.graphs = CodecGraphs(flow, waveform)
+
+    def record_with(self, record: Record | None) -> None:
+        """Have windows recorded that are prepared from now on; what is recorded is given up."""
+        self.graphs = CodecGraphs(self.flow, self.waveform, record)
 
     @classmethod
     def load(
@@ -86,6 +93,7 @@ class HeartCodec:
 
     def to(self, device: torch.device | str) -> "HeartCodec":
         """Itself, moved: off the GPU when others need the memory, and back."""
+        self.graphs.forget()
         self.flow.to(device)
         self.waveform.to(device)
         return self
@@ -155,7 +163,7 @@ class HeartCodec:
         latents, width = codes.shape[-1] * LATENTS_PER_FRAME, self.config.latent_width
         noise = torch.stack([draw(latents, width) for draw in noises])
         given = sent(torch.from_numpy(np.ascontiguousarray(codes)), self.device)
-        return self.flow.solve(given, context, sent(noise, self.device), steps, guidance)
+        return self.graphs.solve(given, context, sent(noise, self.device), steps, guidance)
 
     def checked(self, codes: Codes, *takes: int) -> Checked:
         """A copy [*takes, Q, T] on the host, every code in its codebook. Raises `BadInput`."""

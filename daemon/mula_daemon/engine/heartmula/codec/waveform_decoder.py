@@ -87,6 +87,21 @@ class WaveformStream:
         }
         self._early = decoder.look_ahead
 
+    @property
+    def look_ahead(self) -> int:
+        """How many latents its sound ends before."""
+        return self._decoder.look_ahead
+
+    @property
+    def begun(self) -> bool:
+        """Whether a push gives as much sound as it takes latents, and always does the same."""
+        return not self._early
+
+    def silence(self, latents: int) -> Tensor:
+        """[N, L, D] of zeros, which is what lies beyond both ends."""
+        return self._zeros(latents, self._decoder.latent_width)
+
+    @torch.inference_mode()
     def reset(self) -> None:
         """Go back to the beginning, in the same memory."""
         for past in self._past.values():
@@ -108,7 +123,7 @@ class WaveformStream:
 
     def finish(self) -> Tensor:
         """The sound of the last ``look_ahead`` latents, float32 [N, S, channels]: zeros follow."""
-        return self.push(self._zeros(self._decoder.look_ahead, self._decoder.latent_width))
+        return self.push(self.silence(self.look_ahead))
 
     def _zeros(self, length: int, width: int) -> Tensor:
         return torch.zeros(self._takes, length, width, device=self._device)

@@ -8,7 +8,7 @@ at a time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from statistics import fmean, median
@@ -88,6 +88,12 @@ class CodecLane:
             host.copy_(sound, non_blocking=True)
             arrived.record(self._stream)
         return Pending(host, (began, arrived))
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do something with the codec's memory in its turn, and wait for it."""
+        with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
+            work()
+        self.wait()
 
     def wait(self) -> None:
         """Let all that was queued end: before the codec is moved."""
@@ -295,13 +301,38 @@ class DecodedTakes:
         )
 
 
+def prepare_windows(
+    codec: HeartCodec,
+    settings: StreamSettings,
+    lane: CodecLane,
+    hops: Iterable[int] = (),
+    takes: int = 1,
+) -> None:
+    """Record all windows that a stream of ``takes`` takes has, and those with other ``hops`` that
+    it may change to: then none is recorded while it plays, whatever becomes of its effort.
+
+    Others are given up. Does nothing for a codec that records none.
+    """
+    shapes = [*settings.windows(), *((settings.context, hop) for hop in hops)]
+
+    def prepare() -> None:
+        codec.graphs.forget()
+        for known, fresh in shapes:
+            codec.graphs.prepare(takes, known, fresh)
+
+    lane.do(prepare)
+
+
 def measure_window(
     codec: HeartCodec, settings: StreamSettings, lane: CodecLane, takes: int = 1, windows: int = 3
 ) -> float:
     """Seconds that a steady window of ``takes`` takes keeps the device busy, the median of some.
 
-    Codes are random, which costs as much as music. The first steady window is not counted.
+    Codes are random, which costs as much as music. Where windows are recorded, the steady one is,
+    if it was not before. The first steady window is not counted.
     """
+    guided = (settings.guidance != 1.0,)
+    lane.do(lambda: codec.graphs.prepare(takes, settings.context, settings.hop, guided))
     noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in range(takes)]
     # With its whole context at once the second window is steady.
     whole = max(1, settings.context)

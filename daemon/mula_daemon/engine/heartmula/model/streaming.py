@@ -24,6 +24,7 @@ from mula_daemon.engine.heartmula.codec import (
     Codes,
     HeartCodec,
     Noise,
+    SoundStream,
 )
 from mula_daemon.engine.heartmula.model.effort import Effort
 
@@ -61,6 +62,24 @@ class StreamSettings:
         """How many frames at most a frame waits for its sound: a window has to be full, and the
         sound of its end waits for the next one's latents."""
         return max(self.first, self.hop) + self.hop
+
+    def held(self, known: int) -> int:
+        """How many frames of context a window has when ``known`` are known: all, or a half of it,
+        a quarter ..., so that live play begins with few different windows."""
+        held = self.context
+        while held > known:
+            held //= 2
+        return held
+
+    def windows(self) -> list[tuple[int, int]]:
+        """What windows a stream has before all are alike: context and new frames of each."""
+        known, found = 0, dict[tuple[int, int], None]()
+        while True:
+            held, step = self.held(known), self.hop if known else self.first
+            found[held, step] = None
+            if known and held == self.context:
+                return list(found)
+            known += step
 
     def for_live(self) -> "StreamSettings":
         """The same, with windows short enough to play by ear."""
@@ -123,11 +142,12 @@ class StreamingDecoder:
             self._settings.steps, self._settings.guidance, deadline=False
         )
         self._codes: Checked = np.empty((self.takes, codec.config.quantisers, 0), np.int64)
-        self._latents = torch.empty(self.takes, 0, codec.config.latent_width)  # the latest of them
+        self._context = torch.empty(self.takes, 0, codec.config.latent_width)
+        self._sound: SoundStream | None = None
         self._endless = endless
         self._forgotten = 0  # frames whose codes are gone
         self._known = 0  # frames whose latents are known
-        self._played = 0  # latents whose sound has been handed over
+        self._played = 0  # samples that have been handed over
         self._loops: dict[int, _LoopedCodes] = {}
 
     @property
@@ -147,7 +167,7 @@ class StreamingDecoder:
     @property
     def steady(self) -> bool:
         """Whether the next window is as long as all that follow."""
-        return self._known >= max(1, self._settings.context)
+        return self._known > 0 and self._settings.held(self._known) == self._settings.context
 
     def resize(self, hop: int) -> None:
         """Let windows add ``hop`` frames, from the next one on."""
@@ -170,8 +190,9 @@ class StreamingDecoder:
 
     def window(self) -> Tensor:
         """Denoise the window that is due, and give the sound that it makes final [N, S, 2]."""
-        self._denoise()
-        return self._play(self._known * LATENTS_PER_FRAME - self._codec.waveform.look_ahead)
+        sound = self._decode()
+        self._played += sound.shape[1]
+        return sound
 
     def end(self, take: int) -> None:
         """The take has no more codes: those that are added from now on are not looked at.
@@ -186,13 +207,17 @@ class StreamingDecoder:
     def finish(self) -> Tensor:
         """The rest of the clip, its last window filled by looping. Call it once, at the end."""
         frames = self._pushed
+        sounds = [torch.empty(self.takes, 0, CHANNELS, device=self._codec.device)]
         for take in range(self.takes):
             self.end(take)
         while self._known < frames:
             missing = self._known + self.step - self._pushed
             self._append(np.zeros((*self._codes.shape[:2], max(0, missing)), np.int64))
-            self._denoise()
-        return self._play(frames * LATENTS_PER_FRAME)
+            sounds.append(self._decode())
+        if self._sound is not None:
+            sounds.append(self._sound.finish())
+        stop = frames * self._codec.config.samples_per_frame
+        return torch.cat(sounds, dim=1)[:, : stop - self._played]
 
     @property
     def _pushed(self) -> int:
@@ -206,13 +231,15 @@ class StreamingDecoder:
         self._codes = np.concatenate([self._codes, fresh], axis=2)
 
     @torch.inference_mode()
-    def _denoise(self) -> None:
-        """Draw the latents of the next window."""
+    def _decode(self) -> Tensor:
+        """Draw the latents of the next window, and give the sound [N, S, 2] that is final now."""
         settings, step = self._settings, self.step
-        held = min(settings.context, self._known)  # frames
-        self._latents = self._latents.to(self._codec.device)
+        held = settings.held(self._known)  # frames
+        if self._sound is None:  # only now the codec is sure to be where it works
+            self._sound = self._codec.graphs.stream(self.takes)
+            self._context = torch.empty(*self._context.shape, device=self._codec.device)
         start = self._known - held - self._forgotten
-        context = self._latents[:, self._latents.shape[1] - held * LATENTS_PER_FRAME :]
+        context = _last(self._context, held * LATENTS_PER_FRAME)
         latents = self._codec.window(
             self._codes[:, :, start : start + held + step],
             context,
@@ -224,29 +251,19 @@ class StreamingDecoder:
         for take, loop in self._loops.items():
             if loop.end <= self._known:  # beyond its end lie zeros, as at the end of a clip
                 fresh[take] = 0.0
-        self._latents = torch.cat([self._latents, fresh], dim=1)
+        latents = torch.cat([self._context, fresh], dim=1)
+        self._context = _last(latents, settings.context * LATENTS_PER_FRAME)
         self._known += step
         if self._endless:
             old = max(0, self._known - settings.context - self._forgotten)
             self._codes = self._codes[:, :, old:].copy()
             self._forgotten += old
+        return self._sound.push(fresh)
 
-    def _play(self, stop: int) -> Tensor:
-        """The sound up to latent ``stop`` of the clip; forgets what no later sound needs."""
-        stop = max(stop, self._played)
-        count = self._latents.shape[1]
-        gone = self._known * LATENTS_PER_FRAME - count  # latents forgotten
-        sounds = [
-            self._codec.waveform.decode(latents, self._played - gone, stop - gone)
-            for latents in self._latents
-        ]
-        self._played = stop
-        kept = max(
-            self._known * LATENTS_PER_FRAME - stop + self._codec.waveform.look_back,
-            self._settings.context * LATENTS_PER_FRAME,
-        )
-        self._latents = self._latents[:, max(0, count - kept) :]
-        return torch.stack(sounds)
+
+def _last(x: Tensor, count: int) -> Tensor:
+    """The last ``count`` of [N, L, D], or all; zero means none."""
+    return x[:, max(0, x.shape[1] - count) :]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,149 @@
+"""Recorded windows are what they are when they are computed anew, whatever turns meanwhile."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mula_daemon.engine.heartmula.codec.heart_codec import GeneratorNoise, HeartCodec
+from mula_daemon.engine.heartmula.model.effort import Effort
+from mula_daemon.engine.heartmula.model.sound import CodecLane, measure_window, prepare_windows
+from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
+from support.fake_graph import FakeRecorder
+
+HOW = StreamSettings(first=3, context=5, hop=2, steps=3, guidance=1.5)
+
+
+@pytest.fixture
+def recorder(codec: HeartCodec) -> Iterator[FakeRecorder]:
+    made = FakeRecorder()
+    codec.record_with(made)
+    yield made
+    codec.record_with(None)
+
+
+class Turning(Effort):
+    """Other steps and another guidance for each window, none of it announced."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 1.5, deadline=False)
+        self._reads = 0
+
+    @property
+    def steps(self) -> int:
+        self._reads += 1
+        return (3, 1, 4, 2)[self._reads % 4]
+
+    @property
+    def guidance(self) -> float:
+        return (1.5, 1.0, 2.5)[self._reads % 3]
+
+
+def codes(frames: int, takes: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 11, (takes, 3, frames))
+
+
+def sound(codec: HeartCodec, takes: int = 1, frames: int = 20, resized: int = 2) -> np.ndarray:
+    """With windows of ``resized`` frames in its second half."""
+    noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in range(takes)]
+    decoder = StreamingDecoder(codec, noises, HOW, Turning(), endless=True)
+    pushed = []
+    for at in range(frames):
+        if at == frames // 2:
+            decoder.resize(resized)
+        pushed.append(decoder.push(codes(frames, takes)[:, :, [at]]))
+    return torch.cat([*pushed, decoder.finish()], dim=1).numpy()
+
+
+@pytest.mark.parametrize("takes", [1, 3])
+def test_recorded_windows_sound_the_same_and_no_turn_records(
+    codec: HeartCodec, recorder: FakeRecorder, takes: int
+) -> None:
+    codec.record_with(None)
+    wanted = sound(codec, takes)
+    codec.record_with(recorder)
+    prepare_windows(codec, HOW, CodecLane(codec.device), takes=takes)
+    # 0 + 3, 2 + 2 and 5 + 2 frames, with guidance and without; the sound of 2 frames.
+    assert HOW.windows() == [(0, 3), (2, 2), (5, 2)]
+    assert len(recorder.graphs) == codec.graphs.recordings == 7
+    for _ in range(2):  # the second job finds nothing of the first
+        before = [graph.replays for graph in recorder.graphs]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(codec.flow, "solve", lambda *_: pytest.fail("computed anew"))
+            assert np.allclose(sound(codec, takes), wanted, rtol=1e-5, atol=1e-6)
+        went = [graph.replays - was for graph, was in zip(recorder.graphs, before, strict=True)]
+        assert sum(went[:6]) == sum((1, 4, 2, 3, 1, 4, 2, 3, 1, 4))  # Euler steps
+        assert went[6] == 9  # the first window's sound is no stretch like the others
+        assert codec.graphs.recordings == 7
+
+
+def test_what_is_not_recorded_is_run_as_it_is(codec: HeartCodec, recorder: FakeRecorder) -> None:
+    wanted = sound(codec, 2)
+    prepare_windows(codec, HOW, CodecLane(codec.device))
+    assert np.array_equal(sound(codec, 2), wanted)
+    assert not any(graph.replays for graph in recorder.graphs)
+
+
+def test_two_streams_at_once_do_not_share_what_they_remember(
+    codec: HeartCodec, recorder: FakeRecorder
+) -> None:
+    prepare_windows(codec, HOW, CodecLane(codec.device))
+    latents = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    wanted = [codec.waveform.decode(torch.cat([each] * 3, dim=1)[0]) for each in latents]
+    streams = [codec.graphs.stream(1) for _ in latents]
+    parts: list[list[torch.Tensor]] = [[], []]
+    for _ in range(3):
+        for part, stream, each in zip(parts, streams, latents, strict=True):
+            part.append(stream.push(each))
+    for part, stream, each in zip(parts, streams, wanted, strict=True):
+        assert torch.allclose(torch.cat([*part, stream.finish()], dim=1)[0], each, atol=1e-6)
+
+
+def test_a_window_is_measured_as_it_will_be_played(
+    codec: HeartCodec, recorder: FakeRecorder
+) -> None:
+    assert measure_window(codec, HOW, CodecLane(codec.device)) > 0
+    steps, heard = recorder.graphs
+    assert (steps.replays, heard.replays) == (4 * 3, 4)
+    codec.graphs.prepare(1, 5, 2)
+    assert len(recorder.graphs) == 3  # the steps without guidance are new
+
+
+def test_a_stream_may_change_its_hop_and_record_nothing(
+    codec: HeartCodec, recorder: FakeRecorder
+) -> None:
+    codec.record_with(None)
+    wanted = sound(codec, resized=3)
+    codec.record_with(recorder)
+    prepare_windows(codec, HOW, CodecLane(codec.device), hops=(2, 3))
+    recorded = len(recorder.graphs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec.flow, "solve", lambda *_: pytest.fail("computed anew"))
+        assert np.allclose(sound(codec, resized=3), wanted, rtol=1e-5, atol=1e-6)
+    assert len(recorder.graphs) == recorded == 7 + 3
+
+
+def test_what_cannot_be_recorded_is_said_and_costs_only_time(
+    codec: HeartCodec, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted, tries = sound(codec), []
+
+    def refuses(work: Any) -> Any:
+        tries.append(work)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    codec.record_with(refuses)
+    prepare_windows(codec, HOW, CodecLane(codec.device))
+    assert "not permitted" in caplog.text
+    assert len(tries) == 1
+    assert np.array_equal(sound(codec), wanted)
+    codec.record_with(None)
+
+
+def test_a_codec_that_moves_keeps_no_recording(codec: HeartCodec, recorder: FakeRecorder) -> None:
+    prepare_windows(codec, HOW, CodecLane(codec.device))
+    codec.to("cpu")
+    sound(codec)
+    assert not any(graph.replays for graph in recorder.graphs)
