@@ -194,7 +194,7 @@ def test_what_is_right_is_left_alone(card: PretendedCard, right: Work) -> None:
         (lambda x: x.copy_(torch.ones(4)), "pageable copy"),
         (lambda x: x.copy_(torch.ones(4), non_blocking=True), "pageable copy"),
         (lambda x: torch.tensor([1, 2], device="cuda"), "pageable copy"),
-        (lambda x: x.cpu(), "pageable copy"),
+        (lambda x: x.cpu(), "read"),
         (lambda x: float(x[0]), "_local_scalar_dense"),
         (lambda x: x[x > 1], "index by mask"),
         (lambda x: x.copy_(torch.ones(4, pin_memory=True)), "copy"),

@@ -7,6 +7,9 @@ keep `Clocks`. Every operation is noted with what it reads and writes on the cur
 
 A copy between pageable memory and the card holds the host up until its stream comes there, as on a
 card. One to pinned memory arrives when the host has waited for it: until then the host sees noise.
+
+Whatever orders work is listed in ``card.orderings``, by what it is and where; that in
+``card.ignored`` has no effect, which the clocks should find.
 """
 
 from __future__ import annotations
@@ -55,6 +58,8 @@ class PretendedCard:
         self.current = self.base
         self.patient = True
         """Whether `Event.query` says no at first, as it does on a busy card."""
+        self.orderings: set[str] = set()
+        self.ignored: str | None = None
         self._memory: dict[int, tuple[weakref.ref[Any], Memory]] = {}
         self._arriving: list[tuple[Clock, Tensor, Tensor]] = []
         self._leaving: list[tuple[Clock, Tensor, Tensor, str]] = []
@@ -92,7 +97,7 @@ class PretendedCard:
             "current_stream": lambda device=None: card.current,
             "default_stream": lambda device=None: card.base,
             "set_stream": card.set_stream,
-            "synchronize": lambda device=None: card.synchronize("synchronize"),
+            "synchronize": lambda device=None: card.synchronize(),
             "is_available": lambda: True,
             "device_count": lambda: 1,
             "mem_get_info": lambda device=None: (GIGABYTES, GIGABYTES),
@@ -102,6 +107,12 @@ class PretendedCard:
             "get_device_name": lambda device=None: "a pretended card",
             "is_current_stream_capturing": lambda: card._graph is not None,
         }
+
+    def heeds(self, ordering: str) -> bool:
+        """Note something that orders work; whether it is to have an effect."""
+        named = f"{ordering} in {_site(line=False)}"
+        self.orderings.add(named)
+        return named != self.ignored
 
     # Streams
 
@@ -117,7 +128,11 @@ class PretendedCard:
     def set_stream(self, stream: Stream) -> None:
         self.current = stream
 
-    def synchronize(self, what: str) -> None:
+    def synchronize(self) -> None:
+        if self.heeds("synchronize"):
+            self.wait_for_all("synchronize")
+
+    def wait_for_all(self, what: str) -> None:
         """The host waits for everything."""
         until: Clock = {}
         for stream in range(len(self.clocks.streams)):
@@ -133,7 +148,8 @@ class PretendedCard:
 
     def _record_stream(self) -> Callable[[Tensor, Stream], None]:
         def record_stream(x: Tensor, stream: Stream) -> None:
-            if (memory := self.known(x)) is not None:
+            memory = self.known(x)
+            if memory is not None and self.heeds("record_stream"):
                 memory.recorded.add(stream.number)
 
         return record_stream
@@ -179,6 +195,11 @@ class PretendedCard:
 
         self._memory[key] = (weakref.ref(storage, gone), memory)
         return memory
+
+    def pin(self, tensor: Tensor) -> None:
+        """Have the memory of ``tensor`` be pinned."""
+        if self.heeds("pin_memory"):
+            self.adopt(tensor, pinned=True)
 
     # Work
 
@@ -233,6 +254,8 @@ class PretendedCard:
 
     def _copy(self, func: Any, args: Any, kwargs: Any, made: Any) -> None:
         target, source = args[:2]
+        if not target.numel():
+            return
         waits = not (args[2] if len(args) > 2 else kwargs.get("non_blocking", False))
         into, out_of = self.known(target), self.known(source)
         here, there = self.is_here(target), self.is_here(source)
@@ -254,8 +277,9 @@ class PretendedCard:
             [m for m in (out_of,) if m], [m for m in (into,) if m], (func, args, kwargs, made)
         )
         until = self.clocks.record(self.current.number)
+        waits = waits or not self.heeds("non_blocking")
         if waits or pageable:
-            self.wait(until, "pageable copy" if pageable else "copy")
+            self.wait(until, "read" if there else "pageable copy" if pageable else "copy")
         elif here:
             self._leaving.append((until, source, source.clone(), _site()))
         else:
@@ -288,7 +312,8 @@ class Stream:
 
     def wait_stream(self, other: Stream) -> None:
         clocks = self._card.clocks
-        clocks.stream_waits(self.number, clocks.record(other.number))
+        if self._card.heeds("wait_stream"):
+            clocks.stream_waits(self.number, clocks.record(other.number))
 
     def wait_event(self, event: Event) -> None:
         event.wait(self)
@@ -299,7 +324,8 @@ class Stream:
         return event
 
     def synchronize(self) -> None:
-        self._card.wait(self._card.clocks.record(self.number), "Stream.synchronize")
+        if self._card.heeds("synchronize"):
+            self._card.wait(self._card.clocks.record(self.number), "Stream.synchronize")
 
     def query(self) -> bool:
         return False
@@ -318,10 +344,12 @@ class Event:
         self._asked = 0
 
     def wait(self, stream: Stream | None = None) -> None:
-        self._card.clocks.stream_waits((stream or self._card.current).number, self._clock)
+        if self._card.heeds("wait_event"):
+            self._card.clocks.stream_waits((stream or self._card.current).number, self._clock)
 
     def synchronize(self) -> None:
-        self._card.wait(self._clock, "Event.synchronize")
+        if self._card.heeds("synchronize"):
+            self._card.wait(self._clock, "Event.synchronize")
 
     def query(self) -> bool:
         self._asked += 1
@@ -347,7 +375,7 @@ class Graph:
     @contextlib.contextmanager
     def recording(self, pool: Memory | None, stream: Stream | None) -> Iterator[None]:
         card = self._card
-        card.synchronize("recording")
+        card.wait_for_all("recording")
         stream = stream or Stream(card, "torch's stream for recording")
         self._pool, self.priority = pool or self._pool, stream.priority
         with card.on(stream):
@@ -432,8 +460,11 @@ class _Functions(TorchFunctionMode):
             kwargs["device"] = torch.device("cpu")
         made = func(*args, **kwargs)
         if (there or pinned) and isinstance(made, Tensor):
-            memory = self._card.known(made) or self._card.adopt(made, pinned=pinned)
-            if there and func not in _ALLOCATES:
+            if pinned:
+                self._card.pin(made)
+                return made
+            memory = self._card.known(made) or self._card.adopt(made)
+            if func not in _ALLOCATES:
                 self._card.launch([], [memory])
         return made
 
@@ -477,7 +508,7 @@ class _Functions(TorchFunctionMode):
         if self._is_pinned(x):
             return x
         made = x.clone()
-        self._card.adopt(made, pinned=True)
+        self._card.pin(made)
         return made
 
     def _is_pinned(self, x: Tensor, *_: object) -> bool:
@@ -496,7 +527,7 @@ class _Functions(TorchFunctionMode):
         pinned = kwargs.pop("pin_memory", False)
         made = torch.tensor(data, **kwargs)
         if pinned:
-            self._card.adopt(made, pinned=True)
+            self._card.pin(made)
         return self._move(made, CUDA, None, False) if _is_cuda(device) else made
 
 
@@ -529,14 +560,18 @@ def _is_cuda(device: object) -> bool:
     return device is not None and torch.device(device).type == "cuda"  # type: ignore[call-overload, no-any-return]
 
 
-def _site() -> str:
-    """The innermost line of the product: file, line and function."""
+def _site(*, line: bool = True) -> str:
+    """The innermost place in the product: file, line and function."""
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
         if PRODUCT in code.co_filename:
             name = code.co_filename.rsplit("/", 1)[-1]
-            return f"{name}:{frame.f_lineno} {code.co_name}"
+            return (
+                f"{name}:{frame.f_lineno} {code.co_qualname}"
+                if line
+                else f"{name} {code.co_qualname}"
+            )
         frame = frame.f_back  # type: ignore[assignment]
     return "a test"
 

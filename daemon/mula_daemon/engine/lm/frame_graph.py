@@ -37,7 +37,6 @@ def recorder(device: torch.device) -> Record | None:
     pool = torch.cuda.graph_pool_handle()
 
     def record(work: Callable[[], None]) -> Callable[[], None]:
-        torch.cuda.synchronize(device)
         graph = torch.cuda.CUDAGraph()
         current = torch.cuda.current_stream(device)
         stream = None if current == torch.cuda.default_stream(device) else current

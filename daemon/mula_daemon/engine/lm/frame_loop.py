@@ -162,7 +162,7 @@ class FrameLoop:
         Raises ``ValueError`` for one that is spent.
         """
         if priming is not self._next:
-            raise ValueError("another priming was begun after this one")
+            raise ValueError("this priming is spent: it was swapped to, or another begun after it")
         self._next = None
         self._begin(priming)
 

@@ -20,12 +20,11 @@ def go_first(device: torch.device) -> None:
     """Have what the calling thread does on ``device`` from now on go before other streams' work.
 
     A frame is a thousand small kernels, and each would wait for one of the codec's large ones.
-    For the thread that loads and plays, before it loads. What is recorded from then on keeps the
-    priority. Does nothing where there is no card.
+    For the thread that loads and plays, before it loads: what was queued before is not waited
+    for. What is recorded from then on keeps the priority. Does nothing where there is no card.
     """
     if device.type == "cuda":
         stream = torch.cuda.Stream(device, priority=URGENT)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(device))
         torch.cuda.set_stream(stream)
 
 

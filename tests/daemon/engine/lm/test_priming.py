@@ -153,6 +153,38 @@ def test_caches_of_the_same_size_stay_where_they_are(player: Player) -> None:
     assert loop._step.state is not before
 
 
+def test_one_set_of_caches_is_held_beside_the_steps_own_and_only_once_it_is_needed(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    real = player.model.backbone_state
+    monkeypatch.setattr(
+        player.model, "backbone_state", lambda *size: made.append(size) or real(*size)
+    )
+    loop = start(player, LONG)
+    play(loop, 3)
+    assert len(made) == 1
+    for prompts in ([SHORT], [LONG], [SHORT]):
+        loop.reprime(prompts).read()
+        loop.swap(loop.reprime(prompts))
+        play(loop, 1)
+    assert len(made) == 2
+
+
+def test_a_priming_is_spent_when_another_is_begun_or_it_was_swapped_to(player: Player) -> None:
+    loop, other = start(player, LONG), start(player, LONG)
+    play(loop, 3), play(other, 3)
+    first, second = loop.reprime([SHORT]), loop.reprime([LONG, SHORT])
+    with pytest.raises(ValueError, match="begun after"):
+        loop.swap(first)
+    assert np.array_equal(step(loop), step(other))
+    loop.swap(second)
+    with pytest.raises(ValueError, match="begun after"):
+        loop.swap(second)
+    other.swap(other.reprime([LONG, SHORT]))
+    assert np.array_equal(step(loop), step(other))
+
+
 def test_it_reads_whole_pieces_and_leaves_the_rest_for_the_end(player: Player) -> None:
     loop = start(player, SHORT)
     push(loop, np.zeros((2 * PIECE_ON_CPU, 2, 8), int))
