@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from mula_bridge.control import KnobValue
 from mula_bridge.control.messages import Status
-from mula_daemon.audio import levels
+from mula_daemon.audio import Samples, levels
 from mula_daemon.clips.recipe import MadeBy, Parent, Performance, Recipe, Warn
+from mula_daemon.clips.silence import NEAR_SILENT_DBFS, long_silence
 from mula_daemon.clips.take import Finished, Take
 from mula_daemon.clips.wav import WavWriter
-
-NEAR_SILENT_DBFS: Final = -60.0
 
 
 def describe(
@@ -24,12 +22,16 @@ def describe(
     file: some 10 ms for each second of sound.
     """
     request, engine = take.request, take.engine
-    peak, loudness = _measured(wav.path, engine.sample_rate)
+    sound = _read(wav.path)
+    peak = levels.to_dbfs(max(float(sound.max()), -float(sound.min())))
+    silence = None
     warnings = []
     if wav.clipped:
         warnings.append(Warn.CLIPPED)
     if peak is None or peak < NEAR_SILENT_DBFS:
         warnings.append(Warn.NEAR_SILENT)
+    elif (silence := long_silence(sound, engine.sample_rate)) is not None:
+        warnings.append(Warn.FALLS_SILENT)
     return Recipe(
         id=take.id,
         job=request.job,
@@ -47,7 +49,7 @@ def describe(
         seconds=take.samples / engine.sample_rate,
         sample_rate=engine.sample_rate,
         peak_dbfs=peak,
-        loudness_lufs=loudness,
+        loudness_lufs=levels.loudness_lufs(sound, engine.sample_rate),
         warnings=tuple(warnings),
         parent=parent,
         knobs=Performance(initial_knobs(take, outcome), outcome.changes),
@@ -56,6 +58,8 @@ def describe(
         midi=None,
         status=Status.NEW,
         fit=take.fit,
+        silent_from=None if silence is None else round(silence[0], 2),
+        silent_until=None if silence is None else round(silence[1], 2),
     )
 
 
@@ -64,14 +68,14 @@ def initial_knobs(take: Take, outcome: Finished) -> dict[str, KnobValue]:
     return {**take.initial, **outcome.frame_initial}
 
 
-def _measured(path: Path, sample_rate: int) -> tuple[float | None, float | None]:
-    """Peak in dBFS and loudness in LUFS of a finished file. Raises OSError."""
+def _read(path: Path) -> Samples:
+    """A finished file. Raises OSError."""
     import soundfile
 
     # Read back rather than kept: it is in the page cache, and it is what the DAW will hear.
     try:
+        samples: Samples
         samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise OSError(f"could not read {path} again: {error}") from error
-    peak = levels.to_dbfs(max(float(samples.max()), -float(samples.min())))
-    return peak, levels.loudness_lufs(samples, sample_rate)
+    return samples

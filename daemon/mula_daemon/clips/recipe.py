@@ -24,12 +24,16 @@ SCHEMA: Final = 1
 TEXTS: Final = frozenset(NO_TEXTS.parts())
 """What a timeline may name besides frame knobs; its values are texts."""
 
+RARE: Final = ("silent_from", "silent_until")
+"""Fields that are written only where they say something."""
+
 
 class Warn(StrEnum):
     """What a listener should know of the clip's sound."""
 
     CLIPPED = "clipped"
     NEAR_SILENT = "near-silent"
+    FALLS_SILENT = "falls-silent"
 
 
 _Value = Annotated[Whole | Number | str, Meta(extra={"words": "a number or a text"})]
@@ -98,6 +102,10 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     favourite: bool = False
     fit: Fit | None = None
     """Of a clip whose engine has no tempo of its own; ``bpm`` and ``bars`` are as it was cut."""
+    silent_from: Number | None = None
+    """Where its longest stretch of near-silence begins, if that is long and not all of it..."""
+    silent_until: Number | None = None
+    """...and ends."""
 
 
 class Edition(Struct):
@@ -110,6 +118,9 @@ def to_json(recipe: Recipe) -> str:
     """The sidecar's text; ``from_json`` reads it back exactly."""
     write = partial(json.dumps, ensure_ascii=False, allow_nan=False, default=structs.asdict)
     fields = {"schema": SCHEMA, **structs.asdict(recipe)}
+    for name in RARE:
+        if fields[name] is None:
+            del fields[name]
     lines = (f"  {write(name)}: {write(value)}" for name, value in fields.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

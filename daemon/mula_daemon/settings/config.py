@@ -141,7 +141,8 @@ class Config:
         "(default {default})")
     rerolls: int = choice(
         "reroll", "0", ("0", "1", "2"), int,
-        "make a near-silent take again, with the next seed (default {default}: never)")
+        "make a take again that is near-silent, falls silent or ends early, with the next seed; "
+        "live play, too (default {default}: never)")
     beats_mode: BeatsMode = choice(
         "beats", BeatsMode.TRIM, BeatsMode, BeatsMode,
         "clips of models without a tempo of their own: cut to whole bars of the one they have, "

@@ -303,6 +303,20 @@ def test_the_sidecar_warns_of_a_bad_level(
         assert sink.recipe.loudness_lufs is None
 
 
+def test_the_sidecar_says_where_a_clip_falls_silent(folder: Path) -> None:
+    sink = FolderSink(folder)
+    take = make_take(bars=4, beats_per_bar=4)  # 4 s
+    sound = noise(take.samples)
+    silent = take.samples // 2
+    sound[silent:] = 0.0
+    perform(sink, take, sound)
+    assert sink.recipe and sink.recipe.warnings == ("falls-silent",)
+    assert sink.recipe.silent_from == pytest.approx(silent / take.engine.sample_rate, abs=0.03)
+    assert sink.recipe.silent_until == pytest.approx(sink.recipe.seconds, abs=0.01)
+    perform(sink, replace(take, id="other"), noise(take.samples))
+    assert sink.recipe.warnings == () and sink.recipe.silent_from is None
+
+
 def test_an_engine_without_codes_leaves_no_codes_file(folder: Path) -> None:
     sink = FolderSink(folder)
     take = make_take()

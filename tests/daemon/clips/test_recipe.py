@@ -12,6 +12,7 @@ from mula_bridge.control.messages.states import Status
 from mula_bridge.errors import BadInput
 from mula_daemon.beats.fit import Fit
 from mula_daemon.clips.recipe import (
+    RARE,
     SCHEMA,
     TEXTS,
     MadeBy,
@@ -105,6 +106,8 @@ recipes = st.builds(
         st.booleans(),
         st.text(),
     ),
+    silent_from=levels,
+    silent_until=levels,
 )
 
 
@@ -169,7 +172,9 @@ def test_half_a_character_is_refused_before_it_cannot_be_written() -> None:
 def test_the_sidecar_has_one_field_a_line_and_the_schema_first() -> None:
     lines = to_json(RECIPE).splitlines()
     assert lines[1] == f'  "schema": {SCHEMA},'
-    assert len(lines) == 3 + len(structs.fields(Recipe))
+    assert len(lines) == 3 + len(structs.fields(Recipe)) - len(RARE)
+    silent = structs.replace(RECIPE, silent_from=3.5, silent_until=7.5)
+    assert '  "silent_from": 3.5,' in to_json(silent).splitlines()
 
 
 def test_now_is_utc_to_the_millisecond() -> None:
@@ -179,11 +184,11 @@ def test_now_is_utc_to_the_millisecond() -> None:
 
 def without(name: str) -> dict[str, Any]:
     fields = json.loads(to_json(RECIPE))
-    del fields[name]
+    fields.pop(name, None)
     return fields
 
 
-LATER = ("favourite", "fit")
+LATER = ("favourite", "fit", *RARE)
 """Fields that the first sidecars did not have."""
 
 

@@ -49,6 +49,24 @@ def test_a_silent_take_is_made_again_with_a_seed_of_its_own() -> None:
     assert again.knobs == {"seed": 8, "takes": 1, "cfg": 2.0}
 
 
+@pytest.mark.parametrize(
+    ("until", "words"), [(30.0, "from 12.3 s on, of 30.0"), (20.0, "from 12.3 to 20.0 s, of 30.0")]
+)
+def test_a_take_that_falls_silent_is_told_where_and_made_again(until: float, words: str) -> None:
+    recipe = structs.replace(
+        RECIPE, seconds=30.0, warnings=(Warn.FALLS_SILENT,), silent_from=12.3, silent_until=until
+    )
+    (told,) = remarks(recipe, JOB, 0)
+    assert isinstance(told, Notice)
+    assert told.text.startswith(f"take 2 (seed 6) is near-silent {words}; another seed")
+    assert "--reroll" in told.text
+    told, again = remarks(recipe, JOB, 1)
+    assert isinstance(told, Notice) and told.text.endswith("made again with the next seed")
+    assert isinstance(again, Remake) and again.job.request.seeds == (8,)
+    (spent,) = remarks(recipe, structs.replace(JOB, rerolls=1), 1)
+    assert isinstance(spent, Notice) and "after 1 try more" in spent.text
+
+
 def test_at_most_so_often() -> None:
     assert rerolled(JOB, 0) is None
     job: Job | None = Job(replace(REQUEST, seeds=(6,)), JOB.knobs)
