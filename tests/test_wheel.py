@@ -174,7 +174,7 @@ def test_the_base_brings_nothing_of_the_engine(base: Installed) -> None:
 
 def test_the_engines_parts_are_those_of_the_extra() -> None:
     extra = [Requirement(text).name for text in PROJECT["optional-dependencies"]["engine"]]
-    other = {"sounddevice", "transformers", "python-osc"}
+    other = {"sounddevice", "transformers", "python-osc", "llvmlite"}
     assert {name.replace("-", "_") for name in set(extra) - other} == set(PARTS)
 
 

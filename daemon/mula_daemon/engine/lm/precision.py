@@ -26,9 +26,10 @@ class Precision(StrEnum):
         """That of the local decoder, which decides seven codes of eight: never below one byte."""
         return Precision.INT8 if self is Precision.INT4 else self
 
-    @property
-    def heads(self) -> Precision:
-        """That of the heads: never below two bytes."""
+    def heads(self, device: torch.device) -> Precision:
+        """That of the heads: never below two bytes, but one on a CPU, whose inputs are exact."""
+        if device.type == "cpu":
+            return self.inside
         return self if self is Precision.FLOAT32 else Precision.BFLOAT16
 
     def arithmetic(self, device: torch.device) -> torch.dtype:

@@ -73,7 +73,7 @@ class StaticModel:
     def _head(self, weight: Tensor, scale: Tensor) -> Product:
         """[V, in] packed, taking in the ``scale`` [in] of the norm before it."""
         folded = weight.t().float() * (scale.detach().float() * len(scale) ** 0.5)[:, None]
-        return pack(folded.contiguous().t(), self.precision.heads, self.device)
+        return pack(folded.contiguous().t(), self.precision.heads(self.device), self.device)
 
     def backbone_state(self, rows: int, slots: int) -> StackState:
         """A zeroed cache for ``rows`` rows of up to ``slots`` positions."""

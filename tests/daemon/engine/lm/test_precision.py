@@ -23,11 +23,14 @@ def test_what_a_device_cannot_do_says_what_it_can() -> None:
         precision_of("int8", MPS)
 
 
-def test_heads_stay_at_two_bytes_and_the_local_decoder_at_one() -> None:
+def test_heads_stay_at_two_bytes_on_a_card_and_the_local_decoder_at_one() -> None:
     assert Precision.INT4.inside is Precision.INT8
     assert Precision.BFLOAT16.inside is Precision.BFLOAT16
-    assert Precision.INT4.heads is Precision.BFLOAT16
-    assert Precision.FLOAT32.heads is Precision.FLOAT32
+    assert Precision.INT4.heads(CUDA) is Precision.BFLOAT16
+    assert Precision.INT4.heads(CPU) is Precision.INT8.heads(CPU) is Precision.INT8
+    for device in (CPU, CUDA):
+        assert Precision.BFLOAT16.heads(device) is Precision.BFLOAT16
+        assert Precision.FLOAT32.heads(device) is Precision.FLOAT32
 
 
 def test_cpus_calculate_in_float32() -> None:

@@ -27,12 +27,13 @@ def pack(weight: Tensor, precision: Precision, device: torch.device) -> Product:
     ==========  =======================================  ====================================
     float32     oneDNN's blocked layout                  plain
     bfloat16    float16 in FBGEMM's layout, float32 sums plain bfloat16
-    int8        FBGEMM, inputs rounded to 7 bits         our kernel, inputs stay bfloat16
+    int8        our kernel, inputs rounded to 15 bits    our kernel, inputs stay bfloat16
     int4        group-wise, inputs bfloat16              group-wise ("tinygemm")
     ==========  =======================================  ====================================
 
     Where a kernel is missing (another processor, sizes that it cannot do), the next finer
     precision is used: `Product.kind` says which it became. MPS has the plain products only.
+    Without our int8 kernel a CPU takes FBGEMM's, or QNNPACK's, with inputs of 7 or 8 bits.
     """
     if device.type == "cpu":
         from mula_daemon.engine.lm.products import cpu
