@@ -15,10 +15,11 @@ import random
 import socket
 import tempfile
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter_ns, sleep
 from typing import Any, Final
 
@@ -33,15 +34,18 @@ from mula_bridge.control.messages import (
     SetKnob,
     SetTags,
 )
+from mula_bridge.errors import Unavailable
 from mula_bridge.osc import encode
 from mula_daemon.app import App, running
 from mula_daemon.bench.faults import find_near, place
-from mula_daemon.bench.figures import print_json, spread
+from mula_daemon.bench.figures import percentile, print_json, spread
 from mula_daemon.bench.jack_dummy import RATE
 from mula_daemon.bench.jack_port import PortCapture
 from mula_daemon.bench.live_player import LivePlayer, live_player
 from mula_daemon.bench.osc_client import pinged
+from mula_daemon.engine import EngineInfo
 from mula_daemon.jobs import FrameTrace, JobWatch
+from mula_daemon.live import SPARE_NS
 from mula_daemon.settings import load_config
 
 BENCH = Origin("bench")
@@ -65,11 +69,21 @@ def main(argv: Sequence[str]) -> int:
         action="store_true",
         help="from the OSC packet to the changed sample at a JACK port",
     )
-    made.add_argument("--changes", type=int, default=200, help="with --audio: how many")
+    made.add_argument(
+        "--changes",
+        type=int,
+        default=200,
+        help="with --audio: how many; HeartMuLa gets them twice, first with frames made one by "
+        "one, then in bursts",
+    )
     made.add_argument("--period", type=int, default=512, help="with --audio: the JACK server's")
     made.add_argument("--buffer", default="30", help="with --audio: --audio-buffer, ms")
     made.add_argument("--lead", default="125", help="with --audio: --live-lead, ms")
     made.add_argument("--figure", default="", metavar="PNG", help="with --audio: a histogram")
+    made.add_argument("--checkpoint", default="", metavar="DIR", help="of --engine heartmula")
+    made.add_argument(
+        "--codec-stream", default="", metavar="NAME=N,...", help="of --engine heartmula, as in run"
+    )
     parsed = made.parse_args(argv)
     if parsed.audio:
         return hear(parsed)
@@ -181,48 +195,128 @@ def hear(parsed: argparse.Namespace) -> int:
     the frame is heard a lead later. The lead holds: making the frame, its way through the daemon,
     what is kept ahead (``--buffer`` and the server's period), and what is left over.
     """
-    trace = FrameTrace()
     settings = {"audio_buffer": parsed.buffer, "live_lead": parsed.lead}
+    if parsed.engine == "heartmula":
+        return compare(parsed, settings)
+    heard = listen(parsed, settings)
+    print_json(
+        bench="latency --audio",
+        engine=parsed.engine,
+        **heard.figures,
+        settings={**settings, "period": parsed.period},
+        limit="a frame is a sixteenth, 125 ms at 120 BPM: a change waits for half of one",
+    )
+    return int(heard.lost > 0)
+
+
+def compare(parsed: argparse.Namespace, settings: Mapping[str, str]) -> int:
+    """HeartMuLa: frames made one by one at the pace of the ear, and then in bursts.
+
+    Of what is measured in bursts, computing is what the plan has set aside for it. The rest ought
+    to be half a hop, a frame, and what is kept ahead: ``bursts_not_computing_ms`` compares them.
+    The sound card's own output comes after the port, so the first way says how long it is.
+    """
+    heartmula = {"checkpoint": parsed.checkpoint, "codec_stream": parsed.codec_stream}
+    ways = [heartmula | {"codec_stream": f"{parsed.codec_stream},bursts={on}"} for on in (0, 1)]
+    heard = [listen(parsed, {**settings, **way}) for way in ways]
+    one_by_one, bursts = heard
+    print_json(
+        bench="latency --audio",
+        engine=parsed.engine,
+        one_by_one=one_by_one.figures,
+        bursts=bursts.figures,
+        bursts_not_computing_ms=bursts.not_computing(one_by_one.after_the_port_ms),
+        settings={**settings, **heartmula, "period": parsed.period},
+        limit="the look-ahead of a frame, half a hop, and computing",
+    )
+    return int(any(one.lost for one in heard))
+
+
+@dataclass(frozen=True, slots=True)
+class HeardMoves:
+    """What came of moving a knob again and again, and of how it was made."""
+
+    measured: Sequence[MeasuredMoves]
+    figures: dict[str, Any]
+    lost: int
+    """Moves that were not heard."""
+    engine: EngineInfo
+    ahead_ms: float
+    leads_ms: Sequence[float]
+    """The lead at each move."""
+
+    @property
+    def after_the_port_ms(self) -> float:
+        """What the sound card says that it takes after the port: there a frame is so much sooner
+        than a lead after its begin."""
+        return fmean(self.leads_ms) - percentile([m.whole - m.waited for m in self.measured], 50)
+
+    def not_computing(self, after_the_port_ms: float) -> dict[str, float]:
+        """Milliseconds from knob to port that no faster machine would save: as measured, as they
+        are added up, and the difference."""
+        frame_ms = 1e3 * self.engine.frame_seconds
+        hop_ms = self.engine.burst_frames * frame_ms
+        # The look-ahead and the sound card's part; a burst's computing is the rest of the lead.
+        kept_ms = frame_ms + self.ahead_ms + SPARE_NS / 1e6
+        computing_ms = fmean(self.leads_ms) - kept_ms
+        measured = fmean(one.whole for one in self.measured) - computing_ms
+        added = hop_ms / 2 + kept_ms - after_the_port_ms
+        return {
+            "measured": round(measured, 1),
+            "half_a_hop": hop_ms / 2,
+            "a_frame": frame_ms,
+            "kept_ahead_and_margin": round(kept_ms - frame_ms, 1),
+            "after_the_port": round(-after_the_port_ms, 1),
+            "added_up": round(added, 1),
+            "difference": round(measured - added, 1),
+            "computing_set_aside": round(computing_ms, 1),
+        }
+
+
+def listen(parsed: argparse.Namespace, settings: Mapping[str, str]) -> HeardMoves:
+    """Play live with these settings, move the knob, and find each move at the port."""
+    trace = FrameTrace()
     with live_player(parsed.engine, parsed.period, settings, trace) as player:
         ear = player.listen()
         player.begin()
         sleep(_SETTLE_S)
-        sent = _send(player, parsed.changes)
-        sleep(1.0)
+        sent, leads_ms = _send(player, parsed.changes)
+        sleep(1.0 + max(leads_ms) / 1e3)
         player.collect()
         ahead_ms = player.app.speaker.ahead_ns / 1e6
         recording = player.app.live.recording
-        lead_ms = recording.lead_ns / 1e6 if recording is not None else math.nan
+        if recording is None:
+            raise Unavailable(f"live play ended by itself: {player.notes.ended}")
+        engine = recording.engine
         underruns = player.app.speaker.stats().underruns
         measured = _measured(player, trace, ear.stop(), sent)
     whole = [one.whole for one in measured]
     pitched = [one.by_pitch for one in measured if one.by_pitch is not None]
     if parsed.figure:
         _draw(whole, Path(parsed.figure), f"{parsed.engine}: knob to ear, {len(whole)} changes")
-    print_json(
-        bench="latency --audio",
-        engine=parsed.engine,
-        changes=len(sent),
-        found=len(measured),
-        underruns=underruns,
-        knob_to_ear_ms=spread(whole, 50, 95, 99),
-        by_pitch_ms=spread(pitched, 50, 95, 99) if pitched else None,
-        where={
+    figures = {
+        "changes": len(sent),
+        "found": len(measured),
+        "underruns": underruns,
+        "knob_to_ear_ms": spread(whole, 50, 95, 99),
+        "by_pitch_ms": spread(pitched, 50, 95, 99) if pitched else None,
+        "where": {
             "waiting_for_the_next_frame_ms": spread([one.waited for one in measured], 50, 95),
             "from_its_begin_to_the_port_ms": spread([m.whole - m.waited for m in measured], 50, 95),
             "of_that_making_it_ms": spread([one.making for one in measured], 50, 95),
             "of_that_kept_ahead_ms": round(ahead_ms, 1),
-            "lead_ms": lead_ms,
+            "lead_ms": round(leads_ms[-1], 1),
         },
-        settings={**settings, "period": parsed.period},
-        limit="a frame is a sixteenth, 125 ms at 120 BPM: a change waits for half of one",
-    )
-    return int(len(measured) < len(sent))
+        "said": [note for note in engine.notes if note.startswith("live")],
+    }
+    lost = len(sent) - len(measured)
+    return HeardMoves(measured, figures, lost, engine, ahead_ms, leads_ms)
 
 
-def _send(player: LivePlayer, changes: int) -> list[tuple[float, int]]:
-    """Move cfg ``changes`` times; the values, and perf_counter_ns of the packets."""
-    chance, sent = random.Random(7), []
+def _send(player: LivePlayer, changes: int) -> tuple[list[tuple[float, int]], list[float]]:
+    """Move cfg ``changes`` times; the values, and perf_counter_ns of the packets; and the lead at
+    each of them, in ms."""
+    chance, sent, leads_ms = random.Random(7), list[tuple[float, int]](), list[float]()
     address = player.app.osc_address
     assert address is not None
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
@@ -230,12 +324,14 @@ def _send(player: LivePlayer, changes: int) -> list[tuple[float, int]]:
         for number in range(changes):
             # Far enough apart to hear, and no value twice.
             value = round((1.0 if number % 2 else 2.0) + number * 0.003, 3)
+            recording = player.app.live.recording
+            leads_ms += [] if recording is None else [recording.lead_ns / 1e6]
             sent.append((value, perf_counter_ns()))
             peer.send(encode("/mula/knob/cfg", (value,)))
             sleep(chance.uniform(_SHORTEST_S, _LONGEST_S))
             if number % 20 == 0:
                 player.collect()
-    return sent
+    return sent, leads_ms
 
 
 def _measured(

@@ -16,11 +16,14 @@ from mula_daemon.engine.lm.transformer import Flavour, Stack
 
 __all__ = ["FLAVOURS", "Flavour", "LMConfig", "LanguageModel"]
 
-FLAVOURS = {  # published sizes, by the names that a checkpoint's config.json uses
+FLAVOURS = {  # by the names that a checkpoint's config.json uses; published sizes,
     "llama-3B": Flavour(28, 24, 8, 3072, 8192, 8192),
     "llama-7B": Flavour(32, 32, 8, 4096, 14336, 8192),
     "llama-300M": Flavour(3, 8, 4, 3072, 8192, 2048),
     "llama-400M": Flavour(4, 8, 4, 3072, 8192, 2048),
+    # and those of the toy that reference vectors come with: for benchmarks without weights.
+    "llama-tiny": Flavour(3, 4, 2, 64, 160, 2048),
+    "llama-tiny-decoder": Flavour(2, 2, 1, 48, 96, 16),
 }
 
 
