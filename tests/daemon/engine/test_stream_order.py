@@ -84,17 +84,33 @@ def records_a_copy_from_pageable_memory(_: PretendedCard) -> None:
         x.copy_(host)
 
 
+def replays_on_memory_that_is_gone(_: PretendedCard) -> None:
+    graph, x = torch.cuda.CUDAGraph(), torch.zeros(4, device="cuda")
+    with torch.cuda.graph(graph):
+        x.add_(1)
+    del x
+    graph.replay()
+
+
+def replays_a_copy_from_pinned_memory_that_is_gone(_: PretendedCard) -> None:
+    graph, x = torch.cuda.CUDAGraph(), torch.zeros(4, device="cuda")
+    with torch.cuda.graph(graph):
+        x.copy_(torch.ones(4).pin_memory(), non_blocking=True)
+    graph.replay()
+    torch.cuda.synchronize()
+
+
 def replays_beside_another_of_its_pool(_: PretendedCard) -> None:
     pool, graphs = torch.cuda.graph_pool_handle(), []
     for _graph in range(2):
         graph, x = torch.cuda.CUDAGraph(), torch.ones(4, device="cuda")
         with torch.cuda.graph(graph, pool=pool):
             x.add_(1)
-        graphs.append(graph)
+        graphs.append((graph, x))
     torch.cuda.synchronize()
-    graphs[0].replay()
+    graphs[0][0].replay()
     with torch.cuda.stream(aside()):
-        graphs[1].replay()
+        graphs[1][0].replay()
     torch.cuda.synchronize()
 
 
@@ -109,6 +125,8 @@ def replays_beside_another_of_its_pool(_: PretendedCard) -> None:
         (looks_too_early, "read by the host before it is written"),
         (mixes_devices, "tensors of two devices"),
         (records_a_copy_from_pageable_memory, "wait while recording"),
+        (replays_on_memory_that_is_gone, "replayed when it is gone"),
+        (replays_a_copy_from_pinned_memory_that_is_gone, "replayed when it is gone"),
         (replays_beside_another_of_its_pool, "written while in use"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
@@ -235,7 +253,8 @@ def test_a_graph_does_its_work_again_where_it_is_replayed(card: PretendedCard) -
     graph, x = torch.cuda.CUDAGraph(), torch.zeros(4, device="cuda")
     torch.cuda.synchronize()
     with torch.cuda.graph(graph, stream=aside()):
-        x.add_(torch.ones(4, device="cuda"))
+        y = torch.zeros(4, device="cuda")
+        x.add_(y.add_(1))
     x.zero_()
     graph.replay()
     graph.replay()

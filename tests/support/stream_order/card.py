@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from mula_daemon.engine.lm.rope import rotations
 from support.stream_order.clocks import Clock, Clocks, Memory
@@ -43,7 +43,6 @@ _ASKING = {  # they need what is on the card to go on
 }
 _EMPTY = ("aten::empty", "aten::new_empty")
 _LIKE = ("aten::new_", "aten::empty_like", "aten::zeros_like", "aten::ones_like", "aten::full_like")
-_ALLOCATES = {torch.empty, torch.empty_like, torch.empty_strided}
 
 
 class PretendedCard:
@@ -65,6 +64,7 @@ class PretendedCard:
         self._leaving: list[tuple[Clock, Tensor, Tensor, str]] = []
         self._graph: Graph | None = None
         self._scalar = False
+        self._making = False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -194,6 +194,8 @@ class PretendedCard:
                 self.clocks.free(memory)
 
         self._memory[key] = (weakref.ref(storage, gone), memory)
+        if self._graph is not None and not pinned:
+            self._graph.own(storage)
         return memory
 
     def pin(self, tensor: Tensor) -> None:
@@ -201,9 +203,18 @@ class PretendedCard:
         if self.heeds("pin_memory"):
             self.adopt(tensor, pinned=True)
 
+    @contextlib.contextmanager
+    def making(self) -> Iterator[None]:
+        """What is made meanwhile lies on the card."""
+        self._making = True
+        try:
+            yield
+        finally:
+            self._making = False
+
     # Work
 
-    def launch(self, reads: list[Memory], writes: list[Memory], work: Any = None) -> None:
+    def launch(self, reads: list[Memory], writes: list[Memory], work: Any) -> None:
         """Queue it on the current stream, or record it; ``work`` does it again."""
         if self._graph is not None:
             self._graph.note(work, reads, writes)
@@ -218,7 +229,7 @@ class PretendedCard:
             return
         read, written = _touched(func, args, kwargs)
         given = {id(m): m for m in map(self.known, read + written) if m is not None}
-        here = any(not memory.pinned for memory in given.values())
+        here = self._making or any(not memory.pinned for memory in given.values())
         if not here:
             self._on_host(read, written)
             return
@@ -226,7 +237,7 @@ class PretendedCard:
         reads = [] if name.startswith(_LIKE) else [m for m in map(self.known, read) if m]
         writes = [m for m in map(self.known, written) if m]
         if name in _ASKING:
-            self.launch(reads, writes)
+            self.clocks.launch(self.current.number, reads, writes, _site())
             self.wait(self.clocks.record(self.current.number), f"{name.removeprefix('aten::')}")
         fresh = [x for x in tree_leaves(made) if isinstance(x, Tensor) and self.known(x) is None]
         if not fresh and not writes:
@@ -280,6 +291,8 @@ class PretendedCard:
         waits = waits or not self.heeds("non_blocking")
         if waits or pageable:
             self.wait(until, "read" if there else "pageable copy" if pageable else "copy")
+        elif self._graph is not None:
+            pass  # nothing moves yet
         elif here:
             self._leaving.append((until, source, source.clone(), _site()))
         else:
@@ -364,11 +377,15 @@ class Event:
 
 
 class Graph:
-    """Stands for `torch.cuda.CUDAGraph`: does what it has noted again, on the same memory."""
+    """Stands for `torch.cuda.CUDAGraph`: does what it has noted again, on the same memory.
+
+    What was made while it was recorded is its own. The rest is not kept alive by it, as on a card.
+    """
 
     def __init__(self, card: PretendedCard) -> None:
         self._card = card
         self._noted: list[tuple[Any, list[Memory], list[Memory]]] = []
+        self._own: dict[int, Any] = {}
         self._pool = Memory(0, "a pool of graphs")
         self.priority = 0
 
@@ -388,8 +405,16 @@ class Graph:
     def pool(self) -> Memory:
         return self._pool
 
+    def own(self, storage: Any) -> None:
+        self._own[storage._cdata] = storage
+
     def note(self, work: Any, reads: list[Memory], writes: list[Memory]) -> None:
-        self._noted.append((work, reads, writes))
+        self._noted.append((tree_map_only(Tensor, self._hold, work), reads, writes))
+
+    def _hold(self, x: Tensor) -> Tensor | _Lent:
+        number = not x.dim() and self._card.known(x) is None
+        mine = x.untyped_storage()._cdata in self._own
+        return x if mine or number else _Lent(x, _site())
 
     @torch.inference_mode()
     def replay(self) -> None:
@@ -397,15 +422,35 @@ class Graph:
         stream, site = card.current.number, _site()
         card.clocks.launch(stream, [], [self._pool], f"replay at {site}")
         with _disable_current_modes():
-            for work, reads, writes in self._noted:
-                if work is not None:
-                    func, args, kwargs, made = work
-                    again = func(*args, **kwargs)
-                    for old, new in zip(tree_leaves(made), tree_leaves(again), strict=True):
-                        if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
-                            old.copy_(new)
+            for noted, reads, writes in self._noted:
+                try:
+                    func, args, kwargs, made = tree_map_only(_Lent, _Lent.back, noted)
+                except ReferenceError as error:
+                    card.clocks.report(f"replayed when it is gone: {error}")
+                    continue
+                again = func(*args, **kwargs)
+                for old, new in zip(tree_leaves(made), tree_leaves(again), strict=True):
+                    if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
+                        old.copy_(new)
                 card.clocks.launch(stream, reads, writes, f"replay at {site}")
         card.clocks.launch(stream, [], [self._pool], f"replay at {site}")
+
+
+class _Lent:
+    """A tensor that a graph has seen and does not keep."""
+
+    def __init__(self, x: Tensor, site: str) -> None:
+        self._storage = weakref.ref(x.untyped_storage())
+        self._meta = x.storage_offset(), x.size(), x.stride()
+        self._dtype = x.dtype
+        self._site = site
+
+    def back(self) -> Tensor:
+        """Raises ``ReferenceError``."""
+        storage = self._storage()
+        if storage is None:
+            raise ReferenceError(self._site)
+        return torch.empty(0, dtype=self._dtype).set_(storage, *self._meta)
 
 
 class _Operations(TorchDispatchMode):
@@ -455,17 +500,13 @@ class _Functions(TorchFunctionMode):
         if stand_in is not None:
             return stand_in(*args, **kwargs)
         pinned = kwargs.pop("pin_memory", False)
-        there = "device" in kwargs and _is_cuda(kwargs["device"])
-        if there:
+        if "device" in kwargs and _is_cuda(kwargs["device"]):
             kwargs["device"] = torch.device("cpu")
+            with self._card.making():
+                return func(*args, **kwargs)
         made = func(*args, **kwargs)
-        if (there or pinned) and isinstance(made, Tensor):
-            if pinned:
-                self._card.pin(made)
-                return made
-            memory = self._card.known(made) or self._card.adopt(made)
-            if func not in _ALLOCATES:
-                self._card.launch([], [memory])
+        if pinned:
+            self._card.pin(made)
         return made
 
     def _device(self, x: Tensor) -> torch.device:
