@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from mula_bridge.errors import BadInput
 from mula_daemon.audio import Samples
 from mula_daemon.bench.figures import print_json
-from mula_daemon.engine.heartmula.codec import GeneratorNoise, HeartCodec
+from mula_daemon.engine.heartmula.codec import Arithmetic, GeneratorNoise, HeartCodec
 from mula_daemon.engine.heartmula.model import StreamingDecoder, StreamSettings
 from mula_daemon.weights import CODEC
 
@@ -32,7 +32,7 @@ FRAME_S: Final = 0.08
 WINDOW: Final = 2048
 HOP: Final = 512
 BANDS: Final = 80
-GRID: Final = ("first", "context", "hop", "steps", "guidance")
+GRID: Final = ("first", "context", "hop", "steps", "guidance", "flow")
 FLOOR_DB: Final = 80.0
 """What lies this far below the louder sound's loudest band is silence."""
 
@@ -59,17 +59,19 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--context", type=_whole, default=[25, 52], metavar="N,...")
     made.add_argument("--hop", type=_whole, default=[12, 25, 50], metavar="N,...")
     made.add_argument("--steps", type=_whole, default=[10, 5, 3], metavar="N,...")
+    made.add_argument("--flow", type=_arithmetics, default=[Arithmetic.LOADED], metavar="NAME,...")
     made.add_argument("--guidance", type=_numbers, default=[1.25, 1.0], metavar="X,...")
     parsed = made.parse_args(argv)
     dtype = getattr(torch, parsed.dtype)
     codec = HeartCodec.load(parsed.checkpoint.expanduser() / CODEC, parsed.device, dtype)
     codes, what = _codes(parsed, codec)
-    grid = product(parsed.context, parsed.hop, parsed.steps, parsed.guidance)
+    grid = product(parsed.context, parsed.hop, parsed.steps, parsed.guidance, parsed.flow)
     figures = measure(codec, codes, [StreamSettings(parsed.first, *row) for row in grid])
     for row in figures["grid"]:
         print(
             f"context {row['context']:>3}  hop {row['hop']:>3}  steps {row['steps']:>2}  "
-            f"guidance {row['guidance']:<5g} {row['log_mel_db']:6.2f} dB  RTF {row['rtf']:.3f}"
+            f"guidance {row['guidance']:<5g} {row['flow'] or 'as loaded':9} "
+            f"{row['log_mel_db']:6.2f} dB  RTF {row['rtf']:.3f}"
         )
     print_json(
         bench="codec",
@@ -187,6 +189,10 @@ def _known(codes: np.ndarray, codec: HeartCodec) -> np.ndarray:
 
 def _whole(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
+
+
+def _arithmetics(text: str) -> list[Arithmetic]:
+    return [Arithmetic(part) for part in text.split(",")]
 
 
 def _numbers(text: str) -> list[float]:

@@ -60,7 +60,8 @@ class Config:
     codec_stream: str = setting(
         "codec_stream", "", str, "NAME=N,...",
         "how it streams: first, context, hop (frames of 80 ms), steps, guidance "
-        "(default first=77,context=52,hop=25,steps=10,guidance=1.25; see mula bench codec); live "
+        "(default first=77,context=52,hop=25,steps=10,guidance=1.25; flow=tf32 or "
+        "flow=bfloat16 computes less exactly on a GPU; see mula bench codec); live "
         "play chooses what is not named, and with bursts=0 makes frames one by one")
     ending: str = choice(
         "ending", "go-on", ("go-on", "stop"), str,

@@ -15,9 +15,22 @@ from mula_daemon.engine.heartmula.codec.heart_codec import (
     HeartCodec,
     Noise,
 )
+from mula_daemon.engine.heartmula.codec.precision import Arithmetic
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder, WaveformStream
 
 __all__ = [
-    "CHANNELS", "LATENTS_PER_FRAME", "Checked", "CodecConfig", "Codes", "Flow", "GeneratorNoise",
-    "HeartCodec", "Noise", "SoundStream", "WaveformDecoder", "WaveformStream", "read_codec_config",
+    "CHANNELS",
+    "LATENTS_PER_FRAME",
+    "Arithmetic",
+    "Checked",
+    "CodecConfig",
+    "Codes",
+    "Flow",
+    "GeneratorNoise",
+    "HeartCodec",
+    "Noise",
+    "SoundStream",
+    "WaveformDecoder",
+    "WaveformStream",
+    "read_codec_config",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mula_daemon.engine.heartmula.codec.config import LATENTS_PER_FRAME, CodecConfig
 from mula_daemon.engine.heartmula.codec.estimator import Estimator
-from mula_daemon.engine.heartmula.codec.precision import full_precision
+from mula_daemon.engine.heartmula.codec.precision import Arithmetic, full_precision
 from mula_daemon.engine.heartmula.codec.transfer import sent
 
 LEAST_NOISE: Final = 1e-6  # what is left of it at the end of the walk
@@ -32,13 +32,21 @@ class Flow(nn.Module):
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
+        self._config = config
+        self._narrow: list[Estimator] = []  # no module of its own: the checkpoint has none
         self.vq_embed = ResidualQuantiser(config)
         self.cond_feature_emb = nn.Linear(config.condition_width, config.condition_width)
         self.estimator = Estimator(config)
 
     @torch.inference_mode()
     def solve(
-        self, codes: Tensor, context: Tensor, noise: Tensor, steps: int, guidance: float
+        self,
+        codes: Tensor,
+        context: Tensor,
+        noise: Tensor,
+        steps: int,
+        guidance: float,
+        arithmetic: Arithmetic = Arithmetic.LOADED,
     ) -> Tensor:
         """The latents of one window of every take, float32 [N, L, D].
 
@@ -47,7 +55,7 @@ class Flow(nn.Module):
         ``u + guidance * (c - u)``, ``u`` from a condition of zeros; at 1 that is ``c``, so one
         row a take is enough.
         """
-        walk = Walk(self, noise, context, guided=guidance != 1.0)
+        walk = Walk(self, noise, context, arithmetic, guided=guidance != 1.0)
         return walk.follow(codes, context, noise, steps, guidance)
 
     def condition(self, codes: Tensor) -> Tensor:
@@ -55,12 +63,35 @@ class Flow(nn.Module):
         vectors = self.cond_feature_emb(self.vq_embed(codes))  # [N, T, E]
         return torch.repeat_interleave(vectors, LATENTS_PER_FRAME, dim=-2)
 
-    def velocities(self, inputs: Tensor, time: Tensor) -> Tensor:
+    def velocities(self, inputs: Tensor, time: Tensor, arithmetic: Arithmetic) -> Tensor:
         """[B, L, 2 D + E] -> float32 [B, L, D]; ``time`` is `Estimator.forward`'s."""
-        narrow = self.estimator.scale_shift_table.dtype
-        with full_precision():
-            out: Tensor = self.estimator(inputs.to(narrow), time)
+        estimator = self._estimator(arithmetic)
+        with full_precision(tf32=arithmetic is Arithmetic.TF32):
+            out: Tensor = estimator(inputs.to(estimator.scale_shift_table.dtype), time)
         return out.float()
+
+    def forget(self) -> None:
+        """Give up the copy in bfloat16, which takes half the memory of a float32 transformer."""
+        self._narrow.clear()
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.estimator.scale_shift_table.dtype == torch.bfloat16
+
+    def _estimator(self, arithmetic: Arithmetic) -> Estimator:
+        """In that arithmetic; a copy is made when it is first asked for."""
+        if arithmetic is not Arithmetic.BFLOAT16 or self._is_narrow:
+            return self.estimator
+        if not self._narrow:
+            with torch.device("meta"):
+                narrow = Estimator(self._config)
+            weights = {
+                name: weight.to(torch.bfloat16)
+                for name, weight in self.estimator.state_dict().items()
+            }
+            narrow.load_state_dict(weights, assign=True)
+            self._narrow.append(narrow.requires_grad_(False))
+        return self._narrow[0]
 
 
 class Walk:
@@ -71,8 +102,17 @@ class Walk:
     and device.
     """
 
-    def __init__(self, flow: Flow, noise: Tensor, context: Tensor, *, guided: bool) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        noise: Tensor,
+        context: Tensor,
+        arithmetic: Arithmetic = Arithmetic.LOADED,
+        *,
+        guided: bool,
+    ) -> None:
         self._flow = flow
+        self._arithmetic = arithmetic
         self._guided = guided
         self._moment = torch.zeros(5, device=noise.device)
         """A row of `schedule`."""
@@ -118,7 +158,8 @@ class Walk:
         known = self._known.shape[1]
         self._x[:, :known] = left * self._start + now * self._known
         x = torch.cat([self._x, self._x]) if self._guided else self._x
-        velocity = self._flow.velocities(torch.cat([x, self._beside], dim=-1), time)
+        inputs = torch.cat([x, self._beside], dim=-1)
+        velocity = self._flow.velocities(inputs, time, self._arithmetic)
         if self._guided:
             without, given = velocity.chunk(2)
             velocity = without + guidance * (given - without)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mula_daemon.engine.heartmula.codec.config import LATENTS_PER_FRAME
 from mula_daemon.engine.heartmula.codec.flow import Flow, Walk
+from mula_daemon.engine.heartmula.codec.precision import Arithmetic
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder, WaveformStream
 from mula_daemon.engine.lm import Record
 
@@ -38,12 +39,17 @@ class CodecGraphs:
         self._flow = flow
         self._waveform = waveform
         self._record = record
-        self._walks: dict[tuple[torch.Size, torch.Size, bool], tuple[Walk, Replay]] = {}
+        self._walks: dict[tuple[object, ...], tuple[Walk, Replay]] = {}
         self._streams: dict[int, _RecordedStream] = {}
 
     @torch.inference_mode()
     def prepare(
-        self, takes: int, known: int, fresh: int, guided: Sequence[bool] = (True, False)
+        self,
+        takes: int,
+        known: int,
+        fresh: int,
+        guided: Sequence[bool] = (True, False),
+        arithmetic: Arithmetic = Arithmetic.LOADED,
     ) -> None:
         """Record windows of ``known`` and ``fresh`` frames, with guidance and without or as
         ``guided`` says, and the sound of the fresh ones, but for those a stream begins with.
@@ -54,7 +60,7 @@ class CodecGraphs:
             return
         try:
             for each in guided:
-                self._prepare_walk(takes, known, fresh, each, self._record)
+                self._prepare_walk(takes, known, fresh, each, arithmetic, self._record)
             if known:
                 stream = self._streams.get(takes) or _RecordedStream(self._waveform, takes)
                 self._streams[takes] = stream
@@ -71,12 +77,18 @@ class CodecGraphs:
 
     @torch.inference_mode()
     def solve(
-        self, codes: Tensor, context: Tensor, noise: Tensor, steps: int, guidance: float
+        self,
+        codes: Tensor,
+        context: Tensor,
+        noise: Tensor,
+        steps: int,
+        guidance: float,
+        arithmetic: Arithmetic = Arithmetic.LOADED,
     ) -> Tensor:
         """As `Flow.solve`."""
-        known = self._walks.get((noise.shape, context.shape, guidance != 1.0))
+        known = self._walks.get((noise.shape, context.shape, guidance != 1.0, arithmetic))
         if known is None:
-            return self._flow.solve(codes, context, noise, steps, guidance)
+            return self._flow.solve(codes, context, noise, steps, guidance, arithmetic)
         walk, replay = known
         return walk.follow(codes, context, noise, steps, guidance, replay)
 
@@ -93,7 +105,13 @@ class CodecGraphs:
         return made
 
     def _prepare_walk(
-        self, takes: int, known: int, fresh: int, guided: bool, record: Record
+        self,
+        takes: int,
+        known: int,
+        fresh: int,
+        guided: bool,
+        arithmetic: Arithmetic,
+        record: Record,
     ) -> None:
         levels, width = len(self._flow.vq_embed.layers), self._waveform.latent_width
         device = self._flow.cond_feature_emb.weight.device
@@ -101,9 +119,9 @@ class CodecGraphs:
         codes = torch.zeros(takes, levels, frames, dtype=torch.int64, device=device)
         noise = torch.zeros(takes, frames * LATENTS_PER_FRAME, width, device=device)
         context = noise[:, : known * LATENTS_PER_FRAME]
-        key = (noise.shape, context.shape, guided)
+        key = (noise.shape, context.shape, guided, arithmetic)
         if key not in self._walks:
-            walk = Walk(self._flow, noise, context, guided=guided)
+            walk = Walk(self._flow, noise, context, arithmetic, guided=guided)
             walk.follow(codes, context, noise, 1, 1.0)  # for what libraries do at their first call
             self._walks[key] = walk, record(walk.step)
             self.recordings += 1

@@ -24,6 +24,7 @@ from mula_daemon.engine.heartmula.codec.config import (
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
 from mula_daemon.engine.heartmula.codec.graphs import CodecGraphs
+from mula_daemon.engine.heartmula.codec.precision import Arithmetic
 from mula_daemon.engine.heartmula.codec.transfer import sent
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 from mula_daemon.engine.heartmula.codec.weights import load_codec_weights
@@ -94,6 +95,7 @@ class HeartCodec:
     def to(self, device: torch.device | str) -> "HeartCodec":
         """Itself, moved: off the GPU when others need the memory, and back."""
         self.graphs.forget()
+        self.flow.forget()
         self.flow.to(device)
         self.waveform.to(device)
         return self
@@ -153,6 +155,7 @@ class HeartCodec:
         noises: Sequence[Noise],
         steps: int,
         guidance: float,
+        arithmetic: Arithmetic = Arithmetic.LOADED,
     ) -> Tensor:
         """Latents [N, 2 * T, D] of ``codes`` [N, Q, T], one row a take.
 
@@ -163,7 +166,8 @@ class HeartCodec:
         latents, width = codes.shape[-1] * LATENTS_PER_FRAME, self.config.latent_width
         noise = torch.stack([draw(latents, width) for draw in noises])
         given = sent(torch.from_numpy(np.ascontiguousarray(codes)), self.device)
-        return self.graphs.solve(given, context, sent(noise, self.device), steps, guidance)
+        noise = sent(noise, self.device)
+        return self.graphs.solve(given, context, noise, steps, guidance, arithmetic)
 
     def checked(self, codes: Codes, *takes: int) -> Checked:
         """A copy [*takes, Q, T] on the host, every code in its codebook. Raises `BadInput`."""

@@ -1,14 +1,34 @@
-"""How exactly a GPU convolves. Engine process only."""
+"""How exactly a GPU computes. Engine process only."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 
 import torch
 
 
-def full_precision() -> AbstractContextManager[None]:
-    """Float32 convolutions that are float32 on every device; process-wide while it is open.
+class Arithmetic(StrEnum):
+    """How the flow transformer computes: in the type it was loaded as; in that type, but with the
+    inputs of products rounded to 10 bits (TF32, on CUDA alone); or in bfloat16, on a copy."""
 
-    By default cuDNN rounds their inputs to 10 bits (TF32), which is heard like bfloat16.
+    LOADED = ""
+    TF32 = "tf32"
+    BFLOAT16 = "bfloat16"
+
+
+@contextmanager
+def full_precision(*, tf32: bool = False) -> Iterator[None]:
+    """Float32 products and convolutions that are float32 on every device, unless ``tf32``;
+    process-wide while it is open.
+
+    By default cuDNN rounds the inputs of convolutions to 10 bits (TF32), which is heard like
+    bfloat16.
     """
-    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    return flags
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    matmul.allow_tf32 = tf32
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32):
+            yield
+    finally:
+        matmul.allow_tf32 = before

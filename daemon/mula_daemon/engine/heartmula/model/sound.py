@@ -318,7 +318,7 @@ def prepare_windows(
     def prepare() -> None:
         codec.graphs.forget()
         for known, fresh in shapes:
-            codec.graphs.prepare(takes, known, fresh)
+            codec.graphs.prepare(takes, known, fresh, arithmetic=settings.flow)
 
     lane.do(prepare)
 
@@ -332,7 +332,8 @@ def measure_window(
     if it was not before. The first steady window is not counted.
     """
     guided = (settings.guidance != 1.0,)
-    lane.do(lambda: codec.graphs.prepare(takes, settings.context, settings.hop, guided))
+    shape = takes, settings.context, settings.hop, guided, settings.flow
+    lane.do(lambda: codec.graphs.prepare(*shape))
     noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in range(takes)]
     # With its whole context at once the second window is steady.
     whole = max(1, settings.context)

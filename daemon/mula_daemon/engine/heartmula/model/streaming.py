@@ -20,6 +20,7 @@ from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.engine.heartmula.codec import (
     CHANNELS,
     LATENTS_PER_FRAME,
+    Arithmetic,
     Checked,
     Codes,
     HeartCodec,
@@ -47,6 +48,9 @@ class StreamSettings:
     hop: int = 25
     steps: int = 10
     guidance: float = 1.25
+    flow: Arithmetic = Arithmetic.LOADED
+    """How the codec's transformer computes. Nobody has heard yet what else than the loaded type
+    does to the sound."""
     bursts: int = 1
     """0: live play makes its frames one by one, in time with the ear, and not in bursts."""
     named: tuple[str, ...] = ()
@@ -97,12 +101,15 @@ class StreamSettings:
 
         Raises `BadInput` and `UnknownName`.
         """
-        values: dict[str, int | float] = {}
+        values: dict[str, int | float | Arithmetic] = {}
         for item in filter(None, (part.strip() for part in text.split(","))):
             name, _, value = item.partition("=")
             known = [field for field in cls.__dataclass_fields__ if field != "named"]
             if name not in known:
                 raise UnknownName("codec stream setting", name, known)
+            if name == "flow":
+                values[name] = _arithmetic(value)
+                continue
             try:
                 values[name] = float(value) if name == "guidance" else int(value)
             except ValueError:
@@ -246,6 +253,7 @@ class StreamingDecoder:
             self._noises,
             self._effort.steps,
             self._effort.guidance,
+            settings.flow,
         )
         fresh = latents[:, held * LATENTS_PER_FRAME :]
         for take, loop in self._loops.items():
@@ -259,6 +267,13 @@ class StreamingDecoder:
             self._codes = self._codes[:, :, old:].copy()
             self._forgotten += old
         return self._sound.push(fresh)
+
+
+def _arithmetic(name: str) -> Arithmetic:
+    try:
+        return Arithmetic(name)
+    except ValueError:
+        raise UnknownName("arithmetic of the codec", name, filter(None, Arithmetic)) from None
 
 
 def _last(x: Tensor, count: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Recorded windows are what they are when they are computed anew, whatever turns meanwhile."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from mula_daemon.engine.heartmula.codec.heart_codec import GeneratorNoise, HeartCodec
+from mula_daemon.engine.heartmula.codec.precision import Arithmetic
 from mula_daemon.engine.heartmula.model.effort import Effort
 from mula_daemon.engine.heartmula.model.sound import CodecLane, measure_window, prepare_windows
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
@@ -45,10 +47,16 @@ def codes(frames: int, takes: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 11, (takes, 3, frames))
 
 
-def sound(codec: HeartCodec, takes: int = 1, frames: int = 20, resized: int = 2) -> np.ndarray:
+def sound(
+    codec: HeartCodec,
+    takes: int = 1,
+    frames: int = 20,
+    resized: int = 2,
+    flow: Arithmetic = Arithmetic.LOADED,
+) -> np.ndarray:
     """With windows of ``resized`` frames in its second half."""
     noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in range(takes)]
-    decoder = StreamingDecoder(codec, noises, HOW, Turning(), endless=True)
+    decoder = StreamingDecoder(codec, noises, replace(HOW, flow=flow), Turning(), endless=True)
     pushed = []
     for at in range(frames):
         if at == frames // 2:
@@ -123,6 +131,21 @@ def test_a_stream_may_change_its_hop_and_record_nothing(
         patch.setattr(codec.flow, "solve", lambda *_: pytest.fail("computed anew"))
         assert np.allclose(sound(codec, resized=3), wanted, rtol=1e-5, atol=1e-6)
     assert len(recorder.graphs) == recorded == 7 + 3
+
+
+@pytest.mark.parametrize("flow", [Arithmetic.BFLOAT16, Arithmetic.TF32])
+def test_each_arithmetic_is_recorded_for_itself(
+    codec: HeartCodec, recorder: FakeRecorder, flow: Arithmetic
+) -> None:
+    codec.record_with(None)
+    wanted, full = sound(codec, flow=flow), sound(codec)
+    codec.record_with(recorder)
+    prepare_windows(codec, replace(HOW, flow=flow), CodecLane(codec.device))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec.flow, "solve", lambda *_: pytest.fail("computed anew"))
+        assert np.allclose(sound(codec, flow=flow), wanted, rtol=1e-5, atol=1e-6)
+    assert len(recorder.graphs) == 7
+    assert np.array_equal(sound(codec), full)  # no recording is of that
 
 
 def test_what_cannot_be_recorded_is_said_and_costs_only_time(

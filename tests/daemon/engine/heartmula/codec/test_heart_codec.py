@@ -21,6 +21,8 @@ from mula_daemon.engine.heartmula.codec.heart_codec import (
     HeartCodec,
     cross_fade,
 )
+from mula_daemon.engine.heartmula.codec.precision import Arithmetic
+from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 
 QUICK: Any = {"steps": 2, "guidance": 1.5}
 
@@ -170,6 +172,52 @@ def test_narrow_weights_stay_in_the_transformer(codec: HeartCodec, folder: Path)
     sound, wanted = (c.decode(codes(50), dice(), **QUICK) for c in (narrow, codec))
     assert sound.dtype == np.float32
     assert np.linalg.norm(sound - wanted) < 0.5 * np.linalg.norm(wanted)
+
+
+def test_a_copy_computes_in_bfloat16_and_the_weights_stay_as_they_are(folder: Path) -> None:
+    codec, narrow = HeartCodec.load(folder), HeartCodec.load(folder, dtype=torch.bfloat16)
+    before = {name: weight.clone() for name, weight in codec.flow.state_dict().items()}
+    rest = torch.empty(1, 0, 4), [GeneratorNoise(dice())], 2, 1.5
+    clip = codes(50)[None].numpy()
+    made = codec.window(clip, *rest, Arithmetic.BFLOAT16)
+    assert codec.flow.state_dict().keys() == before.keys()
+    assert all(torch.equal(before[n], w) for n, w in codec.flow.state_dict().items())
+    rest[1][0] = GeneratorNoise(dice())
+    assert torch.equal(made, narrow.window(clip, *rest))
+    rest[1][0] = GeneratorNoise(dice())
+    assert torch.equal(made, narrow.window(clip, *rest, Arithmetic.BFLOAT16))
+    rest[1][0] = GeneratorNoise(dice())
+    assert not torch.allclose(made, codec.window(clip, *rest), atol=1e-4)
+
+
+@pytest.mark.parametrize("arithmetic", Arithmetic, ids=lambda each: each or "loaded")
+def test_a_gpu_rounds_only_what_is_asked_to_be_rounded(
+    codec: HeartCodec, arithmetic: Arithmetic
+) -> None:
+    def flags() -> tuple[bool, bool]:
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    seen = []
+    hooks = [
+        codec.flow.estimator.register_forward_pre_hook(lambda *_: seen.append(("flow", flags()))),
+        codec.waveform.decoder[0].register_forward_pre_hook(
+            lambda *_: seen.append(("waveform", flags()))
+        ),
+    ]
+    before = flags()
+    decoder = StreamingDecoder(
+        codec,
+        [GeneratorNoise(dice())],
+        StreamSettings(first=3, context=4, hop=2, steps=1, flow=arithmetic),
+    )
+    decoder.push(codes(3)[None])
+    for hook in hooks:
+        hook.remove()
+    assert flags() == before
+    rounded = arithmetic is Arithmetic.TF32
+    wanted = {("flow", (rounded, rounded)), ("waveform", (False, False))}
+    # bfloat16 is computed on a copy, which has no hook.
+    assert set(seen) == {item for item in wanted if arithmetic != "bfloat16" or item[0] != "flow"}
 
 
 def test_it_moves_and_says_where_it_is(folder: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mula_bridge.errors import BadInput
+from mula_bridge.errors import BadInput, UnknownName
 from mula_daemon.audio.samples import Samples
 from mula_daemon.engine.heartmula.codec.heart_codec import (
     HOP,
@@ -19,6 +19,7 @@ from mula_daemon.engine.heartmula.codec.heart_codec import (
     GeneratorNoise,
     HeartCodec,
 )
+from mula_daemon.engine.heartmula.codec.precision import Arithmetic
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 
 RATE = 24  # samples per frame
@@ -176,6 +177,14 @@ def test_settings_are_checked(name: str) -> None:
         StreamSettings(**{name: 0})
     with pytest.raises(BadInput, match="context"):
         StreamSettings(context=-1)
+
+
+def test_settings_are_read_from_words() -> None:
+    read = StreamSettings.parse("hop=2, flow=bfloat16,guidance=1.5")
+    assert (read.hop, read.flow, read.guidance) == (2, Arithmetic.BFLOAT16, 1.5)
+    assert read.holds("flow") and not read.holds("steps")
+    with pytest.raises(UnknownName, match="did you mean bfloat16"):
+        StreamSettings.parse("flow=float16")
 
 
 @pytest.mark.slow
