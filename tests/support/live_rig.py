@@ -42,7 +42,7 @@ INFO = EngineInfo("fake", "1", RATE, 2, "cpu", {}, frames_per_beat=4)
 class Rig:
     """A session whose engine is the test: it sends frames and blocks itself."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rerolls: int = 0) -> None:
         self.host, self.ear = FakeHost(), Ear()
         self.library = Library(folder)
         self.library.prepare()
@@ -80,6 +80,7 @@ class Rig:
             self.mailbox,
             publish,
             lead_ns=LEAD_NS,
+            rerolls=rerolls,
         )
         punctual = Punctual(post)
         for listener in (self.live, KnobTrace(self.live.heard_ns, punctual.hand), self.ear):

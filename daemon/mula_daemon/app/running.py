@@ -166,6 +166,7 @@ def running(
         mailbox,
         publish,
         lead_ns=config.live_lead_ns,
+        rerolls=config.rerolls,
     )
     transport = Transport(conductor, mailbox, publish, live.ahead_ns)
     audition = Audition(

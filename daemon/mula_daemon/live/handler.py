@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import perf_counter_ns
-from typing import Final, Never, assert_never, get_args
+from typing import Final, assert_never, get_args
+
+from msgspec import Struct
 
 from mula_bridge.control import BEATS_PER_BAR, Publish
 from mula_bridge.control.messages import (
+    DAEMON,
     Capture,
     Generate,
     JobChanged,
@@ -15,16 +18,19 @@ from mula_bridge.control.messages import (
     Live,
     LiveChanged,
     LiveCommand,
+    Notice,
     Origin,
     Report,
 )
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.audio import Speaker
+from mula_daemon.clips import Warn
 from mula_daemon.engine import EngineHost, EngineInfo
-from mula_daemon.jobs import Job, Jobs
+from mula_daemon.jobs import MAX_SEED, Job, Jobs
 from mula_daemon.live.capture import Capturer
 from mula_daemon.live.played import MOST_BARS, Stretch
 from mula_daemon.live.recording import LiveRecording, TooSlow
+from mula_daemon.live.silence import QUIET_S, FellSilent
 from mula_daemon.session import Handler, Mailbox
 from mula_daemon.steering import Controls
 from mula_daemon.tempo import Conductor
@@ -33,16 +39,25 @@ HEAD_START_NS: Final = 150_000_000
 """For the engine to read its prompts, before the first frame's knobs are read."""
 SPARE_NS: Final = 15_000_000
 """For the engine to make a frame: the lead is at least this more than what sound is kept ahead."""
+ANEW: Final = "it goes on anew with the next seed"
+TRIED: Final = "so are the seeds before it: other tags, or another guidance (cfg), may help"
+BY_HAND: Final = "other tags, or off and on again, may help (--reroll does that by itself)"
 _ENDS: Final = (JobState.DONE, JobState.CANCELLED, JobState.FAILED)
 
 
-class LivePlay(Handler[LiveCommand, Never]):
+class GoOn(Struct, frozen=True):
+    """Live play is to go on with a new job, the one before having ended."""
+
+
+class LivePlay(Handler[LiveCommand, FellSilent | GoOn]):
     """A Listener too: at most one endless job, and what is kept of it.
 
-    Session thread only, but for ``heard_ns``.
+    One that its model ended is followed by another, with the next seed, and so is one that fell
+    silent where that is asked for. Session thread only, but for ``heard_ns``.
     """
 
     commands = get_args(LiveCommand)
+    events = (FellSilent, GoOn)
 
     def __init__(
         self,
@@ -56,9 +71,11 @@ class LivePlay(Handler[LiveCommand, Never]):
         publish: Publish,
         *,
         lead_ns: int,
+        rerolls: int = 0,
     ) -> None:
         """``lead_ns``: how long before it is heard a frame's knobs are read; more where the
-        interface needs it."""
+        interface needs it. ``rerolls``: how many jobs at most follow one that fell silent, until
+        one is heard."""
         self._controls = controls
         self._host = host
         self._speaker = speaker
@@ -69,7 +86,13 @@ class LivePlay(Handler[LiveCommand, Never]):
         self._publish = publish
         self._lead_ns = lead_ns
         self._count = 0
+        self._seed = 0
         self._job = ""
+        self._rerolls = rerolls
+        self._tries = 0
+        """Jobs since one was heard that followed a silent one."""
+        self._goes_on = False
+        """Whether another job follows the one that ends, or has ended."""
         self.recording: LiveRecording | None = None
         """What runs now; any thread may ask."""
         conductor.listen(self._retime)
@@ -80,7 +103,7 @@ class LivePlay(Handler[LiveCommand, Never]):
         """Obey. Raises MulaError."""
         match command:
             case Live(on):
-                if on is None or on != bool(self._job):
+                if on is None or on != self._is_on:
                     self._switch(origin)
                 else:
                     self.dump(origin)
@@ -89,9 +112,21 @@ class LivePlay(Handler[LiveCommand, Never]):
             case _:
                 assert_never(command)
 
+    def hear(self, event: FellSilent | GoOn) -> None:
+        """See to it that live play goes on, and is heard."""
+        match event:
+            case FellSilent(job):
+                if job == self._job and self.recording is not None and not self._goes_on:
+                    self._mend(self.recording)
+            case GoOn():
+                if self._goes_on and not self._job:
+                    self._go_on()
+            case _:
+                assert_never(event)
+
     def dump(self, origin: Origin) -> None:
         """Tell one origin whether live play is on."""
-        self._publish(LiveChanged(bool(self._job)), to=origin)
+        self._publish(LiveChanged(self._is_on), to=origin)
 
     # --- Listener -----------------------------------------------------------------------------
 
@@ -100,6 +135,13 @@ class LivePlay(Handler[LiveCommand, Never]):
         if isinstance(report, JobChanged) and report.id == self._job and report.state in _ENDS:
             recording, self._job, self.recording = self.recording, "", None
             failed = report.state is JobState.FAILED
+            if report.state is JobState.DONE and recording and recording.silence.sounded:
+                self._goes_on = True
+                self._say("ended", f"the model ended live play (seed {self._seed}): {ANEW}")
+            if self._goes_on and not failed:
+                self._mailbox.post(GoOn())
+                return
+            self._goes_on = False
             self._publish(LiveChanged(False, report.reason if failed else ""))
             if recording is not None and recording.too_slow:
                 self._mailbox.pass_on(Generate())
@@ -126,6 +168,7 @@ class LivePlay(Handler[LiveCommand, Never]):
             at_ns=at_ns,
             lead_ns=lead_ns,
             needed_ns=self._needed_ns,
+            fell_silent=lambda: self._mailbox.post(FellSilent(job.id)),
             line=lambda: self._conductor.bars,
         )
         self._publish(LiveChanged(True))
@@ -157,18 +200,56 @@ class LivePlay(Handler[LiveCommand, Never]):
         if recording is not None:
             recording.retime()
 
+    @property
+    def _is_on(self) -> bool:
+        return bool(self._job) or self._goes_on
+
     def _switch(self, origin: Origin) -> None:
+        ended = self._goes_on and not self._job
+        self._goes_on = False
         if self._job:
             self._jobs.cancel(self._job, origin)
+        elif ended:
+            self._publish(LiveChanged(False))
         else:
+            self._tries = 0
             self._begin(origin)
 
-    def _begin(self, origin: Origin) -> None:
+    def _go_on(self) -> None:
+        self._goes_on = False
+        try:
+            self._begin(DAEMON, after=self._seed)
+        except MulaError as error:
+            self._publish(LiveChanged(False, str(error)))
+
+    def _mend(self, recording: LiveRecording) -> None:
+        """Say that nothing is heard of it, and let another one follow if that is asked for."""
+        if recording.silence.sounded:
+            self._tries = 0
+        self._goes_on = self._tries < self._rerolls
+        remedy = ANEW if self._goes_on else TRIED if self._tries else BY_HAND
+        self._say(
+            Warn.FALLS_SILENT,
+            f"live play (seed {self._seed}) has been near-silent for {QUIET_S:.0f} s: {remedy}",
+        )
+        if self._goes_on:
+            self._tries += 1
+            self._jobs.cancel(self._job)
+
+    def _say(self, code: str, text: str) -> None:
+        self._publish(Notice(f"live{self._count}", code, text))
+
+    def _begin(self, origin: Origin, after: int | None = None) -> None:
+        """``after``: the seed is the next one after this."""
         self._count += 1
         job = self._jobs.asked(Generate(f"live{self._count}"))
+        self._seed = job.request.seeds[0]
+        if after is not None:
+            self._seed = (after + 1) % MAX_SEED
+            job.knobs = {**job.knobs, "seed": self._seed}
         job.request = replace(
             job.request,
-            seeds=job.request.seeds[:1],
+            seeds=(self._seed,),
             bars=1,
             pace=0.0,
             follows=self._controls.texts,

@@ -16,6 +16,7 @@ from mula_daemon.audio import SECOND_NS, Converter, Speaker, check_block
 from mula_daemon.engine import AudioBlock, EngineInfo, Frame, Pace, Texts, Timing
 from mula_daemon.jobs import Job
 from mula_daemon.live.played import Played
+from mula_daemon.live.silence import SilenceWatch
 from mula_daemon.live.voice import LiveVoice
 from mula_daemon.tempo import Timeline
 
@@ -48,12 +49,13 @@ class LiveRecording:
         at_ns: int,
         lead_ns: int,
         needed_ns: Callable[[float], int] | None = None,
+        fell_silent: Callable[[], None] = lambda: None,
         line: Callable[[], Timeline | None] = lambda: None,
     ) -> None:
         """Its first sample is heard at ``at_ns`` (perf_counter_ns), and the knobs of the first
         frame of each burst are read ``lead_ns`` before it is heard. ``needed_ns`` gives the lead
-        for another delay of the engine, in seconds; None: it stays. Its bars keep to those of
-        ``line``."""
+        for another delay of the engine, in seconds; None: it stays. ``fell_silent`` is called
+        when nothing has been heard of it for long. Its bars keep to those of ``line``."""
         self.job = job
         self.engine = engine
         self.lead_ns = lead_ns
@@ -66,6 +68,8 @@ class LiveRecording:
             beats_per_bar * engine.frames_per_beat, frame_seconds=engine.frame_seconds
         )
         self.voice: Final = LiveVoice(engine.sample_rate, self._moved)
+        self.silence: Final = SilenceWatch(engine.sample_rate)
+        self._fell_silent = fell_silent
         self._speaker = speaker
         self._pace = pace
         self._line = line
@@ -106,6 +110,8 @@ class LiveRecording:
         heard_ns = self.voice.heard_ns(self.voice.written)
         samples = self._stereo.convert(block.samples)
         self.voice.write(samples)
+        if self.silence.hear(samples):
+            self._fell_silent()
         if self._frame_samples:
             self._rest = np.concatenate([self._rest, samples])
             frames = 0

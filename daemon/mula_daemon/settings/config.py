@@ -65,7 +65,7 @@ class Config:
         "play chooses what is not named, and with bursts=0 makes frames one by one")
     ending: str = choice(
         "ending", "go-on", ("go-on", "stop"), str,
-        "whether HeartMuLa may end a clip early (default {default})")
+        "whether HeartMuLa may end a clip early; live play it never ends (default {default})")
     kit: str = setting(
         "kit", "", str, "DIR",
         "your own one-shots for mini's drums: kick.wav, snare.wav, hats_open909.wav, ...")

@@ -8,6 +8,7 @@ Live play goes on for ever, with shorter windows of the codec and its work cut t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -243,7 +244,8 @@ class HeartMulaEngine:
                     clip,
                     self._prompt,
                     total or LIVE_WINDOW,
-                    policy=self._policy,
+                    # Live play has no end, whatever a clip may do.
+                    policy=replace(self._policy, may_end=self._may_end and not clip.endless),
                     keep=LIVE_KEPT if clip.endless else None,
                 ),
                 self._sound(self._codec, clip, length),
