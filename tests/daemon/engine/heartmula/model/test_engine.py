@@ -87,6 +87,16 @@ def test_a_take_that_the_model_ends_is_silent_for_the_rest() -> None:
             assert samples[: end * 3840].any()
 
 
+def test_live_play_is_never_ended_by_the_model() -> None:
+    """Where clips of the same seeds are: see the test before."""
+    wild, frames = FrameKnobs(temperature=2.0, top_k=250), 40
+    for seed in (1, 2, 3, 4):
+        live = ClipRequest("j", ("techno",), (seed,), bpm=120, endless=True)
+        items = warm(may_end=True).generate(live, lambda: wild)
+        made = list(islice((item for item in items if isinstance(item, Frame)), frames))
+        assert len(made) == frames and max(made[-1].codes[0]) < 63
+
+
 def test_a_codec_that_comes_after_the_last_frame_sounds_the_same(engine: HeartMulaEngine) -> None:
     plain = list(engine.generate(CLIP, FrameKnobs))
     after = list(warm(codec="after").generate(CLIP, FrameKnobs))
