@@ -388,6 +388,7 @@ class Graph:
         self._own: dict[int, Any] = {}
         self._pool = Memory(0, "a pool of graphs")
         self.priority = 0
+        self.replays = 0
 
     @contextlib.contextmanager
     def recording(self, pool: Memory | None, stream: Stream | None) -> Iterator[None]:
@@ -419,6 +420,7 @@ class Graph:
     @torch.inference_mode()
     def replay(self) -> None:
         card = self._card
+        self.replays += 1
         stream, site = card.current.number, _site()
         card.clocks.launch(stream, [], [self._pool], f"replay at {site}")
         with _disable_current_modes():

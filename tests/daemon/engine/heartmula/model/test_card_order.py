@@ -17,6 +17,7 @@ from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, Strea
 from mula_daemon.engine.lm import frame_graph, player, priming
 from mula_daemon.engine.lm.language_model import Flavour
 from mula_daemon.engine.lm.player import Player
+from mula_daemon.engine.lm.priming import Priming
 from mula_daemon.engine.lm.sampling import CodePolicy
 from mula_daemon.engine.seam import ClipRequest, Frame, FrameKnobs, Texts
 from support.stream_order import PretendedCard
@@ -222,6 +223,42 @@ def test_frames_go_before_the_codec_and_before_primings(rig: Rig) -> None:
     codec = rig.engine._lane._stream
     assert codec is not None
     assert played.beside.priority == codec.priority == 0  # type: ignore[attr-defined]
+
+
+def test_live_play_replays_what_was_recorded_before_it_began(rig: Rig) -> None:
+    played, codec = rig.engine._player, rig.engine._codec
+    assert played is not None and codec is not None
+
+    def recorded() -> tuple[int, int]:
+        return played.recordings, codec.graphs.recordings
+
+    before = recorded()
+    tags_changed_twice_quickly(rig)
+    assert recorded() == before
+    walks = [replay.__self__ for _, replay in codec.graphs._walks.values()]  # type: ignore[attr-defined]
+    steps = [replay.__self__ for graphs in played._idle for replay in graphs._replays.values()]  # type: ignore[attr-defined]
+    assert sum(graph.replays for graph in walks) > 1
+    assert sum(graph.replays for graph in steps) > 10
+
+
+def test_a_stream_for_each_priming_would_be_wrong(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(rig.card)
+    monkeypatch.setattr(
+        Priming, "_beside", lambda self: torch.cuda.stream(_stream_of_its_own(self))
+    )
+    tags_changed_twice_quickly(rig)
+    assert found(rig.card)
+
+
+def _stream_of_its_own(priming: Priming) -> torch.cuda.Stream:
+    """It waits for that of the frames, as the one for all primings does."""
+    if "own" not in vars(priming):
+        vars(priming)["own"] = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream: torch.cuda.Stream = vars(priming)["own"]
+    stream.wait_stream(torch.cuda.current_stream())
+    return stream
 
 
 CAUGHT: dict[str, Scene] = {
