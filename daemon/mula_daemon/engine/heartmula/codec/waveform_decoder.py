@@ -8,7 +8,6 @@ Letters: N takes, R rows (channels of takes), C convolution channels, L latents,
 T convolution inputs, S samples.
 """
 
-import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -35,7 +34,6 @@ class WaveformDecoder(nn.Module):
         self.latent_width = config.latent_width
         self.samples_per_latent = config.samples_per_latent
         self.look_ahead = config.look_ahead_kernel // 2
-        self.look_back = _look_back(config)
         widths = [config.channels * 2**i for i in range(len(config.upsample_factors), -1, -1)]
         sizes = zip(pairwise(widths), config.upsample_factors, strict=True)
         stages = [Upsampler(config, into, out, factor) for (into, out), factor in sizes]
@@ -51,19 +49,15 @@ class WaveformDecoder(nn.Module):
         )
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
-        """The sound of latents ``start`` to ``stop``: float32 [S, channels].
+    def decode(self, latents: Tensor, stop: int | None = None) -> Tensor:
+        """The sound of ``latents`` [L, D] up to ``stop``: float32 [S, channels].
 
-        ``latents`` float32 [L, D] also gives what lies around that stretch: it sounds as if all
-        of them were decoded at once. Beyond both ends lie zeros.
+        Those behind ``stop`` are heard in it as in the sound of all; beyond both ends lie zeros.
         """
         stop = len(latents) if stop is None else stop
-        if stop <= start:
-            return torch.empty(0, CHANNELS, device=latents.device)
-        first, beyond = max(0, start - self.look_back), stop + self.look_ahead
-        around = F.pad(latents[first:beyond], (0, 0, 0, max(0, beyond - len(latents))))
-        sound = WaveformStream(self).push(around[None])[0]
-        return sound[(start - first) * self.samples_per_latent :]
+        beyond = stop + self.look_ahead
+        heard = F.pad(latents[:beyond], (0, 0, 0, max(0, beyond - len(latents))))
+        return WaveformStream(self).push(heard[None])[0]
 
 
 class WaveformStream:
@@ -240,14 +234,3 @@ class Repeater(nn.Module):
         repeated = x.repeat_interleave(self.repeats, dim=-1)
         out: Tensor = self.activation(self.conv(repeated, past))
         return out
-
-
-def _look_back(config: CodecConfig) -> int:
-    """How many latents before its own can change a sample: from the end back to the start."""
-    reach = config.last_kernel - 1
-    if config.repeats > 1:
-        reach = math.ceil((reach + config.last_kernel - 1) / config.repeats)
-    for factor in reversed(config.upsample_factors):
-        reach += sum(DILATIONS) * (config.residual_kernel - 1)
-        reach = math.ceil(reach / factor) + 1  # a transposed kernel is two strides long
-    return reach + config.look_ahead_kernel // 2

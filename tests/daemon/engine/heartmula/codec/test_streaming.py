@@ -23,6 +23,7 @@ from mula_daemon.engine.heartmula.codec.precision import Arithmetic
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 
 RATE = 24  # samples per frame
+LOOK_BACK = 29  # latents that the codec of these tests still hears
 QUICK: Any = {"steps": 2, "guidance": 1.5}
 FULL = StreamSettings(first=WINDOW, context=OVERLAP, hop=HOP, **QUICK)
 
@@ -62,7 +63,7 @@ def test_full_windows_are_a_full_decode_but_for_its_fades(codec: HeartCodec, fra
         fades[start : start + OVERLAP] = True
     assert not differs[~fades].any()
     # And there, only where the new window lacks a past or the old one a future.
-    lacking = codec.waveform.look_back // 2 + 1
+    lacking = LOOK_BACK // 2 + 1
     since = np.arange(frames) % HOP
     assert not (differs & (since > lacking) & (since < OVERLAP - 1)).any()
 

@@ -21,6 +21,7 @@ from mula_daemon.engine.heartmula.codec.waveform_decoder import (
 from support.fake_graph import FakeRecorder
 
 RATE = 12  # samples per latent
+LOOK_BACK = 29  # latents, of these sizes
 
 
 def some(latents: int) -> Tensor:
@@ -72,7 +73,7 @@ def test_chunks_have_no_seams(codec: HeartCodec) -> None:
     assert torch.allclose(sound, at_once(codec.waveform, latents), atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cuts=st.lists(st.integers(0, 90), max_size=12))
 def test_however_latents_are_cut_it_is_the_whole_decode(codec: HeartCodec, cuts: list[int]) -> None:
     latents = some(90)
@@ -99,10 +100,10 @@ def test_nothing_pushed_is_nothing_heard(codec: HeartCodec) -> None:
     assert stream.finish().shape == (3, 0, 2)
 
 
-@settings(max_examples=15, deadline=None)
-@given(rows=st.integers(1, 4), cuts=st.lists(st.integers(0, 300), max_size=4))
+@settings(max_examples=10, deadline=None)
+@given(rows=st.integers(1, 4), cuts=st.lists(st.integers(0, 100), max_size=4))
 def test_takes_side_by_side_are_each_alone(codec: HeartCodec, rows: int, cuts: list[int]) -> None:
-    latents = some(300 * rows).view(rows, 300, 4)
+    latents = some(100 * rows).view(rows, 100, 4)
     together = in_pieces(WaveformStream(codec.waveform, rows), latents, cuts)
     for take in range(rows):
         alone = in_pieces(WaveformStream(codec.waveform), latents[take : take + 1], [])
@@ -174,41 +175,38 @@ PUBLISHED = CodecConfig(
 )
 
 
-def test_two_frames_cost_less_than_a_third_of_what_reading_again_cost() -> None:
-    """Counted at the published sizes: 4 new latents, 44 before them and 2 behind."""
+def test_two_frames_cost_no_more_than_their_share_of_a_whole_decode() -> None:
+    """Counted at the published sizes; with 46 latents read again it was twelve times as much."""
     with torch.device("meta"):
         decoder = WaveformDecoder(PUBLISHED)
         stream = WaveformStream(decoder)
         stream.push(torch.empty(1, 4, 256))
         with FlopCounterMode(display=False) as streamed:
             stream.push(torch.empty(1, 4, 256))
-        with FlopCounterMode(display=False) as again:
-            decoder.decode(torch.empty(200, 256), 100, 104)
-    assert streamed.get_total_flops() < again.get_total_flops() / 3
+        with FlopCounterMode(display=False) as whole:
+            decoder.decode(torch.empty(50, 256))
+    assert streamed.get_total_flops() < 1.1 * whole.get_total_flops() * 4 / 50
 
 
-@settings(max_examples=30)
-@given(data=st.data())
-def test_a_stretch_is_a_part_of_the_whole(codec: HeartCodec, data: st.DataObject) -> None:
+@settings(max_examples=15, deadline=None)
+@given(stop=st.integers(0, 90))
+def test_what_lies_behind_the_stop_is_heard_in_what_lies_before(
+    codec: HeartCodec, stop: int
+) -> None:
     latents = some(90)
-    start = data.draw(st.integers(0, 90))
-    stop = data.draw(st.integers(start, 90))
-    sound = codec.waveform.decode(latents, start, stop)
-    wanted = codec.waveform.decode(latents)[start * RATE : stop * RATE]
-    assert torch.allclose(sound, wanted, atol=1e-6)
+    sound = codec.waveform.decode(latents, stop)
+    assert sound.shape == (stop * RATE, 2)
+    assert torch.allclose(sound, codec.waveform.decode(latents)[: stop * RATE], atol=1e-6)
 
 
-def test_only_its_surroundings_change_a_latents_sound(codec: HeartCodec) -> None:
+def test_a_latent_is_heard_from_two_before_it_until_convolutions_forget(codec: HeartCodec) -> None:
     latents, at = some(90), 45
-    wanted = codec.waveform.decode(latents, at, at + 1)
-    heard = []
-    for other in range(90):
-        changed = latents.clone()
-        changed[other] += 3.0
-        if not torch.equal(codec.waveform.decode(changed, at, at + 1), wanted):
-            heard.append(other - at)
-    assert heard[-1] == codec.waveform.look_ahead == 2
-    assert -codec.waveform.look_back <= heard[0] < 0
+    changed = latents.clone()
+    changed[at] += 3.0
+    differs = codec.waveform.decode(latents) != codec.waveform.decode(changed)
+    heard = differs.any(1).view(-1, RATE).any(1).nonzero().flatten() - at  # in latents
+    assert heard[0] == -codec.waveform.look_ahead == -2
+    assert 0 < heard[-1] <= LOOK_BACK
 
 
 def test_channels_do_not_mix(codec: HeartCodec) -> None:
