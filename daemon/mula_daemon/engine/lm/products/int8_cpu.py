@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mula_daemon.engine.lm.machine_code import MachineCode
 from mula_daemon.engine.lm.products.dense import Product
-from mula_daemon.engine.lm.products.int8_llvm import COLUMNS, STEP, Int8Job, Int8Kernel, most
+from mula_daemon.engine.lm.products.int8_llvm import COLUMNS, STEP, Int8Job, most
 from mula_daemon.engine.lm.products.quantise import quantise_int8
 
 SHARE = 2**17
@@ -23,7 +24,7 @@ class Int8LlvmProduct(Product):
 
     kind = "int8"
 
-    def __init__(self, weight: Tensor, kernel: Int8Kernel) -> None:
+    def __init__(self, weight: Tensor, kernel: MachineCode) -> None:
         levels, scales = quantise_int8(weight)
         self.columns, self.depth = levels.shape
         blocks = -(-self.columns // COLUMNS)
@@ -52,7 +53,6 @@ class Int8LlvmProduct(Product):
         # The kernel writes where it is told: a wrong shape would be somebody else's memory.
         assert x.shape == (len(out), self.depth) and out.shape[1] == self.columns
         assert x.dtype == out.dtype == torch.float32 and out.stride(1) == 1
-        threads = min(torch.get_num_threads(), self._threads)
         for start in range(0, len(x), ROWS):
             rows = min(ROWS, len(x) - start)
             levels = torch.empty((rows + 1) // 2 * 2, self.depth, dtype=torch.int16)
@@ -71,5 +71,5 @@ class Int8LlvmProduct(Product):
                 add,
                 self._most,
             )
-            self._kernel(job, threads)
+            self._kernel.run(job, self._threads)
         return out

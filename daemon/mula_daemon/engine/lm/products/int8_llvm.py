@@ -7,8 +7,7 @@ few sums in float32 have a fixed order, so the result is the same on every proce
 number of threads, and a row does not hear of the others.
 
 Weights lie in the order in which they are read: four columns at a time, 16 of the depth of each.
-Two rows of inputs lie together in the same way. The threads are those of torch's own OpenMP
-(`GOMP_parallel` of libgomp, libomp or libiomp5), for a second pool would fight it for the cores.
+Two rows of inputs lie together in the same way.
 
 Engine process only; any thread.
 """
@@ -16,9 +15,10 @@ Engine process only; any thread.
 from __future__ import annotations
 
 import ctypes
-import logging
 from functools import cache
-from typing import Any, Final
+from typing import Final
+
+from mula_daemon.engine.lm.machine_code import MachineCode, compiled, members, read, structure
 
 STEP: Final = 16
 """Of the depth, which is a multiple of it."""
@@ -29,14 +29,7 @@ AHEAD: Final = 2048
 LANES: Final = 8
 """Sums that each column of a row is split into, in 32 bits each."""
 
-log = logging.getLogger(__name__)
 
-
-KINDS: Final[dict[str, Any]] = {
-    "ptr": ctypes.c_void_p,
-    "i64": ctypes.c_int64,
-    "float": ctypes.c_float,
-}
 FIELDS: Final = {
     "x": "ptr",  # float [rows, depth]
     "levels": "ptr",  # int16, room for an even number of rows
@@ -56,7 +49,7 @@ FIELDS: Final = {
 class Int8Job(ctypes.Structure):
     """One product. Memory has no gaps but ``out``'s, whose rows lie ``stride`` apart."""
 
-    _fields_ = [(name, KINDS[kind]) for name, kind in FIELDS.items()]
+    _fields_ = members(FIELDS)
 
 
 def most(depth: int) -> int:
@@ -64,68 +57,10 @@ def most(depth: int) -> int:
     return min(2**15 - 1, (2**31 - 1) // (127 * -(-depth // LANES)))
 
 
-class Int8Kernel:
-    """Our program as this processor's machine code."""
-
-    def __init__(self) -> None:
-        import llvmlite.binding as llvm
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        for name in OPENMP:
-            llvm.add_symbol(name, openmp(name))
-        target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(),
-            features=llvm.get_host_cpu_features().flatten(),
-            opt=3,
-            jit=True,
-        )
-        module = llvm.parse_assembly(program())
-        module.triple = llvm.get_process_triple()
-        module.data_layout = str(target.target_data)
-        module.verify()
-        passes = llvm.create_pass_builder(target, llvm.PipelineTuningOptions(speed_level=2))
-        passes.getModulePassManager().run(module, passes)
-        self._engine: Any = llvm.create_mcjit_compiler(module, target)  # owns the code
-        self._engine.finalize_object()
-        find = self._engine.get_function_address
-        self._alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(find("alone"))
-        self._together = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int)(find("together"))
-
-    def __call__(self, job: Int8Job, threads: int) -> None:
-        """Do ``job`` on this thread and ``threads - 1`` of torch's."""
-        if threads > 1:
-            self._together(ctypes.addressof(job), threads)
-        else:
-            self._alone(ctypes.addressof(job))
-
-
 @cache
-def kernel() -> Int8Kernel | None:
-    """The kernel, compiled once a process (half a second); none where it cannot be had.
-
-    That is without llvmlite, and where torch's threads are not OpenMP's as Unix knows it, which
-    is so on Windows.
-    """
-    try:
-        return Int8Kernel()
-    except (ImportError, OSError, AttributeError, RuntimeError) as error:
-        log.info("int8 products are made by torch's own kernels: %s", error)
-        return None
-
-
-OPENMP: Final = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
-
-
-def openmp(name: str) -> int:
-    """The address of a function of the OpenMP library that torch brought into this process.
-
-    Raises ``OSError`` or ``AttributeError`` when there is none.
-    """
-
-    address = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
-    assert address is not None
-    return address
+def kernel() -> MachineCode | None:
+    """The kernel, where it can be had: it does an `Int8Job`."""
+    return compiled(program(), "int8 products")
 
 
 def program() -> str:
@@ -200,20 +135,11 @@ def block(name: str, rows: int) -> str:
 
 def fields(*names: str) -> str:
     """Lines that read some of the fields of ``%job``."""
-    order = list(FIELDS)
-    return "\n".join(
-        f"  %{name}.at = getelementptr %job, ptr %job, i32 0, i32 {order.index(name)}\n"
-        f"  %{name} = load {FIELDS[name]}, ptr %{name}.at, align 4"
-        for name in names
-    )
+    return read(FIELDS, *names)
 
 
 PROGRAM: Final = f"""
-%job = type {{ {", ".join(FIELDS.values())} }}
-
-declare void @GOMP_parallel(ptr, ptr, i32, i32)
-declare i32 @omp_get_thread_num()
-declare i32 @omp_get_num_threads()
+{structure(FIELDS)}
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 declare <16 x i32> @llvm.umax.v16i32(<16 x i32>, <16 x i32>)
 declare i32 @llvm.vector.reduce.umax.v16i32(<16 x i32>)
@@ -335,7 +261,7 @@ done:
   ret void
 }}
 
-define internal i64 @blocks(ptr %job) alwaysinline {{
+define internal i64 @pieces(ptr %job) alwaysinline {{
 {fields("columns")}
   %up = add i64 %columns, 3
   %blocks = lshr i64 %up, 2
@@ -343,7 +269,7 @@ define internal i64 @blocks(ptr %job) alwaysinline {{
 }}
 
 ; the levels and steps of all rows; pairs of rows lie together, 16 of each in turns.
-define internal void @quantise(ptr %job) {{
+define internal void @prepare(ptr %job) {{
 entry:
 {fields("x", "levels", "steps", "rows", "depth", "most")}
   br label %rows1
@@ -404,34 +330,6 @@ end:
   %more = icmp ult i64 %row1, %rows
   br i1 %more, label %rows1, label %done
 done:
-  ret void
-}}
-
-define void @alone(ptr %job) {{
-  call void @quantise(ptr %job)
-  %blocks = call i64 @blocks(ptr %job)
-  call void @part(ptr %job, i64 0, i64 %blocks)
-  ret void
-}}
-
-; what each thread of a team does.
-define internal void @share(ptr %job) {{
-  %n = call i32 @omp_get_thread_num()
-  %count = call i32 @omp_get_num_threads()
-  %this = sext i32 %n to i64
-  %of = sext i32 %count to i64
-  %blocks = call i64 @blocks(ptr %job)
-  %a = mul i64 %blocks, %this
-  %first = udiv i64 %a, %of
-  %b = add i64 %a, %blocks
-  %last = udiv i64 %b, %of
-  call void @part(ptr %job, i64 %first, i64 %last)
-  ret void
-}}
-
-define void @together(ptr %job, i32 %threads) {{
-  call void @quantise(ptr %job)
-  call void @GOMP_parallel(ptr @share, ptr %job, i32 %threads, i32 0)
   ret void
 }}
 """

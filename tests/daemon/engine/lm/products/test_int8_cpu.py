@@ -1,7 +1,5 @@
 """Our int8 product for CPUs against whole numbers in float64."""
 
-import sys
-
 import pytest
 import torch
 from hypothesis import given
@@ -120,13 +118,3 @@ def test_wrong_shapes_never_reach_the_kernel() -> None:
     ):
         with pytest.raises(AssertionError):
             product.into(out, x)
-
-
-def test_without_a_compiler_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
-    assert int8_llvm.kernel.__wrapped__() is None
-
-
-def test_without_torchs_threads_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8_llvm, "OPENMP", ("GOMP_parallel", "of_no_such_library"))
-    assert int8_llvm.kernel.__wrapped__() is None
