@@ -14,6 +14,7 @@ from mula_daemon.engine.seam import (
     EngineInfo,
     Frame,
     FrameKnobs,
+    Item,
     Texts,
     Timing,
 )
@@ -21,7 +22,7 @@ from mula_daemon.engine.wording import plain_text
 
 __all__ = [
     "ENGINES", "NO_TEXTS", "AudioBlock", "ClipRequest", "Ended", "Engine", "EngineHost",
-    "EngineInfo", "EngineProcess", "EngineSpec", "Finding", "Frame", "FrameKnobs", "Grade", "Pace",
-    "Texts", "Timing", "best_device", "build", "findings", "gpu_trouble", "notes", "plain_text",
-    "require_engine",
+    "EngineInfo", "EngineProcess", "EngineSpec", "Finding", "Frame", "FrameKnobs", "Grade", "Item",
+    "Pace", "Texts", "Timing", "best_device", "build", "findings", "gpu_trouble", "notes",
+    "plain_text", "require_engine",
 ]  # fmt: skip

@@ -53,6 +53,10 @@ SECTIONS: Final = (
     _section("b", "parity", 60),
     _section("c", "graphs", 60),
     _section("d", "frames", 120),
+    _section("e", "codec", 90),
+    _section("f", "chain", 90),
+    _section("g", "live", 45, live=True),
+    _section("h", "memory", 120),
 )
 
 

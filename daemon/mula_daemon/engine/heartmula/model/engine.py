@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from mula_daemon.engine.heartmula.checkpoint import (
 )
 from mula_daemon.engine.heartmula.codec import (
     LATENTS_PER_FRAME,
+    CodecConfig,
     HeartCodec,
     read_codec_config,
 )
@@ -58,6 +60,8 @@ from mula_daemon.engine.lm import (
     MAX_TOP_K,
     CodePolicy,
     Flavour,
+    LanguageModel,
+    LMConfig,
     Player,
     PromptedFrames,
     PromptTokens,
@@ -146,11 +150,26 @@ class HeartMulaEngine:
     def _load(self, layout: ReleaseLayout) -> None:
         ids = read_special_ids(layout.root)
         self._encoder = PromptEncoder.from_file(layout.root / "tokenizer.json", ids)
-        config = read_config(layout.model, self._flavours)
-        codec_config = read_codec_config(layout.codec)
-        self._sizes = sizes_of(config, codec_config)
         if layout.model != self._root and layout.model.name != MODEL:  # not the usual one
             self._checkpoint = f"{self._root.name}/{layout.model.name}"
+        self._set_up(
+            read_config(layout.model, self._flavours),
+            read_codec_config(layout.codec),
+            ids.audio_eos,
+            partial(load_language_model, layout.model),
+            partial(HeartCodec.load, layout.codec),
+        )
+
+    def _set_up(
+        self,
+        config: LMConfig,
+        codec_config: CodecConfig,
+        audio_eos: int,
+        load_model: Callable[[LMConfig, torch.dtype], LanguageModel],
+        load_codec: Callable[[torch.device, torch.dtype], HeartCodec],
+    ) -> None:
+        """Place models of these sizes, and make ready for the first job."""
+        self._sizes = sizes_of(config, codec_config)
         precision = self._precision
         self._device = pick_device(self._asked_device)
         note = note_on(self._device, self._asked_device)
@@ -165,15 +184,15 @@ class HeartMulaEngine:
             note = report(plan.budget, plan, self._sizes)
         go_first(self._device)
         found = precision_of(precision, self._device)
-        model = load_language_model(layout.model, config, found.storage(self._device))
+        model = load_model(config, found.storage(self._device))
         packed = StaticModel(model, self._device, found, release=True)
         self._player = Player(packed, recorder(self._device))
         self._player.prepare(USUAL_POSITIONS)
         home = self._device if self._placement in (None, Placement.GPU) else torch.device("cpu")
-        self._codec = HeartCodec.load(layout.codec, home, getattr(torch, self._flow))
+        self._codec = load_codec(home, getattr(torch, self._flow))
         self._lane = CodecLane(self._device if self._placement is Placement.AFTER else home)
-        decodable = min(codec_config.codebook_size, ids.audio_eos)
-        self._policy = CodePolicy(valid=decodable, eos=ids.audio_eos, may_end=self._may_end)
+        decodable = min(codec_config.codebook_size, audio_eos)
+        self._policy = CodePolicy(valid=decodable, eos=audio_eos, may_end=self._may_end)
         notes = [note] if note else []
         if self._placement is not Placement.AFTER:  # where it moves, recordings would not last
             self._codec.record_with(recorder(home))
