@@ -70,10 +70,22 @@ def _this_card(spec: EngineSpec, sizes: Sizes) -> Iterator[Finding]:
         return
     named = "" if spec.precision in ("", "auto") else spec.precision
     where = None if spec.codec in ("", "auto") else Placement(spec.codec)
-    plan = make_plan(free, sizes, precision=named, placement=where)
+    narrow = _wants_copy(spec.codec_stream)
+    plan = make_plan(free, sizes, precision=named, placement=where, narrow=narrow)
     grade = Grade.OK if plan.fits else Grade.WARN
     remedy = "" if plan.fits else "close what else uses the card, or use --engine mini"
     yield Finding("this card", grade, report(free, plan, sizes), remedy)
+
+
+def _wants_copy(stream: str) -> bool:
+    """Whether live play wants the codec's transformer in bfloat16."""
+    from mula_daemon.engine.heartmula.codec import Arithmetic
+    from mula_daemon.engine.heartmula.model import StreamSettings
+
+    try:
+        return StreamSettings.parse(stream).flow is Arithmetic.BFLOAT16
+    except MulaError:  # which the engine says
+        return False
 
 
 def checkpoint(spec: EngineSpec) -> Iterator[Finding]:

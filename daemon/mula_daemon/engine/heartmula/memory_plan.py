@@ -23,7 +23,8 @@ INSIDE: Final = {"int4": "int8"}
 DESKTOP: Final = 500_000_000
 """What a desktop takes of a card before anyone else."""
 WORKING: Final = 1.5 * GB
-"""The driver's own, what a frame and a second of the waveform scribble on, and some air."""
+"""The driver's own, what a frame and a second of the waveform scribble on, what is recorded for
+live play, and some air."""
 
 EXTENTS: Final = (512, 1024, 2048, 4096, 8192)
 """Slots of the caches that frames are recorded on, as in `lm`."""
@@ -141,16 +142,23 @@ class JobBytes:
 
 
 def needs(
-    demand: Demand, sizes: Sizes, precision: str, flow: str, *, kept: bool = True
+    demand: Demand,
+    sizes: Sizes,
+    precision: str,
+    flow: str,
+    *,
+    kept: bool = True,
+    lent: bool = False,
 ) -> JobBytes:
     """What ``demand`` takes at its fullest moment, with weights in ``precision`` and the codec's
     transformer in ``flow``.
 
     That is the caches its frames are recorded on, those its prompts are read into again if it
-    ``rereads``, and with ``kept`` those that lie recorded for a first job of one take.
+    ``rereads``, and with ``kept`` those that lie recorded for a first job of one take. ``lent``:
+    what its frames are recorded on is there already.
     """
     each, rows = number_bytes(precision), demand.rows
-    caches = _step(sizes, rows, demand.slots, each)
+    caches = 0 if lent else _step(sizes, rows, demand.slots, each)
     if demand.rereads:
         caches += sizes.stack.state(rows, demand.read_slots, each)
     if kept:
@@ -219,18 +227,27 @@ def make_plan(
     precision: str = "",
     placement: Placement | None = None,
     demand: Demand = USUAL,
+    narrow: bool = False,
 ) -> Plan:
     """The best plan for ``budget`` bytes of free memory, or the smallest one if none fits.
 
     ``precision`` and ``placement`` hold where they are given. Best means, in this order: sound
-    while it generates, finer weights, a float32 codec.
+    while it generates, finer weights, a float32 codec. ``narrow``: live play wants the codec's
+    transformer in bfloat16, as a copy where the codec itself is finer (``flow=bfloat16``).
     """
-    plans = list(_plans(budget, sizes or Sizes(), precision, placement, demand))
+    sizes = sizes or Sizes()
+    plans = list(_plans(budget, sizes, precision, placement, demand, narrow=narrow))
     return next((plan for plan in plans if plan.fits), min(plans, key=lambda plan: plan.total))
 
 
 def _plans(
-    budget: int, sizes: Sizes, precision: str, placement: Placement | None, demand: Demand
+    budget: int,
+    sizes: Sizes,
+    precision: str,
+    placement: Placement | None,
+    demand: Demand,
+    *,
+    narrow: bool,
 ) -> Iterator[Plan]:
     precisions = [precision] if precision else ["bfloat16", "int8", "int4"]
     placements = [placement] if placement else list(Placement)
@@ -239,6 +256,8 @@ def _plans(
             continue  # it would be slower there, and smaller nowhere
         inside = INSIDE.get(name, name)
         codec = int(sizes.flow * BYTES[flow] + sizes.convolutions * 4)
+        if narrow and flow == "float32" and where is Placement.GPU:  # AFTER cannot play live
+            codec += int(sizes.flow * BYTES["bfloat16"])
         plan = Plan(
             name,
             where,
@@ -282,8 +301,10 @@ def report(budget: int, plan: Plan, sizes: Sizes | None = None) -> str:
     return f"{said}, so at most {takes} at once"
 
 
-def shortage(demand: Demand, sizes: Sizes, precision: str, flow: str, free: int) -> str:
-    """Why a job cannot begin with ``free`` bytes; nothing when it can.
+def shortage(
+    demand: Demand, sizes: Sizes, precision: str, flow: str, free: int, *, lent: bool = False
+) -> str:
+    """Why a job cannot begin with ``free`` bytes; nothing when it can. ``lent`` is as for `needs`.
 
     ``flow`` is as for `needs`; empty when the codec is not on the card while frames are made. Only
     what is allocated for sure counts, so that nothing is refused which would work.
@@ -291,7 +312,8 @@ def shortage(demand: Demand, sizes: Sizes, precision: str, flow: str, free: int)
 
     def wanted(takes: int) -> int:
         asked = replace(demand, takes=takes)
-        found = needs(asked, sizes, precision, flow or "float32", kept=False)
+        there = lent and takes == demand.takes
+        found = needs(asked, sizes, precision, flow or "float32", kept=False, lent=there)
         return found.total if flow else found.caches
 
     if wanted(demand.takes) <= free:

@@ -62,19 +62,27 @@ class Player:
             state = self.model.backbone_state(rows, slots)
             step = FrameStep(self.model, takes, state, clocked=clocked, banned=banned)
             return FrameGraphs(step, None)
-        wanted = (takes, rows, clocked)
-        for graphs in self._idle:
-            step = graphs.step
-            known = (step.takes, step.state.rows, step.clock is not None)
-            if known == wanted and step.state.slots >= slots:
-                self._idle.remove(graphs)
-                return graphs
+        if (kept := self._kept(takes, rows, slots, clocked=clocked)) is not None:
+            self._idle.remove(kept)
+            return kept
         slots = next((extent for extent in EXTENTS if extent >= slots), slots)
         state = self.model.backbone_state(rows, slots)
         step = FrameStep(self.model, takes, state, clocked=clocked, banned=True)
         graphs = FrameGraphs(step, self._record)
         self.recordings += graphs.recordings
         return graphs
+
+    def keeps(self, takes: int, rows: int, slots: int, *, clocked: bool) -> bool:
+        """Whether `lend` would allocate nothing."""
+        return self._kept(takes, rows, slots, clocked=clocked) is not None
+
+    def _kept(self, takes: int, rows: int, slots: int, *, clocked: bool) -> FrameGraphs | None:
+        for graphs in self._idle:
+            step = graphs.step
+            known = (step.takes, step.state.rows, step.clock is not None)
+            if known == (takes, rows, clocked) and step.state.slots >= slots:
+                return graphs
+        return None
 
     def give_back(self, graphs: FrameGraphs) -> None:
         """``graphs`` will not be used by its borrower any more."""

@@ -145,6 +145,16 @@ def test_what_four_takes_need_is_said_and_how_many_fit() -> None:
     assert "mini is made for this machine" in report(4 * GB, make_plan(4 * GB - DESKTOP))
 
 
+def test_a_copy_of_the_codecs_transformer_counts_where_it_is_made() -> None:
+    plain, copied = (make_plan(80 * GB, narrow=narrow) for narrow in (False, True))
+    assert copied.codec - plain.codec == 2 * Sizes().flow
+    tight = make_plan(18 * GB, narrow=True)  # where it would not fit, the codec itself is narrow
+    assert (tight.fits, tight.flow, make_plan(18 * GB).flow) == (True, "bfloat16", "float32")
+    for where in (Placement.AFTER, Placement.CPU):
+        one, other = (make_plan(80 * GB, placement=where, narrow=n) for n in (False, True))
+        assert one == other
+
+
 def test_a_job_that_cannot_fit_is_refused_with_how_many_takes_would() -> None:
     sizes = Sizes()
     one = needs(USUAL, sizes, "bfloat16", "float32", kept=False).total
@@ -152,6 +162,7 @@ def test_a_job_that_cannot_fit_is_refused_with_how_many_takes_would() -> None:
     said = shortage(MANY, sizes, "bfloat16", "float32", 2 * one)
     assert "4 takes of 2 minutes need 2." in said and "2 at once would fit" in said
     assert "would fit" not in shortage(MANY, sizes, "bfloat16", "float32", one - 1)
+    assert shortage(USUAL, sizes, "bfloat16", "float32", one // 9, lent=True) == ""
     alone = needs(MANY, sizes, "bfloat16", "float32", kept=False).caches
     assert shortage(MANY, sizes, "bfloat16", "", alone) == ""  # the codec is not there
 
@@ -163,6 +174,8 @@ def test_a_job_holds_what_is_counted(takes: int, prompts: int, frames: int) -> N
     player = Player(model, lambda work: work)
     player.prepare(USUAL_POSITIONS)
     texts = [PromptTokens([1] * 40, [2] * 59)] * prompts
+    assert not player.keeps(takes, takes * (prompts + 1), frames + 100, clocked=False)
+    assert player.keeps(1, 2, USUAL_POSITIONS, clocked=False)
     loop = FrameLoop(player, texts, range(takes), frames)
     loop.prefill()
     demand = Demand(takes, frames, text=100, prompts=prompts)

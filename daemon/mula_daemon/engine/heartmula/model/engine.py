@@ -25,6 +25,7 @@ from mula_daemon.engine.heartmula.checkpoint import (
 )
 from mula_daemon.engine.heartmula.codec import (
     LATENTS_PER_FRAME,
+    Arithmetic,
     CodecConfig,
     HeartCodec,
     read_codec_config,
@@ -204,7 +205,10 @@ class HeartMulaEngine:
     def _plan(self) -> Plan:
         free, _ = torch.cuda.mem_get_info()
         named = "" if self._precision in ("", AUTO) else self._precision
-        return make_plan(free, self._sizes, precision=named, placement=self._placement)
+        narrow = self._stream.flow is Arithmetic.BFLOAT16
+        return make_plan(
+            free, self._sizes, precision=named, placement=self._placement, narrow=narrow
+        )
 
     def _require_room(self, clip: ClipRequest, frames: int) -> None:
         """Raises Unavailable for a clip that would run out of the card's memory for sure."""
@@ -225,7 +229,9 @@ class HeartMulaEngine:
             free = free_memory(self._device)
             if free is None:
                 return
-            lack = shortage(demand, self._sizes, self._player.model.precision, flow, free)
+            lent = self._player.keeps(demand.takes, demand.rows, demand.read_slots, clocked=False)
+            precision = self._player.model.precision
+            lack = shortage(demand, self._sizes, precision, flow, free, lent=lent)
             if not lack:
                 return
             if not is_tidied:  # what lies there for a next job may be in the way of this one
