@@ -15,6 +15,7 @@ from mula_bridge.net import hurry, relax
 from mula_daemon.audio import SECOND_NS, Converter, Speaker, check_block
 from mula_daemon.engine import AudioBlock, EngineInfo, Frame, Pace, Texts, Timing
 from mula_daemon.jobs import Job
+from mula_daemon.live.margin import Margin
 from mula_daemon.live.played import Played
 from mula_daemon.live.silence import SilenceWatch
 from mula_daemon.live.voice import LiveVoice
@@ -25,7 +26,11 @@ MOST_TEXTS: Final = 64
 MOST_SILENT: Final = 1024
 """Frames whose sound has not come."""
 LATE_FRAMES: Final = 16
-"""So many frames that come too late, more than come in time, and the engine is too slow."""
+"""So many frames that come too late, more than come in time, and the engine is too slow..."""
+LATE_BURSTS: Final = 8
+"""...but not before so many bursts: the first of them make it begin earlier."""
+BEHIND_NS: Final = 40_000_000
+"""What is late by less than this, and no more so with time, is not too slow."""
 ASLEEP_NS: Final = 250_000_000
 """So long between two blocks was nobody awake: the machine slept."""
 
@@ -60,7 +65,10 @@ class LiveRecording:
         self.engine = engine
         self.lead_ns = lead_ns
         self._needed_ns = needed_ns
-        self.burst_ns = self._burst_ns(engine.burst_frames)
+        self._delay_s = engine.delay_seconds
+        self._burst_frames = engine.burst_frames
+        self._margin = Margin()
+        self.burst_ns = self._later_ns()
         """How much later than the first frame of a burst its last one is heard, whose knobs are
         read at about the same time."""
         beats_per_bar = job.request.beats_per_bar
@@ -122,7 +130,16 @@ class LiveRecording:
         else:
             self.played.add(self._waiting.popleft(), samples)
             frames = 1
+        if heard_ns is not None:
+            self._hold(heard_ns - self._speaker.ahead_ns)
         self._weigh(heard_ns, frames)
+
+    def _hold(self, asked_ns: int) -> None:
+        """Begin bursts earlier where their sound keeps coming after it was asked for."""
+        if self._needed_ns is None or not self._frame_samples:
+            return
+        if self._margin.note(perf_counter_ns() - asked_ns):
+            self._retime(self._needed_ns)
 
     def _wake_up(self) -> None:
         """Where the machine slept, let all be heard later by as long as it did.
@@ -143,11 +160,11 @@ class LiveRecording:
         self._late = max(0, self._late + (frames if late else -frames))
         if not self._late:
             self._in_time = self.voice.written, self._speaker.awake_ns
-        elif self._late >= LATE_FRAMES:
+        elif self._late >= max(LATE_FRAMES, LATE_BURSTS * self._burst_frames):
             written, then_ns = self._in_time
             made_ns = (self.voice.written - written) * SECOND_NS / self.engine.sample_rate
             took_ns = self._speaker.awake_ns - then_ns
-            if made_ns >= took_ns:
+            if made_ns + BEHIND_NS >= took_ns:
                 return
             self.too_slow = True
             raise TooSlow(
@@ -182,13 +199,18 @@ class LiveRecording:
         """Begin the bursts to come as early as the engine now needs, or as late as it now may:
         nothing of what is heard moves."""
         with self._moving:
-            self.burst_ns = self._burst_ns(timing.burst_frames)
+            self._delay_s, self._burst_frames = timing.delay_seconds, timing.burst_frames
+            self.burst_ns = self._later_ns()
             if self._needed_ns is not None:
-                self.lead_ns = self._needed_ns(timing.delay_seconds)
+                self._retime(self._needed_ns)
+
+    def _retime(self, needed_ns: Callable[[float], int]) -> None:
+        with self._moving:
+            self.lead_ns = needed_ns(self._delay_s + self._margin.ns / SECOND_NS)
             self._moved(*self._moved_to)
 
-    def _burst_ns(self, burst_frames: int) -> int:
-        return round((burst_frames - 1) * self.engine.frame_seconds * SECOND_NS)
+    def _later_ns(self) -> int:
+        return round((self._burst_frames - 1) * self.engine.frame_seconds * SECOND_NS)
 
     def release(self) -> None:
         """Let it end. Any thread."""

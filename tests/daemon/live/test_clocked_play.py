@@ -18,6 +18,7 @@ from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs, Timing
 from mula_daemon.live.capture import BEND_SECONDS
 from mula_daemon.live.handler import SPARE_NS
+from mula_daemon.live.margin import IN_A_ROW
 from support.live_rig import ALICE, LEAD_NS, RATE, Rig
 from support.takes import noise
 
@@ -80,6 +81,29 @@ def test_a_new_timing_of_the_engine_moves_the_lead_and_nothing_that_is_heard(rig
         assert (pace.job, pace.samples, recording.heard_ns(0)) == (job, 0, first_ns)
         # What waits for a beat is in time for the last frame of a burst.
         assert rig.live.ahead_ns() == pace.lead_ns + (burst - 1) * 80_000_000
+
+
+def test_sound_that_keeps_coming_late_makes_the_lead_longer_by_that(rig: Clocked) -> None:
+    job = rig.begin_clocked()
+    recording = rig.live.recording
+    assert recording is not None
+    rig.speaker.feeder.stop()
+    before_ns, first_ns = recording.lead_ns, recording.heard_ns(0)
+    late_ns = 30_000_000
+    for _ in range(IN_A_ROW):
+        assert recording.lead_ns == before_ns
+        heard = recording.voice.written
+        recording.voice.placed = (heard, perf_counter_ns() + rig.speaker.ahead_ns - late_ns)
+        rig.play_clocked(job, HOP)
+        while recording.voice.written == heard:
+            rig.play_clocked(job, 1)
+    assert before_ns + late_ns <= recording.lead_ns < before_ns + 20 * late_ns
+    pace = rig.host.paces[-1]
+    assert pace.lead_ns == recording.lead_ns
+    assert pace.due_ns + pace.lead_ns == first_ns
+    rig.recorder.timing(Timing(job, 2, DELAY_S + 0.1))  # and it stays when the engine has news
+    assert recording.lead_ns == rig.host.paces[-1].lead_ns
+    assert recording.lead_ns - pace.lead_ns == 100_000_000
 
 
 def test_a_timing_of_another_job_or_of_none_changes_nothing(rig: Clocked) -> None:

@@ -37,6 +37,8 @@ class BurstSound:
         self._watch = LiveWatch(plan)
         self._left = plan.settings.hop
         """Frames until the window is full."""
+        self._lacking = plan.settings.context
+        """Frames until windows have all their context; what takes less before says nothing."""
         self._frames_s = 0.0
         """What those of this burst took."""
 
@@ -53,14 +55,22 @@ class BurstSound:
         found += self._windows.settle()
         window_s = perf_counter() - start
         yield from found
-        before = self._watch.plan.settings.hop
-        plan = self._watch.weigh(self._frames_s, window_s, share)
-        if plan is not None:
-            if plan.settings.hop != before:
-                self._windows.resize(plan.settings.hop)
-                yield Notice(self._job, "live_timing", f"from now on {plan.words}")
-            yield Timing(self._job, plan.burst_frames, plan.delay_s)
+        yield from self._news(window_s, share)
         self._left, self._frames_s = self._watch.plan.settings.hop, 0.0
+
+    def _news(self, window_s: float, share: float) -> Iterator[Notice | Timing]:
+        """What of the plan is new after a burst whose window took so long."""
+        old = self._watch.plan
+        if self._lacking > 0:
+            self._lacking -= old.settings.hop
+            return
+        new = self._watch.weigh(self._frames_s, window_s, share)
+        if new is None:
+            return
+        if new.settings.hop != old.settings.hop:
+            self._windows.resize(new.settings.hop)
+            yield Notice(self._job, "live_timing", f"from now on {new.words}")
+        yield Timing(self._job, new.burst_frames, new.delay_s)
 
     def rest(self) -> Iterator[AudioBlock]:
         """What is left."""

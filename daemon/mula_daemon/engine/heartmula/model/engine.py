@@ -48,7 +48,10 @@ from mula_daemon.engine.heartmula.model.device import (
     pick_device,
     sizes_of,
 )
-from mula_daemon.engine.heartmula.model.live_measure import WindowMeasure, measure_frames
+from mula_daemon.engine.heartmula.model.live_measure import (
+    WindowMeasure,
+    measure_frames,
+)
 from mula_daemon.engine.heartmula.model.live_plan import FRAME_S, LivePlan, choose, evenly
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
 from mula_daemon.engine.heartmula.model.sound import CodecLane, DecodedTakes, prepare_windows

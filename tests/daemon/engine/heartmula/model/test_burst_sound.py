@@ -57,7 +57,8 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
 
 @pytest.fixture
 def plan(card: Card) -> LivePlan:
-    return choose(StreamSettings(), FRAME_S, lambda settings: card.window_s)
+    asked = StreamSettings.parse("context=4")
+    return choose(asked, FRAME_S, lambda settings: card.window_s)
 
 
 def burst(sound: BurstSound, frames: int) -> list[AudioBlock | Notice | Timing]:
@@ -74,8 +75,28 @@ def test_a_bursts_last_frame_brings_all_of_its_sound(card: Card, plan: LivePlan)
         assert isinstance(block, AudioBlock) and len(block.samples) == 2 * 3840
 
 
-def test_windows_that_take_longer_are_begun_earlier(card: Card, plan: LivePlan) -> None:
+def begun(card: Card, plan: LivePlan) -> BurstSound:
+    """Whose windows have all their context."""
     sound = BurstSound("live1", card, plan)
+    for _ in range(2):
+        assert len(burst(sound, 2)) == 1
+    return sound
+
+
+def test_windows_that_have_not_all_their_context_yet_say_nothing(
+    card: Card, plan: LivePlan
+) -> None:
+    sound = BurstSound("live1", card, plan)
+    card.window_s = 0.5
+    for _ in range(2):
+        assert len(burst(sound, 2)) == 1
+    card.window_s = 0.05
+    for _ in range(RECENT):
+        assert len(burst(sound, 2)) == 1
+
+
+def test_windows_that_take_longer_are_begun_earlier(card: Card, plan: LivePlan) -> None:
+    sound = begun(card, plan)
     card.window_s = 0.08
     assert len(burst(sound, 2)) == 1
     _, timing = burst(sound, 2)
@@ -85,7 +106,7 @@ def test_windows_that_take_longer_are_begun_earlier(card: Card, plan: LivePlan) 
 def test_too_much_work_makes_bursts_longer_between_two_of_them_and_says_so(
     card: Card, plan: LivePlan
 ) -> None:
-    sound = BurstSound("live1", card, plan)
+    sound = begun(card, plan)
     card.window_s = 0.13
     said: list[AudioBlock | Notice | Timing] = []
     while card.hop == 2:
