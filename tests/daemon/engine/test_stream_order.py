@@ -114,6 +114,20 @@ def replays_beside_another_of_its_pool(_: PretendedCard) -> None:
     torch.cuda.synchronize()
 
 
+def replays_beside_another_recorded_on_the_same_stream(_: PretendedCard) -> None:
+    graphs = []
+    for _graph in range(2):
+        graph, x = torch.cuda.CUDAGraph(), torch.ones(4, 4, device="cuda")
+        with torch.cuda.graph(graph):
+            y = x @ x  # cuBLAS has a workspace for each stream
+        graphs.append((graph, x, y))
+    torch.cuda.synchronize()
+    graphs[0][0].replay()
+    with torch.cuda.stream(aside()):
+        graphs[1][0].replay()
+    torch.cuda.synchronize()
+
+
 @pytest.mark.parametrize(
     ("wrong", "fault"),
     [
@@ -128,6 +142,7 @@ def replays_beside_another_of_its_pool(_: PretendedCard) -> None:
         (replays_on_memory_that_is_gone, "replayed when it is gone"),
         (replays_a_copy_from_pinned_memory_that_is_gone, "replayed when it is gone"),
         (replays_beside_another_of_its_pool, "written while in use"),
+        (replays_beside_another_recorded_on_the_same_stream, "written while in use"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

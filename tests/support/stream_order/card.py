@@ -41,6 +41,15 @@ _ASKING = {  # they need what is on the card to go on
     "aten::nonzero",
     "aten::_unique2",
 }
+_PRODUCTS = {
+    "aten::mm",
+    "aten::addmm",
+    "aten::bmm",
+    "aten::baddbmm",
+    "aten::matmul",
+    "aten::linear",
+}
+"""cuBLAS scribbles on memory that torch keeps for each stream, recorded or not."""
 _EMPTY = ("aten::empty", "aten::new_empty")
 _LIKE = ("aten::new_", "aten::empty_like", "aten::zeros_like", "aten::ones_like", "aten::full_like")
 
@@ -55,6 +64,8 @@ class PretendedCard:
         self.clocks = Clocks()
         self.base = Stream(self, "the default stream")
         self.current = self.base
+        self._workspaces: dict[int, Memory] = {}
+        self._recording: Stream | None = None
         self.patient = True
         """Whether `Event.query` says no at first, as it does on a busy card."""
         self.orderings: set[str] = set()
@@ -170,7 +181,16 @@ class PretendedCard:
         self._arriving = [each for each in self._arriving if not done(each[0])]
         self._leaving = [each for each in self._leaving if not done(each[0])]
 
+    def recording_stream(self) -> Stream:
+        """Torch's own, on which is recorded what names none."""
+        self._recording = self._recording or Stream(self, "torch's stream for recording")
+        return self._recording
+
     # Memory
+
+    def _workspace(self) -> Memory:
+        number = self.current.number
+        return self._workspaces.setdefault(number, Memory(number, "cuBLAS's workspace"))
 
     def known(self, tensor: Tensor) -> Memory | None:
         """The card's, or pinned, memory of ``tensor``; None for any other."""
@@ -245,6 +265,8 @@ class PretendedCard:
         if name != "aten::_local_scalar_dense":
             memories = [self.adopt(x) for x in fresh]
             writes += [] if name.startswith(_EMPTY) else memories
+        if name in _PRODUCTS:
+            writes.append(self._workspace())
         self.launch(reads, writes, (func, args, kwargs, made))
 
     def _on_host(self, read: list[Tensor], written: list[Tensor]) -> None:
@@ -394,7 +416,7 @@ class Graph:
     def recording(self, pool: Memory | None, stream: Stream | None) -> Iterator[None]:
         card = self._card
         card.wait_for_all("recording")
-        stream = stream or Stream(card, "torch's stream for recording")
+        stream = stream or card.recording_stream()
         self._pool, self.priority = pool or self._pool, stream.priority
         with card.on(stream):
             card._graph = self

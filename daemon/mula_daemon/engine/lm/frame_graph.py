@@ -30,6 +30,8 @@ def recorder(device: torch.device) -> Record | None:
 
     Kernels keep the priority of the stream they are recorded on: the current one, for whose replays
     this is, or where that is the default stream, which cannot be recorded, one of torch's own.
+    They also keep the workspace that cuBLAS has for that stream, so what runs beside each other
+    must not be recorded on the same one.
     Nothing is executed while recording. Raises ``RuntimeError`` for work that cannot be recorded.
     """
     if device.type != "cuda":

@@ -77,16 +77,16 @@ def warm(codec: str = "auto") -> heartmula.HeartMulaEngine:
 def perform(
     engine: heartmula.HeartMulaEngine,
     clip: ClipRequest,
-    tags: Mapping[int, str] | None = None,
+    texts: Mapping[int, Texts] | None = None,
     stop: int | None = None,
 ) -> None:
-    """Play ``clip``, given up after the frame ``stop``, with new tags from some frames on."""
-    frames, heard = 0, "techno"
+    """Play ``clip``, given up after the frame ``stop``, with new texts from some frames on."""
+    frames, heard = 0, clip.texts
 
     def knobs() -> FrameKnobs:
         nonlocal heard
-        heard = (tags or {}).get(frames, heard)
-        return FrameKnobs(texts=Texts((heard,)) if tags else None)
+        heard = (texts or {}).get(frames, heard)
+        return FrameKnobs(texts=heard if texts else None)
 
     items = engine.generate(clip, knobs)
     for item in items:
@@ -114,12 +114,22 @@ def live_play_beyond_its_window(rig: Rig) -> None:
 
 
 def tags_changed_twice_quickly(rig: Rig) -> None:
-    perform(rig.engine, LIVE, {10: "jazz", 11: "metal", 16: "ambient"}, stop=20)
+    perform(
+        rig.engine,
+        LIVE,
+        {10: Texts(("jazz",)), 11: Texts(("metal",)), 16: Texts(("ambient",))},
+        stop=20,
+    )
+
+
+def a_morph_begun_and_ended_while_playing(rig: Rig) -> None:
+    both = Texts(("techno",), ("jazz",))
+    perform(rig.engine, LIVE, {5: both, 12: Texts(("techno",))}, stop=18)
 
 
 def given_up_while_texts_are_read(rig: Rig) -> None:
-    perform(rig.engine, LIVE, {10: "jazz"}, stop=11)
-    perform(rig.engine, LIVE, {10: "jazz"}, stop=11)
+    perform(rig.engine, LIVE, {10: Texts(("jazz",))}, stop=11)
+    perform(rig.engine, LIVE, {10: Texts(("jazz",))}, stop=11)
 
 
 def one_clip_given_up_and_another(rig: Rig) -> None:
@@ -142,7 +152,7 @@ def frames_that_could_not_be_recorded(rig: Rig) -> None:
     before = engine._player
     engine._player = Player(before.model)
     try:
-        perform(rig.engine, LIVE, {6: "jazz", 7: "metal"}, stop=12)
+        perform(rig.engine, LIVE, {6: Texts(("jazz",)), 7: Texts(("metal",))}, stop=12)
     finally:
         engine._player = before
 
@@ -167,6 +177,7 @@ SCENES: list[Scene] = [
     a_clip,
     four_takes,
     a_morph,
+    a_morph_begun_and_ended_while_playing,
     live_play_beyond_its_window,
     tags_changed_twice_quickly,
     given_up_while_texts_are_read,
@@ -200,7 +211,13 @@ def _place(site: str) -> tuple[str, str]:
     return file.partition(":")[0], function
 
 
-LONG: set[Scene] = {live_play_beyond_its_window, given_up_while_texts_are_read, four_takes, a_morph}
+LONG: set[Scene] = {
+    live_play_beyond_its_window,
+    given_up_while_texts_are_read,
+    four_takes,
+    a_morph,
+    a_morph_begun_and_ended_while_playing,
+}
 
 
 @pytest.mark.parametrize(
@@ -245,11 +262,24 @@ def test_a_stream_for_each_priming_would_be_wrong(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found(rig.card)
+    monkeypatch.setattr(rig.card, "orderings", set())
     monkeypatch.setattr(
         Priming, "_beside", lambda self: torch.cuda.stream(_stream_of_its_own(self))
     )
     tags_changed_twice_quickly(rig)
     assert found(rig.card)
+
+
+@pytest.mark.slow
+def test_recording_everything_on_one_stream_would_be_wrong(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = torch.cuda.graph
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, pool, *_, **__: real(graph, pool))
+    engine = warm()
+    found(rig.card)
+    perform(engine, LIVE, stop=12)
+    assert any("cuBLAS's workspace" in each for each in found(rig.card))
 
 
 def _stream_of_its_own(priming: Priming) -> torch.cuda.Stream:
