@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mula_daemon.engine.lm.attention import attend
+from mula_daemon.engine.lm.attention import attend, prepare
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.products import Product, pack
 from mula_daemon.engine.lm.rope import rotate, rotations
@@ -53,6 +53,7 @@ class StackState:
         group, batch = flavour.heads // flavour.kv_heads, rows * flavour.kv_heads
         self.slots = slots
         self.rows = rows
+        prepare(group, head, slots, stack.device)
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=stack.dtype, device=stack.device)
