@@ -89,7 +89,9 @@ class Tones:
             hz = pitch_hz(frame.knobs.cfg, seed)
             steps = self._phases[take] + np.arange(1, length + 1) * (hz / self._rate)
             self._phases[take] = float(steps[-1] % 1.0)
-            wave = (AMPLITUDE * np.sin(2 * np.pi * steps)).astype(np.float32)
+            silent = self._faults.silences(self._clip.lyrics, seed, self._made - 1)
+            amplitude = 0.0 if silent else AMPLITUDE
+            wave = (amplitude * np.sin(2 * np.pi * steps)).astype(np.float32)
             yield AudioBlock(self._clip.job, take, np.repeat(wave[:, None], 2, axis=1))
 
     def rest(self) -> tuple[()]:

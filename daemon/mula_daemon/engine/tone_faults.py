@@ -10,6 +10,7 @@ else, a job whose lyrics are one of these plays that fault at its fifth frame::
     fault: hang     nothing comes any more
     fault: exit     the process ends
     fault: pipe     the engine's own EOFError, which is not the daemon's end
+    fault: silent   takes of even seeds are silent from there on
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Final
 
 VARIABLE: Final = "MULA_TONE_FAULTS"
 PREFIX: Final = "fault: "
+SILENT: Final = f"{PREFIX}silent"
 FRAME: Final = 4
 """The frame that a fault comes at: what came before it has been sent."""
 
@@ -38,6 +40,10 @@ class FaultPlayer:
             raise RuntimeError("no start, as MULA_TONE_FAULTS asks for")
         if self._mode == "stuck":
             _hang()
+
+    def silences(self, lyrics: str, seed: int, index: int) -> bool:
+        """Whether frame ``index`` of that take is to be silent."""
+        return bool(self._mode) and lyrics == SILENT and seed % 2 == 0 and index >= FRAME
 
     def frame(self, lyrics: str, index: int) -> None:
         """Play the fault that frame ``index`` of a job with ``lyrics`` is to have, if any. Raises

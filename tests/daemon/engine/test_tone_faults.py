@@ -30,6 +30,13 @@ def test_a_sticky_error_stays_whatever_is_asked_for() -> None:
         player.frame("", 0)
 
 
+def test_takes_of_even_seeds_fall_silent() -> None:
+    silences = FaultPlayer({VARIABLE: "1"}).silences
+    assert silences("fault: silent", 2, FRAME) and not silences("fault: silent", 2, FRAME - 1)
+    assert not silences("fault: silent", 3, FRAME) and not silences("", 2, FRAME)
+    assert not FaultPlayer({}).silences("fault: silent", 2, FRAME)
+
+
 def test_an_error_that_comes_once_goes() -> None:
     player = FaultPlayer({VARIABLE: "1"})
     with pytest.raises(RuntimeError):
