@@ -7,6 +7,7 @@ tests record on the CPU with a fake. Engine process only; one thread at a time.
 """
 
 import logging
+import weakref
 from collections.abc import Callable
 
 import torch
@@ -36,10 +37,15 @@ def recorder(device: torch.device) -> Record | None:
     """
     if device.type != "cuda":
         return None
-    pool = torch.cuda.graph_pool_handle()
+    pool = None
+    living = weakref.WeakSet[torch.cuda.CUDAGraph]()
 
     def record(work: Callable[[], None]) -> Callable[[], None]:
+        nonlocal pool
+        if not living:  # a pool that its last graph has left may not be used again
+            pool = torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
+        living.add(graph)
         current = torch.cuda.current_stream(device)
         stream = None if current == torch.cuda.default_stream(device) else current
         # Other threads may go on with the GPU: only what this one does is watched.

@@ -7,7 +7,7 @@ from mula_daemon.engine.heartmula.codec.config import (
     read_codec_config,
 )
 from mula_daemon.engine.heartmula.codec.flow import Flow
-from mula_daemon.engine.heartmula.codec.graphs import SoundStream
+from mula_daemon.engine.heartmula.codec.graphs import SoundStream, WindowShape
 from mula_daemon.engine.heartmula.codec.heart_codec import (
     Checked,
     Codes,
@@ -32,5 +32,6 @@ __all__ = [
     "SoundStream",
     "WaveformDecoder",
     "WaveformStream",
+    "WindowShape",
     "read_codec_config",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from mula_daemon.engine.lm import RopeScaling, rotate, rotations
 
 EPS = 1e-6
 TIME_WAVES = 256  # cosines, and as many sines
+TURNS = 1024  # positions; more than a window has
 ROPE = RopeScaling(theta=10_000.0, factor=1.0)  # plain: nothing is stretched
 
 
@@ -144,6 +145,7 @@ class EstimatorAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.head_width = width // heads
+        self._turns: dict[tuple[int, torch.device], Tensor] = {}
         self.q_proj = nn.Linear(width, width, bias=False)
         self.k_proj = nn.Linear(width, width, bias=False)
         self.v_proj = nn.Linear(width, width, bias=False)
@@ -151,7 +153,7 @@ class EstimatorAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, D] -> [B, L, D]."""
-        turns = rotations(self.head_width, x.shape[1], ROPE, x.device)[:, None]
+        turns = self._rotations(x.shape[1], x.device)
 
         def heads(y: Tensor) -> Tensor:  # [B, L, h * H] -> [B, L, h, H]
             return y.view(*y.shape[:2], -1, self.head_width)
@@ -163,6 +165,14 @@ class EstimatorAttention(nn.Module):
         )  # [B, h, L, H]
         out: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return out
+
+    def _rotations(self, latents: int, device: torch.device) -> Tensor:
+        """[L, 1, H / 2]. They are kept for good: a recording reads them where they lie."""
+        size = -(-latents // TURNS) * TURNS
+        if (size, device) not in self._turns:
+            turns = rotations(self.head_width, size, ROPE, device)
+            self._turns[size, device] = turns[:, None]
+        return self._turns[size, device][:latents]
 
 
 class EstimatorFeedForward(nn.Module):

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -30,6 +31,17 @@ Replay = Callable[[], None]
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class WindowShape:
+    """What a recording is of: ``known`` frames that a window begins with, and ``fresh`` ones."""
+
+    takes: int
+    known: int
+    fresh: int
+    guided: bool = True
+    arithmetic: Arithmetic = Arithmetic.LOADED
+
+
 class CodecGraphs:
     """What of a codec is recorded with ``record``; without it, or when that fails, nothing is, and
     nothing but speed is lost. ``recordings`` counts all that were ever made."""
@@ -39,39 +51,39 @@ class CodecGraphs:
         self._flow = flow
         self._waveform = waveform
         self._record = record
-        self._walks: dict[tuple[object, ...], tuple[Walk, Replay]] = {}
+        self._walks: dict[WindowShape, tuple[Walk, Replay]] = {}
         self._streams: dict[int, _RecordedStream] = {}
 
+    def lacks(self, shape: WindowShape) -> bool:
+        """Whether `prepare` has something to do."""
+        return self._record is not None and shape not in self._walks
+
     @torch.inference_mode()
-    def prepare(
-        self,
-        takes: int,
-        known: int,
-        fresh: int,
-        guided: Sequence[bool] = (True, False),
-        arithmetic: Arithmetic = Arithmetic.LOADED,
-    ) -> None:
-        """Record windows of ``known`` and ``fresh`` frames, with guidance and without or as
-        ``guided`` says, and the sound of the fresh ones, but for those a stream begins with.
+    def prepare(self, shape: WindowShape) -> None:
+        """Record windows of that shape, and the sound of what is fresh of them, but for those that
+        a stream begins with. Between two streams.
 
         The current stream is the one they will run on; the device is waited for.
         """
-        if self._record is None:
+        if self._record is None or shape in self._walks:
             return
         try:
-            for each in guided:
-                self._prepare_walk(takes, known, fresh, each, arithmetic, self._record)
-            if known:
-                stream = self._streams.get(takes) or _RecordedStream(self._waveform, takes)
-                self._streams[takes] = stream
-                self.recordings += stream.prepare(fresh * LATENTS_PER_FRAME, self._record)
+            walk = self._walk(shape)
+            self._walks[shape] = walk, self._record(walk.step)
+            self.recordings += 1
+            if shape.known:
+                stream = self._streams.get(shape.takes)
+                stream = stream or _RecordedStream(self._waveform, shape.takes)
+                self._streams[shape.takes] = stream
+                self.recordings += stream.prepare(shape.fresh * LATENTS_PER_FRAME, self._record)
         except RuntimeError as error:
             self.forget()
             self._record = None
             log.warning("no CUDA graph of the codec could be recorded (%s): it is slower", error)
 
     def forget(self) -> None:
-        """Give up all recordings and their memory: the weights are about to move."""
+        """Give up all recordings and their memory: the weights are about to move, or other windows
+        are to be played."""
         self._walks.clear()
         self._streams.clear()
 
@@ -86,45 +98,32 @@ class CodecGraphs:
         arithmetic: Arithmetic = Arithmetic.LOADED,
     ) -> Tensor:
         """As `Flow.solve`."""
-        known = self._walks.get((noise.shape, context.shape, guidance != 1.0, arithmetic))
-        if known is None:
+        takes, known = context.shape[0], context.shape[1] // LATENTS_PER_FRAME
+        shape = WindowShape(takes, known, codes.shape[2] - known, guidance != 1.0, arithmetic)
+        recorded = self._walks.get(shape)
+        if recorded is None:
             return self._flow.solve(codes, context, noise, steps, guidance, arithmetic)
-        walk, replay = known
+        walk, replay = recorded
         return walk.follow(codes, context, noise, steps, guidance, replay)
 
     def stream(self, takes: int) -> SoundStream:
         """The sound of ``takes`` takes from its beginning: what is recorded of it, unless
         somebody still holds that."""
         recorded = self._streams.get(takes)
-        lent = recorded.lent() if recorded is not None and recorded.lent is not None else None
-        if recorded is None or lent is not None:
+        if recorded is None or recorded.is_lent:
             return SoundStream(_RecordedStream(self._waveform, takes))
-        recorded.stream.reset()
-        made = SoundStream(recorded)
-        recorded.lent = weakref.ref(made)
-        return made
+        return recorded.lend()
 
-    def _prepare_walk(
-        self,
-        takes: int,
-        known: int,
-        fresh: int,
-        guided: bool,
-        arithmetic: Arithmetic,
-        record: Record,
-    ) -> None:
+    def _walk(self, shape: WindowShape) -> Walk:
+        """One that has been walked once, for what libraries do at their first call."""
         levels, width = len(self._flow.vq_embed.layers), self._waveform.latent_width
-        device = self._flow.cond_feature_emb.weight.device
-        frames = known + fresh
-        codes = torch.zeros(takes, levels, frames, dtype=torch.int64, device=device)
-        noise = torch.zeros(takes, frames * LATENTS_PER_FRAME, width, device=device)
-        context = noise[:, : known * LATENTS_PER_FRAME]
-        key = (noise.shape, context.shape, guided, arithmetic)
-        if key not in self._walks:
-            walk = Walk(self._flow, noise, context, arithmetic, guided=guided)
-            walk.follow(codes, context, noise, 1, 1.0)  # for what libraries do at their first call
-            self._walks[key] = walk, record(walk.step)
-            self.recordings += 1
+        device, frames = self._flow.cond_feature_emb.weight.device, shape.known + shape.fresh
+        codes = torch.zeros(shape.takes, levels, frames, dtype=torch.int64, device=device)
+        noise = torch.zeros(shape.takes, frames * LATENTS_PER_FRAME, width, device=device)
+        context = noise[:, : shape.known * LATENTS_PER_FRAME]
+        walk = Walk(self._flow, noise, context, shape.arithmetic, guided=shape.guided)
+        walk.follow(codes, context, noise, 1, 1.0)
+        return walk
 
 
 class SoundStream:
@@ -148,8 +147,19 @@ class _RecordedStream:
 
     def __init__(self, waveform: WaveformDecoder, takes: int) -> None:
         self.stream = WaveformStream(waveform, takes)
-        self.lent: weakref.ref[SoundStream] | None = None
+        self._lent: weakref.ref[SoundStream] | None = None
         self._pushes: dict[int, tuple[Tensor, list[Tensor], Replay]] = {}
+
+    @property
+    def is_lent(self) -> bool:
+        return self._lent is not None and self._lent() is not None
+
+    def lend(self) -> SoundStream:
+        """It at its beginning."""
+        self.stream.reset()
+        made = SoundStream(self)
+        self._lent = weakref.ref(made)
+        return made
 
     def prepare(self, latents: int, record: Record) -> int:
         """Record a push of so many; how many recordings were made. Leaves it at the beginning."""

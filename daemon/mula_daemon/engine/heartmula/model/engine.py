@@ -54,7 +54,7 @@ from mula_daemon.engine.heartmula.model.live_measure import (
 )
 from mula_daemon.engine.heartmula.model.live_plan import FRAME_S, LivePlan, choose, evenly
 from mula_daemon.engine.heartmula.model.prompt import PromptEncoder
-from mula_daemon.engine.heartmula.model.sound import CodecLane, DecodedTakes, prepare_windows
+from mula_daemon.engine.heartmula.model.sound import CodecLane, DecodedTakes, record_windows
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.heartmula.parts import require_sound
 from mula_daemon.engine.heartmula.tag_guide import advice
@@ -201,7 +201,8 @@ class HeartMulaEngine:
         if self._placement is not Placement.AFTER:  # where it moves, recordings would not last
             self._codec.record_with(recorder(home))
             self._live = self._plan_live()
-            prepare_windows(self._codec, self._live.settings, self._lane, self._live.windows or ())
+            self._codec.graphs.forget()  # what was only measured
+            record_windows(self._codec, self._live.settings, self._lane, self._live.windows or ())
             notes += [self._live.words] if self._live.in_bursts else []
         self.info = self._describe(choices(config.audio_vocab), self._codec.sample_rate, *notes)
 

@@ -21,7 +21,12 @@ from torch import Tensor
 
 from mula_bridge.control.messages import Notice
 from mula_daemon.audio import Samples
-from mula_daemon.engine.heartmula.codec import CHANNELS, GeneratorNoise, HeartCodec
+from mula_daemon.engine.heartmula.codec import (
+    CHANNELS,
+    GeneratorNoise,
+    HeartCodec,
+    WindowShape,
+)
 from mula_daemon.engine.heartmula.model.effort import Effort
 from mula_daemon.engine.heartmula.model.live_plan import FRAME_S
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
@@ -247,6 +252,8 @@ class DecodedTakes:
             length,
             hold=fetch is not None,
         )
+        if fetch is None:  # live play of one take finds all of it recorded already
+            record_windows(codec, settings, lane, takes=len(noises))
 
     def add(self, frame: MadeFrame, made_s: float) -> Iterator[AudioBlock | Notice]:
         """Whatever has become final; and what there is to say of takes that end, and of time."""
@@ -301,7 +308,7 @@ class DecodedTakes:
         )
 
 
-def prepare_windows(
+def record_windows(
     codec: HeartCodec,
     settings: StreamSettings,
     lane: CodecLane,
@@ -311,16 +318,23 @@ def prepare_windows(
     """Record all windows that a stream of ``takes`` takes has, and those with other ``hops`` that
     it may change to: then none is recorded while it plays, whatever becomes of its effort.
 
-    Others are given up. Does nothing for a codec that records none.
+    Does nothing for a codec that records none, and waits for nothing if all of it is recorded.
     """
-    shapes = [*settings.windows(), *((settings.context, hop) for hop in hops)]
+    sizes = [*settings.windows(), *((settings.context, hop) for hop in hops)]
+    rows = {settings.guidance != 1.0, False}
+    shapes = [
+        WindowShape(takes, known, fresh, guided, settings.flow)
+        for known, fresh in sizes
+        for guided in rows
+    ]
+    lacking = [shape for shape in shapes if codec.graphs.lacks(shape)]
 
-    def prepare() -> None:
-        codec.graphs.forget()
-        for known, fresh in shapes:
-            codec.graphs.prepare(takes, known, fresh, arithmetic=settings.flow)
+    def record() -> None:
+        for shape in lacking:
+            codec.graphs.prepare(shape)
 
-    lane.do(prepare)
+    if lacking:
+        lane.do(record)
 
 
 def measure_window(
@@ -331,9 +345,9 @@ def measure_window(
     Codes are random, which costs as much as music. Where windows are recorded, the steady one is,
     if it was not before. The first steady window is not counted.
     """
-    guided = (settings.guidance != 1.0,)
-    shape = takes, settings.context, settings.hop, guided, settings.flow
-    lane.do(lambda: codec.graphs.prepare(*shape))
+    guided = settings.guidance != 1.0
+    shape = WindowShape(takes, settings.context, settings.hop, guided, settings.flow)
+    lane.do(lambda: codec.graphs.prepare(shape))
     noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in range(takes)]
     # With its whole context at once the second window is steady.
     whole = max(1, settings.context)
