@@ -130,6 +130,8 @@ class HeartMulaEngine:
         self._flavours = flavours
         self._stream = stream or StreamSettings()
         self._live = evenly(self._stream)
+        self._flows: Sequence[Arithmetic] = (Arithmetic.LOADED,)
+        """How the codec may compute in live play, the most exact first."""
         self._may_end = may_end
         self._device = torch.device("cpu")
         self._player: Player | None = None
@@ -209,10 +211,19 @@ class HeartMulaEngine:
     def _plan(self) -> Plan:
         free, _ = torch.cuda.mem_get_info()
         named = "" if self._precision in ("", AUTO) else self._precision
-        narrow = self._stream.flow is Arithmetic.BFLOAT16
-        return make_plan(
-            free, self._sizes, precision=named, placement=self._placement, narrow=narrow
+        plain, narrow = (
+            make_plan(free, self._sizes, precision=named, placement=self._placement, narrow=narrow)
+            for narrow in (False, True)
         )
+        if self._stream.flow is Arithmetic.BFLOAT16:
+            return narrow
+        # A copy that live play may want is not worth a coarser model.
+        same = (narrow.precision, narrow.placement) == (plain.precision, plain.placement)
+        if same and narrow.fits and narrow.flow == plain.flow == "float32":
+            self._flows = (Arithmetic.LOADED, Arithmetic.TF32, Arithmetic.BFLOAT16)
+            return narrow
+        self._flows = (Arithmetic.LOADED, Arithmetic.TF32)
+        return plain
 
     def _require_room(self, clip: ClipRequest, frames: int) -> None:
         """Raises Unavailable for a clip that would run out of the card's memory for sure."""
@@ -251,7 +262,12 @@ class HeartMulaEngine:
             self._player, clip, self._prompt, LIVE_WINDOW, policy=self._policy, keep=LIVE_KEPT
         )
         frame_s = measure_frames(lambda: maker.make(FrameKnobs()))
-        return choose(self._stream, frame_s, WindowMeasure(self._codec, self._lane))
+        flows = self._flows if self._codec.device.type == "cuda" else (Arithmetic.LOADED,)
+        measure = WindowMeasure(self._codec, self._lane)
+        plan = choose(self._stream, frame_s, measure, flows)
+        if plan.settings.flow is not Arithmetic.BFLOAT16:
+            self._codec.flow.forget()
+        return plan
 
     def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """One frame every 80 ms of sound; audio comes in pieces, as the codec's windows fill."""

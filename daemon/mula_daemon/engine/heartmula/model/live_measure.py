@@ -42,15 +42,19 @@ class WindowMeasure:
         self._lane = lane
         self._end = monotonic() + LONGEST_S
         self._hopeless = False
+        self._known: dict[StreamSettings, float] = {}
         self._probed = codec.device.type == "cuda"
 
     def __call__(self, settings: StreamSettings) -> float | None:
         """Seconds; None where there is no time, or no use."""
         if not self._probed:
             self._probed, self._hopeless = True, self._is_hopeless(settings)
+        if settings in self._known:
+            return self._known[settings]
         if self._hopeless or monotonic() > self._end:
             return None
-        return measure_window(self._codec, settings, self._lane)
+        self._known[settings] = measure_window(self._codec, settings, self._lane)
+        return self._known[settings]
 
     def _is_hopeless(self, settings: StreamSettings) -> bool:
         """Whether a window of one frame, without context and in one step, takes so long that none

@@ -11,10 +11,12 @@ plays.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final
 
+from mula_daemon.engine.heartmula.codec import Arithmetic
 from mula_daemon.engine.heartmula.model.streaming import LIVE_HOP, StreamSettings
 
 FRAME_S: Final = 0.08
@@ -93,13 +95,13 @@ class LivePlan:
         settings = self.settings
         return (
             f"live play makes {settings.hop} frames of sound at a time, after {settings.context} "
-            f"known ones and in {_steps(settings.steps)}: a knob is heard about {usual:.2f} s "
-            f"after it was turned, {worst:.2f} s at most"
+            f"known ones and in {_steps(settings)}: a knob is heard about {usual:.2f} s after it "
+            f"was turned, {worst:.2f} s at most"
         )
 
     def at(self, hop: int, frame_s: float, window_s: float) -> LivePlan:
         """The same quality with another hop."""
-        settings = replace(self.settings, first=hop, hop=hop)
+        settings = _with_hop(self.settings, hop)
         return replace(self, settings=settings, frame_s=frame_s, burst_s=hop * frame_s + window_s)
 
 
@@ -113,38 +115,49 @@ def evenly(asked: StreamSettings) -> LivePlan:
     return LivePlan(replace(asked.for_live(), bursts=0))
 
 
-def choose(asked: StreamSettings, frame_s: float, measure: WindowSeconds) -> LivePlan:
-    """The best quality, and with it the shortest hop, that leaves the machine time enough.
+def choose(
+    asked: StreamSettings,
+    frame_s: float,
+    measure: WindowSeconds,
+    flows: Sequence[Arithmetic] = (Arithmetic.LOADED,),
+) -> LivePlan:
+    """The best quality, and with it the shortest hop, that leaves the machine time enough; with
+    that the first of ``flows`` that does.
 
-    What the user has set holds. Without any that does, frames are made `evenly`.
+    What the user has set holds. Without any that leaves time, frames are made `evenly`.
     """
     if not asked.bursts or frame_s >= LOAD * FRAME_S:
         return evenly(asked)
-    for row in _rows(asked):
-        windows: dict[int, float] = {}
-        for settings in row:
-            seconds = measure(settings)
-            if seconds is None:
-                return evenly(asked)
-            windows[settings.hop] = seconds
-        for hop, seconds in windows.items():
-            if load(hop, frame_s, seconds) <= LOAD:
-                return LivePlan(row[0], windows=windows).at(hop, frame_s, seconds)
+    hops = (min(asked.hop, LIVE_HOP),) if asked.holds("hop") else HOPS
+    for settings in _candidates(asked, hops, (asked.flow,) if asked.holds("flow") else flows):
+        window_s = measure(settings)
+        if window_s is None:
+            break
+        if load(settings.hop, frame_s, window_s) <= LOAD:
+            others = ((hop, measure(_with_hop(settings, hop))) for hop in hops)
+            windows = {hop: seconds for hop, seconds in others if seconds is not None}
+            windows[settings.hop] = window_s
+            return LivePlan(settings, windows=windows).at(settings.hop, frame_s, window_s)
     return evenly(asked)
 
 
-def _rows(asked: StreamSettings) -> Iterator[list[StreamSettings]]:
-    """For each quality, the best first, a row of hops, the shortest first."""
-    hops = (min(asked.hop, LIVE_HOP),) if asked.holds("hop") else HOPS
-    qualities = {
+def _candidates(
+    asked: StreamSettings, hops: Sequence[int], flows: Sequence[Arithmetic]
+) -> Iterator[StreamSettings]:
+    """What may be chosen, the best first."""
+    qualities = dict.fromkeys(
         (
             asked.steps if asked.holds("steps") else steps,
             asked.context if asked.holds("context") else context,
-        ): None
+        )
         for steps, context in QUALITIES
-    }
-    for steps, context in qualities:
-        yield [replace(asked, first=hop, hop=hop, steps=steps, context=context) for hop in hops]
+    )
+    for (steps, context), hop, flow in product(qualities, hops, flows):
+        yield replace(_with_hop(asked, hop), steps=steps, context=context, flow=flow)
+
+
+def _with_hop(settings: StreamSettings, hop: int) -> StreamSettings:
+    return replace(settings, first=hop, hop=hop)
 
 
 class LiveWatch:
@@ -206,5 +219,6 @@ def _all_but_one_per_cent(seconds: deque[float]) -> float:
     return sorted(seconds)[-(-len(seconds) * 99 // 100) - 1]
 
 
-def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count} steps"
+def _steps(settings: StreamSettings) -> str:
+    said = "1 step" if settings.steps == 1 else f"{settings.steps} steps"
+    return f"{said} of {settings.flow}" if settings.flow else said
