@@ -127,7 +127,7 @@ class _Operations(TorchDispatchMode):
             kinds = {tensor.dtype for tensor in on_card if tensor.is_floating_point()}
             if len(kinds) > 1 and "out_dtype" not in kwargs:
                 raise MixedTypes(f"{func} of {kinds}")
-        if not func.is_view:
+        if not func.is_view and "empty" not in func.overloadpacket.__name__:
             self._seen.operations += 1
         with self._fake:
             return func(*args, **kwargs)
@@ -194,8 +194,10 @@ class _Bindings(TorchFunctionMode):
         if isinstance(kwargs.get("generator"), DryGenerator):
             kwargs["generator"] = None
         if func in (torch.tensor, torch.as_tensor):
-            device = kwargs.pop("device", None)
+            device, pinned = kwargs.pop("device", None), kwargs.pop("pin_memory", False)
             made = func(*args, **kwargs)
+            if pinned:
+                self._pinned[made.untyped_storage().data_ptr()] = made
             return made if device is None else _to(made, torch.device(device))
         if func is Tensor.pin_memory or kwargs.pop("pin_memory", False):
             made = args[0].clone() if func is Tensor.pin_memory else func(*args, **kwargs)
