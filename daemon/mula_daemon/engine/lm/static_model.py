@@ -107,7 +107,7 @@ class StaticModel:
         """Backbone state [R, D] and codes [N] of codebook 0 -> state [R, E] for codebook 1."""
         first = self.open_projection(hidden)  # [R, E]
         x = torch.stack([first, self._inside(0, codes, len(hidden))], dim=1)  # [R, 2, E]
-        return self.decoder.start(x, state)[:, 1]
+        return self.decoder.two(x, state)
 
     def next_codebook(self, codebook: int, codes: Tensor, state: StackState) -> Tensor:
         """Codes [N] of ``codebook`` (1..C-2) -> state [R, E] that predicts the next one."""

@@ -8,10 +8,13 @@ What is fused, once, when the stack is packed:
   ``sqrt(width)`` by which a root-mean-square differs from a length. `unit` remains.
 * ``1 / sqrt(head_dim)`` goes into q.
 
-The products are packed by `products.pack`, in the precision asked for.
+The products are packed by `products.pack`, in the precision asked for. Where all of them are our
+own kernels', the steps of a frame are too (`kernels.Steps`); the plain ones are their reference.
 
 Engine process only; not thread-safe.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -20,8 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mula_daemon.engine.lm.attention import attend, prepare
+from mula_daemon.engine.lm.kernels import Steps
 from mula_daemon.engine.lm.precision import Precision
-from mula_daemon.engine.lm.products import Product, pack
+from mula_daemon.engine.lm.products import KernelProduct, Product, pack
 from mula_daemon.engine.lm.rope import rotate, rotations
 from mula_daemon.engine.lm.transformer import Block, Stack
 
@@ -48,7 +52,7 @@ class StackState:
     All of it is allocated here, once; the steps only write into it.
     """
 
-    def __init__(self, stack: "StaticStack", rows: int, slots: int) -> None:
+    def __init__(self, stack: StaticStack, rows: int, slots: int) -> None:
         flavour, head = stack.flavour, stack.flavour.head_dim
         group, batch = flavour.heads // flavour.kv_heads, rows * flavour.kv_heads
         self.slots = slots
@@ -62,6 +66,8 @@ class StackState:
         # G queries and the key turn with their position; the value stays.
         turns = rotations(head, slots, stack.scaling, stack.device)[:, None]
         self.turns = torch.cat([turns.expand(-1, group + 1, -1), torch.ones_like(turns)], dim=1)
+        self.numbers = torch.arange(slots, device=stack.device)
+        """Every slot's, int64, for kernels to be told one where no host is asked."""
         self._windows: dict[int, Window] = {}
 
         self.qkv = zeros(rows, flavour.kv_heads * (group + 2) * head)
@@ -109,6 +115,8 @@ class StaticStack:
             self.layers.append(self._pack(block))
             if release:
                 empty(block)
+        self.steps = self._on_kernels()
+        """For few rows, instead of the plain ones; None where our kernels do not serve."""
 
     @property
     def nbytes(self) -> int:
@@ -129,6 +137,15 @@ class StaticStack:
             self.lay(gate_up, block.mlp_norm.scale),
             self.lay(mlp.w2.weight),
         )
+
+    def _on_kernels(self) -> Steps | None:
+        layers = [
+            [product.weights for product in layer if isinstance(product, KernelProduct)]
+            for layer in self.layers
+        ]
+        if any(len(layer) < len(PackedLayer._fields) for layer in layers):
+            return None
+        return Steps(layers, self.floor)
 
     def lay(self, weight: Tensor, scale: Tensor | None = None) -> Product:
         """[out, in] packed, with the ``scale`` [in] of a norm before it."""
@@ -154,9 +171,12 @@ class StaticStack:
         """One new position for every row: [R, D] -> [R, D], scaled by `unit`. Overwrites ``x``.
 
         It goes into ``slot`` (int64 [1], on the device; the last of the extent without one) and
-        attends to slots ``0..extent-1``, with ``bias`` [B, 1, extent] added to the scores. Nothing
-        is read back to the host.
+        attends to slots ``0..extent-1``, with ``bias`` [B, 1, extent] added to the scores, which
+        has to rule out the slots behind it. Nothing is read back to the host.
         """
+        if self.steps is not None:
+            slot = state.numbers[extent - 1 : extent] if slot is None else slot
+            return self.steps.run(x, state.pairs, state.turns, slot, extent, bias)
         window = state.window(extent)
         turns = window.turns if slot is None else state.turns.index_select(0, slot)
         for index, layer in enumerate(self.layers):
@@ -172,6 +192,15 @@ class StaticStack:
             layer.gate_up.into(state.gate_up, self.unit(x))
             layer.down.add(x, F.silu(state.gate).mul_(state.up))
         return self.unit(x)
+
+    def two(self, x: Tensor, state: StackState) -> Tensor:
+        """The first two positions of every row: [R, 2, D] -> the second's hidden state [R, D].
+        May overwrite ``x``."""
+        if self.steps is None:
+            return self.start(x, state)[:, 1]
+        begin = state.numbers[:1]
+        out = self.steps.run(x.flatten(0, 1), state.pairs, state.turns, begin, 2, new=2)
+        return out.view(x.shape)[:, 1]
 
     def start(
         self, x: Tensor, state: StackState, mask: Tensor | None = None, begin: int = 0

@@ -256,7 +256,7 @@ def test_a_frame_of_the_announced_size_goes_through(backbone: str, decoder: str)
 
 def test_narrow_weights_take_the_bytes_that_are_counted() -> None:
     weight = torch.randn(64, 3072)
-    int8 = CudaInt8Product(weight, None).nbytes / weight.numel()
+    int8 = CudaInt8Product(weight).nbytes / weight.numel()
     _, scales = quantise_int4(weight, GROUP)
     int4 = 0.5 + 2 * scales.numel() / weight.numel()  # bfloat16
     for name, found in (("int8", int8), ("int4", int4)):

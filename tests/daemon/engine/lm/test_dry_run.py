@@ -168,6 +168,8 @@ def test_wrong_types_and_shapes_are_found(card: DryCard, packed: Models) -> None
     model = packed(Precision.BFLOAT16, FEW_LAYERS)
     x = torch.ones(2, 3072, device=CARD)
     with pytest.raises(MixedTypes):
+        torch.mm(x, x.bfloat16().t())
+    with pytest.raises(RuntimeError, match="float32"):
         model.projection(x)
     with pytest.raises(RuntimeError, match="dim"):
         model.projection(x[:, :100].bfloat16())

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from mula_daemon.engine.lm.precision import Precision
+from mula_daemon.engine.lm.products import cuda
+from mula_daemon.engine.lm.products.cuda import KernelProduct
 from mula_daemon.engine.lm.products.dense import DenseProduct, Product
 
-__all__ = ["Product", "pack"]
+__all__ = ["KernelProduct", "Product", "pack"]
 
 CACHED = 2**18
 """Matrices of up to so many weights stay in a core's cache, where the plain product is quicker."""
@@ -26,9 +28,9 @@ def pack(weight: Tensor, precision: Precision, device: torch.device) -> Product:
     precision   CPU                                      CUDA
     ==========  =======================================  ====================================
     float32     oneDNN's blocked layout                  plain
-    bfloat16    float16 in FBGEMM's layout, float32 sums plain bfloat16
+    bfloat16    float16 in FBGEMM's layout, float32 sums our kernel, bfloat16
     int8        our kernel, inputs rounded to 15 bits    our kernel, inputs stay bfloat16
-    int4        group-wise, inputs bfloat16              group-wise ("tinygemm")
+    int4        group-wise, inputs bfloat16              our kernel, group-wise
     ==========  =======================================  ====================================
 
     Where a kernel is missing (another processor, sizes that it cannot do), the next finer
@@ -41,7 +43,5 @@ def pack(weight: Tensor, precision: Precision, device: torch.device) -> Product:
         if weight.numel() > CACHED or precision is not Precision.FLOAT32:
             return cpu.pack(weight, precision)
     elif device.type == "cuda":
-        from mula_daemon.engine.lm.products import cuda
-
         return cuda.pack(weight, precision, device)
     return DenseProduct(weight.to(device, precision.arithmetic(device)).t())

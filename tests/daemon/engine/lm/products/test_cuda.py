@@ -1,31 +1,15 @@
 """What can be had of the products for cards without a card; the rest skips."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import Tensor
 
+from mula_daemon.engine.lm import kernels
 from mula_daemon.engine.lm.precision import Precision
-from mula_daemon.engine.lm.products import pack
-from mula_daemon.engine.lm.products.cuda import CudaInt8Product
+from mula_daemon.engine.lm.products import KernelProduct, cuda, pack
+from mula_daemon.engine.lm.products.cuda import MANY, CudaInt8Product
 
-KERNEL = """
-import torch
-from mula_daemon.engine.lm.products.int8_kernel import few_rows
-from mula_daemon.engine.lm.products.quantise import quantise_int8
-torch.manual_seed(1)
-for rows, depth, columns in ((1, 48, 19), (2, 640, 100), (16, 256, 32)):
-    x = torch.randn(rows, depth).half()  # the interpreter cannot widen to bfloat16
-    levels, scales = quantise_int8(torch.randn(columns, depth))
-    exact = x.double() @ (levels.double() * scales.double()[:, None]).t()
-    out = few_rows(x, levels, scales)
-    assert out.dtype == torch.half and out.shape == (rows, columns)
-    distance = ((out.double() - exact).norm() / exact.norm()).item()
-    assert distance < 4e-3, distance
-"""
+CPU = torch.device("cpu")
 
 
 def weight_of(columns: int, depth: int) -> Tensor:
@@ -36,33 +20,51 @@ def weight_of(columns: int, depth: int) -> Tensor:
 def test_int8_without_our_kernel_is_the_same_product(rows: int) -> None:
     weight = weight_of(96, 64)
     x = torch.randn(rows, 64).bfloat16()
-    out = CudaInt8Product(weight, None)(x)
+    out = CudaInt8Product(weight)(x)
     exact = x.double() @ weight.double().t()
     assert out.dtype == torch.bfloat16
     assert (out - exact).norm() < 0.02 * exact.norm()
 
 
-def test_our_kernel_takes_few_rows_and_no_more() -> None:
-    asked: list[int] = []
-
-    def kernel(x: Tensor, levels: Tensor, scales: Tensor) -> Tensor:
-        asked.append(len(x))
-        return torch.zeros(len(x), len(levels))
-
-    product = CudaInt8Product(weight_of(96, 64), kernel)
-    for rows in (2, 16, 17):
-        product(torch.randn(rows, 64))
-    assert asked == [2, 16]
-
-
-@pytest.mark.slow
-def test_the_kernel_in_tritons_interpreter() -> None:
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("triton", reason="needs triton, which comes with torch for NVIDIA cards")
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", KERNEL], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(kernels, "serve", lambda device: True)
+
+
+@pytest.mark.parametrize("precision", Precision)
+@pytest.mark.usefixtures("served")
+def test_where_our_kernels_serve_every_narrow_product_is_one(precision: Precision) -> None:
+    product = cuda.pack(weight_of(67, 128), precision, CPU)
+    assert isinstance(product, KernelProduct) == (precision is not Precision.FLOAT32)
+    if precision is not Precision.BFLOAT16:  # which is float32 on a CPU
+        assert product.kind == precision
+    assert cuda.pack(weight_of(67, 48), Precision.INT4, CPU).kind == "int8"  # no whole group
+
+
+@pytest.mark.parametrize("precision", list(Precision)[1:])
+@pytest.mark.usefixtures("served")
+def test_many_rows_have_their_weights_widened(precision: Precision) -> None:
+    weight = weight_of(96, 192)
+    x = torch.randn(MANY + 1, 192, generator=torch.Generator().manual_seed(2))
+    exact = x.double() @ weight.double().t()
+    product = cuda.pack(weight, precision, CPU)
+    total = torch.ones(MANY + 1, 96)
+    out = torch.empty(MANY + 1, 96)
+    product.into(out, x)
+    for found in (product(x), out, product.add(total, x) - 1):
+        assert (found - exact).norm() < 0.12 * exact.norm()
+
+
+def test_cards_below_the_oldest_are_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = torch.device("cuda", 0)
+    for capability, expected in (((7, 5), False), ((8, 0), True), ((12, 0), True)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
+        monkeypatch.setattr(kernels, "has_triton", lambda: True)
+        assert kernels.serve(card) == expected
+        monkeypatch.setattr(kernels, "has_triton", lambda: False)
+        assert not kernels.serve(card)
+    assert not kernels.serve(CPU)
 
 
 @pytest.mark.parametrize("precision", Precision)
