@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import torch
 
 from mula_bridge.control import Effect
 from mula_bridge.control.messages import Notice
@@ -26,6 +27,11 @@ from mula_daemon.engine.seam import ClipRequest, FrameKnobs, KnobRange, Texts
 
 LEAD: Final = 32
 """Frames before the caches are full at which reading for new ones begins."""
+
+NO_ROOM: Final = (
+    "no memory is left to read other texts beside this job, so those in force stay; with fewer "
+    "takes or bars there is"
+)
 
 Encode = Callable[[Sequence[str], str, int], PromptTokens]
 """Tags, lyrics, and the number of the frame that follows them. May raise ValueError."""
@@ -118,6 +124,10 @@ class PromptedFrames:
             self._notices.append(
                 Notice(self._job, "bad_prompt", f"{error}; the texts before stay in force")
             )
+        except torch.OutOfMemoryError:
+            # What was being read before is spent.
+            self._wanted, self._priming = self._in_force, None
+            self._notices.append(Notice(self._job, "out_of_memory", NO_ROOM))
 
     def _begin(self, keep: int | None) -> Priming:
         return self._loop.reprime(self._prompts(self._wanted, self._loop.frame), keep)

@@ -5,17 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from mula_daemon.engine.lm.history import Codes
 from mula_daemon.engine.lm.player import Player
-from mula_daemon.engine.lm.priming import PromptTokens
+from mula_daemon.engine.lm.priming import Priming, PromptTokens
 from mula_daemon.engine.lm.prompted_frames import LEAD, PromptedFrames
+from mula_daemon.engine.lm.static_stack import StackState
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs, Texts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CLIP = ClipRequest("j", ("dark",), (7,), follows=Texts(("dark",)))
 NEW = Texts(("dark", "warm"), ("jazz",))
+OTHER = Texts(("bright",))
 CLOCK = 100
 
 
@@ -84,8 +87,7 @@ def test_until_then_nothing_is_heard_of_them(player: Player) -> None:
 
 
 def test_the_last_of_many_counts(player: Player) -> None:
-    other = Texts(("bright",))
-    assert Played(player, {3: NEW, 4: other, 9: NEW}, every=16).changes == {16: NEW}
+    assert Played(player, {3: NEW, 4: OTHER, 9: NEW}, every=16).changes == {16: NEW}
     assert Played(player, {3: NEW, 5: CLIP.texts}, every=16).changes == {}
 
 
@@ -113,6 +115,36 @@ def test_texts_that_do_not_fit_are_refused_and_the_job_goes_on(player: Player) -
     assert played.changes == {20: NEW}
     assert len(played.said) == 1 and "stay in force" in played.said[0]
     assert np.array_equal(played.codes[:20], Played(player, {}).codes[:20])
+
+
+@pytest.mark.parametrize(
+    ("script", "failing", "changes"),
+    [({10: NEW, 30: OTHER}, 2, {32: OTHER}), ({3: OTHER, 4: NEW}, 3, {})],
+    ids=["a later change is heard", "what was being read is spent"],
+)
+def test_texts_that_no_memory_is_left_to_read_leave_the_job_as_it_is(
+    player: Player,
+    monkeypatch: pytest.MonkeyPatch,
+    script: dict[int, Texts],
+    failing: int,
+    changes: dict[int, Texts],
+) -> None:
+    plain = Played(player, {}, 40)
+    real, calls = Priming.read_into, list[None]()
+
+    def full(priming: Priming, state: StackState | None) -> StackState:
+        calls.append(None)
+        if len(calls) == failing:
+            raise torch.OutOfMemoryError("tried to allocate 1 GiB")
+        return real(priming, state)
+
+    monkeypatch.setattr(Priming, "read_into", full)
+    played = Played(player, script, 40, every=16)
+    assert played.changes == changes
+    (said,) = played.said
+    assert said.startswith("no memory is left to read other texts")
+    same = next(iter(changes), 40)
+    assert np.array_equal(plain.codes[:same], played.codes[:same])
 
 
 def test_without_end_it_never_runs_out_of_room(player: Player) -> None:
