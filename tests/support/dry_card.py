@@ -32,8 +32,9 @@ from mula_daemon.engine.lm.rope import rotations
 
 CARD = torch.device("cuda", 0)
 _ATEN = torch.ops.aten
+_CONVOLUTIONS = ("convolution", "conv1d", "conv_transpose1d")
 _ONE_TYPE = frozenset({
-    "mm", "bmm", "addmm", "addmm_", "baddbmm", "baddbmm_", "convolution", "linear", "lerp",
+    "mm", "bmm", "addmm", "addmm_", "baddbmm", "baddbmm_", "linear", "lerp", *_CONVOLUTIONS,
     "index_copy_", "index_copy", "_scaled_dot_product_attention_math",
     "scaled_dot_product_attention", "_weight_int4pack_mm",
 })  # fmt: skip
@@ -129,6 +130,11 @@ class _Operations(TorchDispatchMode):
                 raise MixedTypes(f"{func} of {kinds}")
         if not func.is_view and "empty" not in func.overloadpacket.__name__:
             self._seen.operations += 1
+        if func.overloadpacket.__name__ in _CONVOLUTIONS:
+            args, kwargs = tree_map(_bare, (args, kwargs))
+            made = func(*args, **kwargs)
+            with self._fake:
+                return torch.empty(made.shape, dtype=made.dtype, device=CARD)
         with self._fake:
             return func(*args, **kwargs)
 
@@ -166,6 +172,13 @@ class _Operations(TorchDispatchMode):
         elif source.numel():
             address = source.untyped_storage().data_ptr()
             self._seen.uploads.append(Upload(shape, address in self._pinned))
+
+
+def _bare(leaf: Any) -> Any:
+    """A tensor's shape alone: the rules for fake convolutions use bindings that want a card."""
+    if not isinstance(leaf, Tensor):
+        return leaf
+    return torch.empty(leaf.shape, dtype=leaf.dtype, device="meta")
 
 
 class _Bindings(TorchFunctionMode):

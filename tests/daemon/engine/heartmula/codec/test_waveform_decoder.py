@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from mula_daemon.engine.heartmula.codec.config import CodecConfig
 from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec
 from mula_daemon.engine.heartmula.codec.waveform_decoder import (
     CHUNK,
@@ -19,6 +18,7 @@ from mula_daemon.engine.heartmula.codec.waveform_decoder import (
     WaveformStream,
 )
 from support.fake_graph import FakeRecorder
+from support.published_codec import PUBLISHED
 
 RATE = 12  # samples per latent
 LOOK_BACK = 29  # latents, of these sizes
@@ -154,25 +154,6 @@ def test_a_steady_push_can_be_recorded_and_replayed(codec: HeartCodec) -> None:
     sound = torch.cat(parts, dim=1)[0]
     assert torch.allclose(sound, at_once(codec.waveform, latents[0]), atol=1e-5)
     assert memory_of(stream) == kept
-
-
-PUBLISHED = CodecConfig(
-    quantisers=8,
-    codebook_size=8192,
-    codebook_width=32,
-    condition_width=512,
-    layers=24,
-    layers_2=6,
-    heads=24,
-    head_width=64,
-    latent_width=256,
-    upsample_factors=(5, 4, 4, 4, 3),
-    repeats=2,
-    channels=64,
-    look_ahead_kernel=5,
-    residual_kernel=7,
-    last_kernel=7,
-)
 
 
 def test_two_frames_cost_no_more_than_their_share_of_a_whole_decode() -> None:
