@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from mula_daemon.bench.figures import percentile, spread
 from mula_daemon.cli import main
 from support.jack_server import why_no_jack
+
+REFERENCE = Path(__file__).parents[2] / "data/heartmula_reference"
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -44,6 +47,24 @@ def test_audition(capsys: pytest.CaptureFixture[str]) -> None:
     figures = last_line(capsys)
     assert figures["rounds"] == 2
     assert set(figures) >= {"first_sound_ms", "goal_p95_ms", "underruns", "limit"}
+
+
+@pytest.mark.slow
+@pytest.mark.jack
+@pytest.mark.skipif(bool(why_no_jack()), reason=why_no_jack() or "jack")
+def test_heartmula_at_the_port_one_by_one_and_in_bursts(capsys: pytest.CaptureFixture[str]) -> None:
+    toy = ["--engine", "heartmula", "--checkpoint", str(REFERENCE), "--changes", "4"]
+    quick = ["--codec-stream", "context=4,steps=1,guidance=1"]
+    main(["bench", "latency", "--audio", *toy, *quick])  # not all may be found on a busy machine
+    figures = last_line(capsys)
+    for way in ("one_by_one", "bursts"):
+        figured = figures[way]
+        assert isinstance(figured, dict) and figured["changes"] == 4
+        assert set(figured) >= {"found", "knob_to_ear_ms", "where", "said"}
+    parts = figures["bursts_not_computing_ms"]
+    assert isinstance(parts, dict)
+    assert parts["a_frame"] == 80.0
+    assert parts["difference"] == pytest.approx(parts["measured"] - parts["added_up"], abs=0.11)
 
 
 @pytest.mark.slow
