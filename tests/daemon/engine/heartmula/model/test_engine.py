@@ -17,7 +17,7 @@ from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.language_model import Flavour
 from mula_daemon.engine.lm.player import Player
-from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Texts
+from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Texts, Timing
 
 REFERENCE = Path(__file__).parents[4] / "data" / "heartmula_reference"
 TOY = {
@@ -222,6 +222,32 @@ def test_waiting_for_a_frames_time_is_no_work_that_the_codec_is_cut_for(
     items = list(islice(engine.generate(clip, in_time), 50))
     assert sum(isinstance(item, Frame) for item in items) > 32  # four windows were weighed
     assert "codec_steps" not in said(items)
+
+
+def test_bursts_that_get_longer_while_it_plays_leave_nothing_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = StreamSettings.parse("context=4,steps=1,guidance=1")
+    engine = HeartMulaEngine(REFERENCE, precision="float32", stream=stream, flavours=TOY)
+    engine.warm_up()
+    assert engine.info.burst_frames == 2
+    clock = iter(range(10**6))  # by which each window takes 0.15 s of the 0.16 that it lasts
+    monkeypatch.setattr(
+        "mula_daemon.engine.heartmula.model.burst_sound.perf_counter", lambda: next(clock) * 0.15
+    )
+    burst, left, made, frames = 2, 0, 0, 0
+    for item in engine.generate(ClipRequest("live", ("techno",), (3,), endless=True), FrameKnobs):
+        if isinstance(item, Frame):
+            frames, left = frames + 1, (left or burst) - 1
+        elif isinstance(item, AudioBlock):
+            made += len(item.samples)
+            assert left == 0 and made == (frames - 1) * 3840
+        elif isinstance(item, Timing):
+            assert left == 0
+            burst = item.burst_frames
+        if frames > 80:
+            break
+    assert burst > 2
 
 
 def test_live_play_is_the_same_again_with_the_same_seed(engine: HeartMulaEngine) -> None:
