@@ -20,10 +20,11 @@ from mula_daemon.engine.lm.rope import RopeScaling, frequencies, rotate, rotatio
 from mula_daemon.engine.lm.sampling import MAX_TOP_K, CodePolicy, KnobTensors, choices
 from mula_daemon.engine.lm.static_model import StaticModel
 from mula_daemon.engine.lm.transformer import Block, Stack
+from mula_daemon.engine.lm.upload import sent
 
 __all__ = [
     "AUTO", "FLAVOURS", "MAX_TOP_K", "Block", "CodePolicy", "Codes", "Flavour", "FrameLoop",
     "KnobTensors", "LMConfig", "LanguageModel", "Player", "Precision", "PromptTokens",
     "PromptedFrames", "Record", "RopeScaling", "Stack", "StaticModel", "choices", "frequencies",
-    "go_first", "knob_ranges", "precision_of", "recorder", "rotate", "rotations",
+    "go_first", "knob_ranges", "precision_of", "recorder", "rotate", "rotations", "sent",
 ]  # fmt: skip

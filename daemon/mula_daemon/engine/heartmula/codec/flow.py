@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from mula_daemon.engine.heartmula.codec.config import LATENTS_PER_FRAME, CodecConfig
 from mula_daemon.engine.heartmula.codec.estimator import Estimator
 from mula_daemon.engine.heartmula.codec.precision import Arithmetic, full_precision
-from mula_daemon.engine.heartmula.codec.transfer import sent
+from mula_daemon.engine.lm import sent
 
 LEAST_NOISE: Final = 1e-6  # what is left of it at the end of the walk
 

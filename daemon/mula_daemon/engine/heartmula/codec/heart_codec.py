@@ -25,10 +25,9 @@ from mula_daemon.engine.heartmula.codec.config import (
 from mula_daemon.engine.heartmula.codec.flow import Flow
 from mula_daemon.engine.heartmula.codec.graphs import CodecGraphs
 from mula_daemon.engine.heartmula.codec.precision import Arithmetic
-from mula_daemon.engine.heartmula.codec.transfer import sent
 from mula_daemon.engine.heartmula.codec.waveform_decoder import WaveformDecoder
 from mula_daemon.engine.heartmula.codec.weights import load_codec_weights
-from mula_daemon.engine.lm import Record
+from mula_daemon.engine.lm import Record, sent
 
 WINDOW = 372  # frames
 HOP = 320  # frames

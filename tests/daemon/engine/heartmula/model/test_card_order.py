@@ -294,10 +294,8 @@ def _stream_of_its_own(priming: Priming) -> torch.cuda.Stream:
 CAUGHT: dict[str, Scene] = {
     "wait_stream in priming.py Priming._beside": frames_that_could_not_be_recorded,
     "wait_stream in priming.py Priming.finish": a_clip,
-    "pin_memory in upload.py uploaded": a_clip,
-    "non_blocking in upload.py uploaded": a_clip,
-    "pin_memory in transfer.py sent": a_clip,
-    "non_blocking in transfer.py sent": a_clip,
+    "pin_memory in upload.py sent": a_clip,
+    "non_blocking in upload.py sent": a_clip,
     "pin_memory in sound.py CodecLane.start": a_clip,
     "non_blocking in sound.py CodecLane.start": a_clip,
     "synchronize in sound.py Pending.wait": a_clip,
