@@ -28,17 +28,19 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from mula_daemon.engine.lm.rope import rotations
+from mula_daemon.engine.lm.rope import rotation_table
 
 CARD = torch.device("cuda", 0)
 _ATEN = torch.ops.aten
-_CONVOLUTIONS = ("convolution", "conv1d", "conv_transpose1d")
 _ONE_TYPE = frozenset({
-    "mm", "bmm", "addmm", "addmm_", "baddbmm", "baddbmm_", "linear", "lerp", *_CONVOLUTIONS,
+    "mm", "bmm", "addmm", "addmm_", "baddbmm", "baddbmm_", "linear", "lerp",
+    "convolution", "conv1d", "conv_transpose1d",
     "index_copy_", "index_copy", "_scaled_dot_product_attention_math",
     "scaled_dot_product_attention", "_weight_int4pack_mm",
 })  # fmt: skip
 """A card refuses these of several types, which the shapes' own rules let pass."""
+_CONVOLUTIONS = ("convolution", "conv1d", "conv_transpose1d")
+"""Fake ones ask for a real card; those of shapes alone do not."""
 _TO_HOST = (_ATEN._to_copy.default, _ATEN.copy_.default)
 
 
@@ -64,21 +66,32 @@ class Upload:
 
 @dataclass
 class DryCard:
-    """What was seen. ``reads`` are shapes of what the host has read, in order."""
+    """What was seen. ``reads`` are shapes of what the host has waited for, in order; ``arrivals``
+    of what is copied to pinned memory, which an event tells of."""
 
     reads: list[tuple[int, ...]] = field(default_factory=list)
+    arrivals: list[tuple[int, ...]] = field(default_factory=list)
     uploads: list[Upload] = field(default_factory=list)
     launches: list[str] = field(default_factory=list)
     """Names of the Triton kernels that would have run."""
+    recordings: int = 0
+    replays: int = 0
+    is_recording: bool = False
     operations: int = 0
     """All that would be kernels, but for those inside others."""
+
+    @property
+    def waits(self) -> list[tuple[int, ...]]:
+        """Shapes of copies to the card that the host waits for: from pageable memory."""
+        return [upload.shape for upload in self.uploads if not upload.pinned]
 
     def clear(self) -> None:
         """Forget what was seen so far."""
         self.reads.clear()
+        self.arrivals.clear()
         self.uploads.clear()
         self.launches.clear()
-        self.operations = 0
+        self.operations = self.recordings = self.replays = 0
 
 
 @contextlib.contextmanager
@@ -87,13 +100,13 @@ def dry_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[DryCard]:
     seen = DryCard()
     pinned: dict[int, Tensor] = {}  # by the address of their memory; kept alive with it
     fake = FakeTensorMode()
-    rotations.cache_clear()  # what is kept there would outlive the mode, and the other way round
+    rotation_table.cache_clear()  # what is kept there would outlive the mode
     _patch(monkeypatch, seen)
     try:
         with _Operations(seen, fake, pinned), _Bindings(seen, pinned):
             yield seen
     finally:
-        rotations.cache_clear()
+        rotation_table.cache_clear()
 
 
 class _Operations(TorchDispatchMode):
@@ -131,8 +144,7 @@ class _Operations(TorchDispatchMode):
         if not func.is_view and "empty" not in func.overloadpacket.__name__:
             self._seen.operations += 1
         if func.overloadpacket.__name__ in _CONVOLUTIONS:
-            args, kwargs = tree_map(_bare, (args, kwargs))
-            made = func(*args, **kwargs)
+            made = func(*tree_map(_meta, args), **tree_map(_meta, kwargs))
             with self._fake:
                 return torch.empty(made.shape, dtype=made.dtype, device=CARD)
         with self._fake:
@@ -146,7 +158,11 @@ class _Operations(TorchDispatchMode):
             if there == here:
                 return None
             torch.broadcast_shapes(into.shape, source.shape)
-            self._note(source)
+            waits = not (args[2] if len(args) > 2 else kwargs.get("non_blocking", False))
+            if there == "cpu" and not waits and self._is_pinned(into):
+                self._seen.arrivals.append(tuple(source.shape))
+            else:
+                self._note(source)
             if there == "cpu":
                 into.zero_()
             return into
@@ -165,20 +181,17 @@ class _Operations(TorchDispatchMode):
     def _shape(self, leaf: Any) -> Any:
         return self._fake.from_tensor(leaf) if isinstance(leaf, Tensor) else leaf
 
+    def _is_pinned(self, host: Tensor) -> bool:
+        return host.untyped_storage().data_ptr() in self._pinned
+
     def _note(self, source: Tensor) -> None:
         shape = tuple(source.shape)
+        if self._seen.is_recording:
+            raise HostRead(f"a copy of {shape} between host and card, while recording")
         if source.device.type == "cuda":
             self._seen.reads.append(shape)
         elif source.numel():
-            address = source.untyped_storage().data_ptr()
-            self._seen.uploads.append(Upload(shape, address in self._pinned))
-
-
-def _bare(leaf: Any) -> Any:
-    """A tensor's shape alone: the rules for fake convolutions use bindings that want a card."""
-    if not isinstance(leaf, Tensor):
-        return leaf
-    return torch.empty(leaf.shape, dtype=leaf.dtype, device="meta")
+            self._seen.uploads.append(Upload(shape, self._is_pinned(source)))
 
 
 class _Bindings(TorchFunctionMode):
@@ -196,6 +209,10 @@ class _Bindings(TorchFunctionMode):
             Tensor.copy_: lambda x, y, non_blocking=False: _ATEN.copy_(x, y, non_blocking),
             Tensor.contiguous: lambda x, **_: x if x.is_contiguous() else x.clone(),
             Tensor.numpy: self._numpy,
+            Tensor.__float__: _refuse,
+            Tensor.__int__: _refuse,
+            Tensor.__bool__: _refuse,
+            Tensor.item: _refuse,
             Tensor.record_stream: lambda x, stream: None,
             Tensor.type_as: lambda x, other: _to(x, other.device, other.dtype),
         }
@@ -206,16 +223,14 @@ class _Bindings(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if isinstance(kwargs.get("generator"), DryGenerator):
             kwargs["generator"] = None
-        if func in (torch.tensor, torch.as_tensor):
-            device, pinned = kwargs.pop("device", None), kwargs.pop("pin_memory", False)
-            made = func(*args, **kwargs)
-            if pinned:
-                self._pinned[made.untyped_storage().data_ptr()] = made
-            return made if device is None else _to(made, torch.device(device))
         if func is Tensor.pin_memory or kwargs.pop("pin_memory", False):
             made = args[0].clone() if func is Tensor.pin_memory else func(*args, **kwargs)
             self._pinned[made.untyped_storage().data_ptr()] = made
             return made
+        if func in (torch.tensor, torch.as_tensor):
+            device = kwargs.pop("device", None)
+            made = func(*args, **kwargs)
+            return made if device is None else _to(made, torch.device(device))
         if func is Tensor.is_pinned:
             return args[0].untyped_storage().data_ptr() in self._pinned
         replaced = self._replaced.get(func)
@@ -228,6 +243,17 @@ class _Bindings(TorchFunctionMode):
         assert force, "a tensor of the card is no array"
         self._seen.reads.append(tuple(x.shape))
         return np.zeros(x.shape, dtype=torch.empty(0, dtype=x.dtype).numpy().dtype)
+
+
+def _refuse(x: Tensor) -> None:
+    raise HostRead(f"the host reads a number of {tuple(x.shape)}")
+
+
+def _meta(leaf: Any) -> Any:
+    """The same shape, type and strides, of no device."""
+    if not isinstance(leaf, Tensor):
+        return leaf
+    return torch.empty_strided(leaf.shape, leaf.stride(), dtype=leaf.dtype, device="meta")
 
 
 def _concerns_card(args: tuple[Any, ...], kwargs: dict[str, Any], first: Any) -> bool:
@@ -363,6 +389,26 @@ class DryEvent:
         return 1.0
 
 
+class DryGraph:
+    """A graph that was recorded, and does nothing."""
+
+    def __init__(self, seen: DryCard) -> None:
+        self._seen = seen
+
+    def replay(self) -> None:
+        self._seen.replays += 1
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """What the host does inside must be nothing but launching."""
+        self._seen.recordings += 1
+        self._seen.is_recording = True
+        try:
+            yield
+        finally:
+            self._seen.is_recording = False
+
+
 def dry_record(work: Callable[[], None]) -> Callable[[], None]:
     """A recorder: what is recorded is run again for every replay."""
     work()
@@ -386,7 +432,16 @@ def _patch(monkeypatch: pytest.MonkeyPatch, seen: DryCard) -> None:
         "current_stream": lambda device=None: current,
         "default_stream": lambda device=None: current,
         "synchronize": lambda device=None: None,
-        "is_current_stream_capturing": lambda: False,
+        "set_stream": lambda stream: None,
+        "CUDAGraph": lambda *_, **__: DryGraph(seen),
+        "graph": lambda graph, *_, **__: graph.recording(),
+        "graph_pool_handle": lambda: (0, 0),
+        "is_current_stream_capturing": lambda: seen.is_recording,
+        "is_available": lambda: True,
+        "device_count": lambda: 1,
+        "current_device": lambda: 0,
+        "get_arch_list": lambda: ["sm_90"],
+        "get_device_name": lambda device=None: "a dry card",
         "get_device_capability": lambda device=None: (9, 0),
         "empty_cache": lambda: None,
         "mem_get_info": lambda device=None: (80 * 10**9, 80 * 10**9),

@@ -26,7 +26,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from mula_daemon.engine.lm.rope import rotations
+from mula_daemon.engine.lm.rope import rotation_table
 from support.stream_order.clocks import Clock, Clocks, Memory
 
 CUDA = torch.device("cuda", 0)
@@ -79,7 +79,7 @@ class PretendedCard:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        rotations.cache_clear()  # of a card that was there before
+        rotation_table.cache_clear()  # of a card that was there before
         patch = _Patch()
         self._stack.callback(patch.undo)
         for name, stand_in in self._stand_ins().items():
@@ -92,7 +92,7 @@ class PretendedCard:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-        rotations.cache_clear()
+        rotation_table.cache_clear()
 
     def _stand_ins(self) -> dict[str, Any]:
         card = self

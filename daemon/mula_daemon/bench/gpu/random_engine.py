@@ -52,7 +52,8 @@ class RandomHeartMula(HeartMulaEngine):
 
     def _random_codec(self, home: torch.device, dtype: torch.dtype) -> HeartCodec:
         # Drawn on the card, wherever it goes then: a CPU would take half a minute for it.
-        return random_codec(CODECS[self._size], self._device, dtype).to(home)
+        made = random_codec(CODECS[self._size], self._device, dtype)
+        return made if home.type == self._device.type else made.to(home)
 
     def _prompt(self, tags: Sequence[str], lyrics: str, _frame: int) -> PromptTokens:
         """As long as usual ones; other words are other ids."""

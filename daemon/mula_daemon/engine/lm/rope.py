@@ -15,6 +15,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+LEAST = 1024
+"""Positions of a table: a full window of the codec, and all of live play."""
+
 
 @dataclass(frozen=True)
 class RopeScaling:
@@ -40,15 +43,22 @@ def frequencies(head_dim: int, scaling: RopeScaling) -> Tensor:
     return plain * (keep + (1.0 - keep) / scaling.factor)
 
 
-@lru_cache(maxsize=32)
 def rotations(head_dim: int, positions: int, scaling: RopeScaling, device: torch.device) -> Tensor:
     """Unit complex numbers for positions ``0..positions-1``, complex64 [positions, head_dim / 2].
 
     Computed in float64 and rounded once. Shared between callers: never write to it.
     """
+    # One table for many lengths: on a card the copy of each would wait for what is queued there.
+    size = max(LEAST, 1 << (positions - 1).bit_length())
+    return rotation_table(head_dim, size, scaling, device)[:positions]
+
+
+@lru_cache(maxsize=32)
+def rotation_table(head_dim: int, size: int, scaling: RopeScaling, device: torch.device) -> Tensor:
+    """What `rotations` gives the beginning of."""
     with torch.inference_mode(False):  # a cached inference tensor would poison training
         angles = torch.outer(
-            torch.arange(positions, dtype=torch.float64), frequencies(head_dim, scaling)
+            torch.arange(size, dtype=torch.float64), frequencies(head_dim, scaling)
         )
         return torch.polar(torch.ones_like(angles), angles).to(torch.complex64).to(device)
 
