@@ -17,9 +17,10 @@ from mula_bridge.errors import Unavailable
 from mula_daemon.engine import graphics
 from mula_daemon.engine.findings import Grade
 from mula_daemon.engine.graphics import best_device, gpu_trouble, runs_on
-from mula_daemon.engine.heartmula.card import old_card
+from mula_daemon.engine.heartmula.card import LEAST, old_card
 from mula_daemon.engine.heartmula.health import memory
 from mula_daemon.engine.heartmula.model.device import note_on, pick_device
+from mula_daemon.engine.lm import kernels
 from mula_daemon.engine.messages import EngineSpec
 
 WHEELS = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
@@ -141,6 +142,10 @@ def test_a_card_too_old_for_heartmula_is_left_alone_in_a_clear_word(
     (found, *cards) = memory(EngineSpec())
     assert found.grade is Grade.WARN and said in found.text and "--device cpu" in found.remedy
     assert all(each.what.endswith("GB card") for each in cards)
+
+
+def test_the_least_card_is_that_of_our_kernels() -> None:
+    assert LEAST == kernels.OLDEST
 
 
 def test_how_old_a_card_of_amd_is_has_another_count(monkeypatch: pytest.MonkeyPatch) -> None:

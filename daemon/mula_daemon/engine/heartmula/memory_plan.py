@@ -122,8 +122,8 @@ class Demand:
 
 
 USUAL: Final = Demand()
-"""What a plan is made for: one take of two minutes. Live play asks for less; one that follows
-texts (--texts now), or more takes, asks for more."""
+"""What a plan is made for: one take of two minutes. Live play asks for no more; a clip that
+follows texts (--texts now), and more takes, do."""
 MANY: Final = Demand(takes=4)
 """What else is told of: four of them at once."""
 

@@ -44,8 +44,7 @@ from mula_daemon.engine.lm.language_model import FLAVOURS, Flavour, LanguageMode
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import Precision
 from mula_daemon.engine.lm.priming import PromptTokens
-from mula_daemon.engine.lm.products.cuda import GROUP, CudaInt8Product
-from mula_daemon.engine.lm.products.quantise import quantise_int4
+from mula_daemon.engine.lm.products.cuda import CudaInt8Product, _levels
 from mula_daemon.engine.lm.rope import RopeScaling
 from mula_daemon.engine.lm.static_model import StaticModel
 from mula_daemon.engine.lm.static_stack import StackState
@@ -135,6 +134,12 @@ def test_a_take_of_two_minutes_holds_two_caches_and_three_if_it_follows_texts() 
     for rereads, slots in ((False, 2048 + 1024), (True, 2048 + 1024 + 1664)):
         found = needs(replace(demand, rereads=rereads), Sizes(), "bfloat16", "float32").caches
         assert found == pytest.approx(2 * of_a_slot * slots, rel=0.02)
+
+
+def test_live_play_asks_for_no_more_than_a_plan_is_made_for() -> None:
+    live = Demand(frames=750, rereads=True)  # which runs on the step that lies recorded
+    asked = needs(live, Sizes(), "bfloat16", "float32", lent=True).total
+    assert asked < needs(USUAL, Sizes(), "bfloat16", "float32").total
 
 
 def test_what_four_takes_need_is_said_and_how_many_fit() -> None:
@@ -254,13 +259,16 @@ def test_a_frame_of_the_announced_size_goes_through(backbone: str, decoder: str)
     assert layers + rest == pytest.approx(2 * (sizes.backbone + sizes.decoder), rel=0.001)
 
 
-def test_narrow_weights_take_the_bytes_that_are_counted() -> None:
+@pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.INT8, Precision.INT4])
+def test_weights_take_the_bytes_that_are_counted(precision: Precision) -> None:
+    """With our kernels and, of int8, without."""
     weight = torch.randn(64, 3072)
-    int8 = CudaInt8Product(weight).nbytes / weight.numel()
-    _, scales = quantise_int4(weight, GROUP)
-    int4 = 0.5 + 2 * scales.numel() / weight.numel()  # bfloat16
-    for name, found in (("int8", int8), ("int4", int4)):
-        assert 0.98 * BYTES[name] <= found <= BYTES[name]
+    _, packed = _levels(weight, precision, torch.bfloat16)
+    found = [packed.nbytes]
+    if precision is Precision.INT8:
+        found.append(CudaInt8Product(weight).nbytes)
+    for nbytes in found:
+        assert 0.98 * BYTES[precision] <= nbytes / weight.numel() <= BYTES[precision]
 
 
 class Peak(TorchDispatchMode):

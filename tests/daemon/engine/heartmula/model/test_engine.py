@@ -11,6 +11,7 @@ import torch
 from mula_bridge.control.messages.reports import Notice
 from mula_bridge.errors import Unavailable
 from mula_daemon.audio.samples import Samples
+from mula_daemon.clips.silence import long_silence
 from mula_daemon.engine.heartmula.model.device import pick_device
 from mula_daemon.engine.heartmula.model.engine import HeartMulaEngine, Item
 from mula_daemon.engine.heartmula.model.streaming import StreamSettings
@@ -77,7 +78,7 @@ def test_a_take_that_the_model_ends_is_silent_for_the_rest() -> None:
         next((f.index for f in frames if f.index and max(f.codes[take]) >= 63), None)
         for take in range(4)
     ]
-    assert any(end is not None for end in ends)
+    assert any(end is not None and end < 11 for end in ends)
     assert said(items).count("ended") == sum(end is not None for end in ends)
     for take, end in enumerate(ends):
         samples = sound(items, take)
@@ -85,6 +86,8 @@ def test_a_take_that_the_model_ends_is_silent_for_the_rest() -> None:
         if end is not None:
             assert not samples[end * 3840 :].any()
             assert samples[: end * 3840].any()
+            if end * 0.08 < 0.9:  # which is early: the guards of the daemon see it
+                assert long_silence(samples, 48_000) == pytest.approx((end * 0.08, 2.0), abs=0.05)
 
 
 def test_live_play_is_never_ended_by_the_model() -> None:
