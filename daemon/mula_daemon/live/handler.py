@@ -36,7 +36,9 @@ from mula_daemon.steering import Controls
 from mula_daemon.tempo import Conductor
 
 HEAD_START_NS: Final = 150_000_000
-"""For the engine to read its prompts, before the first frame's knobs are read."""
+"""For the engine to read its prompts, before the first frame's knobs are read..."""
+LYRICS_NS: Final = 350_000_000
+"""...and so much more for a large one, whose prompts may be lyrics: its lead has no room for it."""
 SPARE_NS: Final = 15_000_000
 """For the engine to make a frame: the lead is at least this more than what sound is kept ahead."""
 ANEW: Final = "it goes on anew with the next seed"
@@ -157,6 +159,8 @@ class LivePlay(Handler[LiveCommand, FellSilent | GoOn]):
             )
         lead_ns = self._needed_ns(engine.delay_seconds)
         at_ns = perf_counter_ns() + HEAD_START_NS + lead_ns
+        if engine.frame_seconds:
+            at_ns += LYRICS_NS
         line = self._conductor.bars
         if line is not None:
             at_ns = line.next(BEATS_PER_BAR, at_ns)

@@ -17,7 +17,7 @@ from mula_bridge.control.messages.states import JobState
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import AudioBlock, EngineInfo, Frame, FrameKnobs, Timing
 from mula_daemon.live.capture import BEND_SECONDS
-from mula_daemon.live.handler import SPARE_NS
+from mula_daemon.live.handler import HEAD_START_NS, LYRICS_NS, SPARE_NS
 from mula_daemon.live.margin import IN_A_ROW
 from support.live_rig import ALICE, LEAD_NS, RATE, Rig
 from support.takes import noise
@@ -111,6 +111,12 @@ def test_a_timing_of_another_job_or_of_none_changes_nothing(rig: Clocked) -> Non
     before = list(rig.host.paces)
     rig.recorder.timing(Timing("clip7", 8, 3.0))
     assert rig.host.paces == before
+
+
+def test_it_has_time_to_read_lyrics_before_its_first_frame_is_due(rig: Clocked) -> None:
+    before_ns = perf_counter_ns()
+    rig.begin_clocked()
+    assert rig.host.paces[0].due_ns - before_ns >= HEAD_START_NS + LYRICS_NS
 
 
 def test_every_frame_has_its_own_piece_of_the_sound(rig: Clocked) -> None:

@@ -256,6 +256,16 @@ class HeartMulaEngine:
 
     def _plan_live(self) -> LivePlan:
         """What live play is to do here, by what a frame and windows take."""
+        try:
+            plan = self._measured()
+        except (torch.OutOfMemoryError, MemoryError):  # clips may do with less
+            plan = evenly(self._stream)
+        assert self._codec is not None
+        if plan.settings.flow is not Arithmetic.BFLOAT16:
+            self._codec.flow.forget()
+        return plan
+
+    def _measured(self) -> LivePlan:
         assert self._player is not None and self._codec is not None
         clip = ClipRequest("warm", ("techno",), (0,), endless=True)
         maker = PromptedFrames(
@@ -264,10 +274,7 @@ class HeartMulaEngine:
         frame_s = measure_frames(lambda: maker.make(FrameKnobs()))
         flows = self._flows if self._codec.device.type == "cuda" else (Arithmetic.LOADED,)
         measure = WindowMeasure(self._codec, self._lane)
-        plan = choose(self._stream, frame_s, measure, flows)
-        if plan.settings.flow is not Arithmetic.BFLOAT16:
-            self._codec.flow.forget()
-        return plan
+        return choose(self._stream, frame_s, measure, flows)
 
     def generate(self, clip: ClipRequest, knobs: Callable[[], FrameKnobs]) -> Iterator[Item]:
         """One frame every 80 ms of sound; audio comes in pieces, as the codec's windows fill."""

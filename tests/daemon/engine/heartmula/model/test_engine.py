@@ -172,6 +172,19 @@ def test_it_says_what_to_expect_of_the_device(engine: HeartMulaEngine) -> None:
     assert live.startswith("live play makes 4 frames of sound at a time, after 4 known")
 
 
+def test_without_memory_to_measure_live_play_clips_are_made_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> float:
+        raise torch.OutOfMemoryError("tried to allocate 3 GiB")
+
+    monkeypatch.setattr("mula_daemon.engine.heartmula.model.engine.measure_frames", full)
+    engine = warm()
+    assert engine.info.burst_frames == 1
+    assert engine.info.delay_seconds == pytest.approx(1.25 * 8 * 0.08)
+    assert len(sound(list(engine.generate(CLIP, FrameKnobs)))) == 48_000
+
+
 def test_a_device_that_is_not_there_is_named() -> None:
     assert pick_device("cpu").type == "cpu"
     with pytest.raises(Unavailable, match="no abacus device"):
