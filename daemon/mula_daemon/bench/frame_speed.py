@@ -180,11 +180,14 @@ def random_codes(config: LMConfig, takes: int, frames: int) -> Codes:
 def _compare(
     player: Player, knobs: KnobTensors, against: list[tuple[Tensor, Tensor]]
 ) -> dict[str, Any]:
-    """Logits on the same codes as the first precision's: relative L2, and equal best codes."""
+    """Logits on the same codes as the first precision's: relative L2, and equal best codes.
+
+    ``guided_error`` is that of what codes are chosen from: the two rows, guided by `CFG`.
+    """
     first = not against
     loop = FrameLoop(player, [PROMPT], [0], COMPARED, keep_logits=True)
     loop.prefill()
-    distances, agreed = [], []
+    distances, guided, agreed = [], [], []
     for frame in range(COMPARED):
         if first:
             codes = torch.from_numpy(loop.step(knobs))
@@ -196,11 +199,14 @@ def _compare(
         assert loop.logits is not None
         ours = loop.logits.float().cpu()  # [C, R, V]
         distances.append(float((ours - wanted).norm() / wanted.norm()))
+        heard, meant = (torch.lerp(both[:, 1], both[:, 0], CFG) for both in (ours, wanted))
+        guided.append(float((heard - meant).norm() / meant.norm()))
         agreed.append((ours.argmax(-1) == wanted.argmax(-1)).float().mean())
     if first:
         return {}
     return {
         "logit_error": round(sum(distances) / len(distances), 5),
+        "guided_error": round(sum(guided) / len(guided), 5),
         "top1_agreement": round(float(torch.stack(agreed).mean()), 4),
     }
 

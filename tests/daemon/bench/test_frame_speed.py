@@ -65,7 +65,7 @@ def test_the_line_names_the_floor_and_what_was_reached(
     for mode in found["modes"].values():
         assert set(mode) >= {"frame_ms", "rtf", "bytes_per_frame", "floor_ms", "share_of_floor"}
     for mode in ("bfloat16", "int8"):
-        assert set(found["modes"][mode]) >= {"logit_error", "top1_agreement"}
+        assert set(found["modes"][mode]) >= {"logit_error", "guided_error", "top1_agreement"}
     assert ("speedup_vs_eager" in found) == ("speedup_vs_eager_fp32" in found) == (takes == 1)
 
 

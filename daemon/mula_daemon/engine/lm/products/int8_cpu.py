@@ -19,7 +19,8 @@ ROWS = 64
 class Int8LlvmProduct(Product):
     """A scale for every column of weights and for every row of inputs; sums are exact.
 
-    The depth is a multiple of `STEP`.
+    The depth is a multiple of `STEP`. For the many rows of a prefill, where arithmetic counts and
+    not memory, this takes a third longer than FBGEMM on AVX2: 16 bits a step against 8.
     """
 
     kind = "int8"
