@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from mula_daemon.bench.random_codec import CODECS
 from mula_daemon.engine.heartmula.codec.heart_codec import HeartCodec
 from mula_daemon.engine.heartmula.codec.waveform_decoder import (
     CHUNK,
@@ -18,7 +19,6 @@ from mula_daemon.engine.heartmula.codec.waveform_decoder import (
     WaveformStream,
 )
 from support.fake_graph import FakeRecorder
-from support.published_codec import PUBLISHED
 
 RATE = 12  # samples per latent
 LOOK_BACK = 29  # latents, of these sizes
@@ -159,7 +159,7 @@ def test_a_steady_push_can_be_recorded_and_replayed(codec: HeartCodec) -> None:
 def test_two_frames_cost_no_more_than_their_share_of_a_whole_decode() -> None:
     """Counted at the published sizes; with 46 latents read again it was twelve times as much."""
     with torch.device("meta"):
-        decoder = WaveformDecoder(PUBLISHED)
+        decoder = WaveformDecoder(CODECS["3b"])
         stream = WaveformStream(decoder)
         stream.push(torch.empty(1, 4, 256))
         with FlopCounterMode(display=False) as streamed:
