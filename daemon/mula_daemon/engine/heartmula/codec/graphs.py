@@ -44,7 +44,10 @@ class WindowShape:
 
 class CodecGraphs:
     """What of a codec is recorded with ``record``; without it, or when that fails, nothing is, and
-    nothing but speed is lost. ``recordings`` counts all that were ever made."""
+    nothing but speed is lost. ``recordings`` counts all that were ever made.
+
+    Where memory runs out, only the window in question is not recorded: others may be smaller.
+    """
 
     def __init__(self, flow: Flow, waveform: WaveformDecoder, record: Record | None = None) -> None:
         self.recordings = 0
@@ -76,6 +79,9 @@ class CodecGraphs:
                 stream = stream or _RecordedStream(self._waveform, shape.takes)
                 self._streams[shape.takes] = stream
                 self.recordings += stream.prepare(shape.fresh * LATENTS_PER_FRAME, self._record)
+        except torch.OutOfMemoryError:
+            self._walks.pop(shape, None)
+            log.warning("no memory to record a window of the codec in: it is slower")
         except RuntimeError as error:
             self.forget()
             self._record = None

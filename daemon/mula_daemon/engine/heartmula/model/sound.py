@@ -33,9 +33,6 @@ from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, Strea
 from mula_daemon.engine.playing import MadeFrame
 from mula_daemon.engine.seam import AudioBlock, ClipRequest
 
-KEPT_WINDOWS: Final = 64
-"""Of so many windows the times are remembered."""
-
 
 @dataclass(frozen=True)
 class Pending:
@@ -109,13 +106,11 @@ class CodecLane:
 @dataclass(frozen=True)
 class WindowSound:
     """Sound that has become final: for each take float32 [S, 2], or less where the take or the
-    clip ends. ``frames`` is what its window added and ``took_s`` what it cost; ``steady``: it was
-    as long as all that follow."""
+    clip ends. ``frames`` is what its window added and ``took_s`` what it cost."""
 
     samples: list[Samples]
     frames: int
     took_s: float
-    steady: bool
 
 
 class ClipStream:
@@ -144,7 +139,7 @@ class ClipStream:
         self._frames = 0
         self._made = 0
         """Samples that have come of every take, cut or not."""
-        self._pending: deque[tuple[Pending, int, bool]] = deque()
+        self._pending: deque[tuple[Pending, int]] = deque()
 
     @property
     def ended(self) -> frozenset[int]:
@@ -169,7 +164,7 @@ class ClipStream:
     def finish(self) -> None:
         """There are no more codes at all. Call it once."""
         self._start_due()
-        self._pending.append((self._lane.start(self._decoder.finish), 0, False))
+        self._pending.append((self._lane.start(self._decoder.finish), 0))
 
     def ready(self) -> list[WindowSound]:
         """What has become final."""
@@ -200,19 +195,19 @@ class ClipStream:
 
     def _start_due(self) -> None:
         while self._decoder.due:
-            step, steady = self._decoder.step, self._decoder.steady
-            self._pending.append((self._lane.start(self._decoder.window), step, steady))
+            step = self._decoder.step
+            self._pending.append((self._lane.start(self._decoder.window), step))
 
     def _next(self) -> WindowSound:
         """The oldest piece, as much of it as each take has room for."""
-        pending, frames, steady = self._pending.popleft()
+        pending, frames = self._pending.popleft()
         sound = pending.wait()  # [N, S, 2]
         start = self._made
         self._made += sound.shape[1]
         samples = [
             mine[: max(0, self._stop(take, self._made) - start)] for take, mine in enumerate(sound)
         ]
-        return WindowSound(samples, frames, pending.took_s, steady)
+        return WindowSound(samples, frames, pending.took_s)
 
     def _stop(self, take: int, made: int) -> int:
         """Where the take has no more sound, in samples; ``made`` if that is not known yet."""
@@ -242,8 +237,6 @@ class DecodedTakes:
         self._frames = 0
         self._made_s = deque[float](maxlen=settings.hop)
         """Seconds that the newest frames took the language model."""
-        self.windows = deque[float](maxlen=KEPT_WINDOWS)
-        """Seconds that the newest steady windows of the codec took, the oldest first."""
         noises = [GeneratorNoise(torch.Generator().manual_seed(seed)) for seed in clip.seeds]
         self._stream = ClipStream(
             StreamingDecoder(codec, noises, settings, self.effort, endless=clip.endless),
@@ -292,8 +285,6 @@ class DecodedTakes:
 
     def _weighed(self, piece: WindowSound) -> Iterator[Notice]:
         """What its window cost, and its frames before, against how long it lasts."""
-        if piece.steady:
-            self.windows.append(piece.took_s)
         if self._pace > 0:
             compute_s = piece.took_s + piece.frames * fmean(self._made_s)
             if said := self.effort.weigh(compute_s, piece.frames * FRAME_S / self._pace):

@@ -191,6 +191,26 @@ def test_what_cannot_be_recorded_is_said_and_costs_only_time(
     codec.record_with(None)
 
 
+def test_memory_that_runs_out_leaves_what_is_recorded(
+    codec: HeartCodec, recorder: FakeRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    lane = CodecLane(codec.device)
+    record_windows(codec, HOW, lane)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec.flow, "velocities", full)
+        record_windows(codec, HOW, lane, takes=4)
+    assert "no memory" in caplog.text
+    assert len(recorder.graphs) == 7
+    sound(codec)
+    assert any(graph.replays for graph in recorder.graphs)
+    record_windows(codec, HOW, lane, takes=4)
+    assert len(recorder.graphs) == 14
+
+
 def test_a_codec_that_moves_keeps_no_recording(codec: HeartCodec, recorder: FakeRecorder) -> None:
     record_windows(codec, HOW, CodecLane(codec.device))
     codec.to("cpu")
