@@ -39,7 +39,16 @@ def attend(
 def plain(
     query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, mixed: Tensor
 ) -> Tensor:
-    """As `attend`, by torch: the reference."""
+    """As `attend`, by torch: the reference.
+
+    Of bfloat16 on an NVIDIA card scores come in float32: large ones would lose what tells them
+    apart. No other device has such a product.
+    """
+    if query.is_cuda and query.dtype != torch.float32:
+        wide = torch.bmm(query, keys, out_dtype=torch.float32)  # [B, G, S]
+        if bias is not None:
+            wide.add_(bias)
+        return torch.bmm(torch.softmax(wide, -1).to(values.dtype), values, out=mixed)
     # [B, G, S]
     scores = torch.bmm(query, keys) if bias is None else torch.baddbmm(bias, query, keys)
     return torch.bmm(torch.softmax(scores, -1), values, out=mixed)

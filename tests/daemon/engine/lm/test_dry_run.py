@@ -15,10 +15,12 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException
 
 from mula_daemon.bench.frame_speed import PROMPT, SIZES, random_model
+from mula_daemon.engine.lm import attention
 from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.frame_step import FrameStep
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.precision import Precision
+from mula_daemon.engine.lm.products.dense import DenseProduct
 from mula_daemon.engine.lm.sampling import CodePolicy, KnobTensors
 from mula_daemon.engine.lm.static_model import StaticModel
 from support.dry_card import CARD, DryCard, HostRead, MixedDevices, MixedTypes, dry_card, dry_record
@@ -173,6 +175,30 @@ def test_wrong_types_and_shapes_are_found(card: DryCard, packed: Models) -> None
         model.projection(x)
     with pytest.raises(RuntimeError, match="dim"):
         model.projection(x[:, :100].bfloat16())
+
+
+def test_without_our_kernels_scores_and_logits_are_float32_too(
+    card: DryCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.dtype] = []
+    softmax = torch.softmax
+
+    def noted(x: Tensor, dim: int) -> Tensor:
+        seen.append(x.dtype)
+        return softmax(x, dim)
+
+    monkeypatch.setattr(torch, "softmax", noted)
+
+    def of(*shape: int) -> Tensor:
+        return torch.ones(shape, device=CARD, dtype=torch.bfloat16)
+
+    for bias in (None, of(16, 1, 64)):
+        mixed = attention.attend(
+            of(16, 3, 128), of(16, 64, 128).mT, of(16, 64, 128), bias, of(16, 3, 128)
+        )
+        assert mixed.dtype == torch.bfloat16
+    assert seen == [torch.float32] * 2
+    assert DenseProduct(of(8197, 3072).t()).wide(of(2, 3072)).dtype == torch.float32
 
 
 def test_copies_are_seen_and_whether_they_are_pinned(card: DryCard) -> None:
