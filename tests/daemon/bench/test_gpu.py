@@ -8,9 +8,13 @@ from time import monotonic
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
+from mula_daemon.bench.gpu import kernels
 from mula_daemon.bench.gpu.plan import SECTIONS, CardQuestions, Section
 from mula_daemon.bench.gpu.run import main, measure
+from mula_daemon.engine.lm.kernels import Weights
 
 ASKED = CardQuestions("cpu", "toy")
 
@@ -68,3 +72,40 @@ def test_all_of_it_runs_on_a_cpu(capfd: pytest.CaptureFixture[str]) -> None:
     assert list(line["sections"]) == [each.name for each in SECTIONS]
     for each in SECTIONS:
         assert f"{each.letter} {each.name}: done" in err
+
+
+@pytest.mark.parametrize("spoiled", [False, True], ids=["right", "wrong"])
+def test_kernels_are_held_against_float64(monkeypatch: pytest.MonkeyPatch, spoiled: bool) -> None:
+    """With plain stand-ins for them, of which one forgets its last column of inputs."""
+
+    def product(
+        x: Tensor,
+        weights: Weights,
+        *,
+        out: Tensor | None = None,
+        dtype: torch.dtype | None = None,
+        floor: Tensor | None = None,
+        gated: bool = False,
+        added: bool = False,
+    ) -> Tensor:
+        wide = x.double()
+        if floor is not None:
+            wide = wide / torch.hypot(wide.norm(dim=1, keepdim=True), floor.double())
+        matrix = weights.widened(torch.float64).double()
+        made = wide[:, :-1] @ matrix[:, :-1].t() if spoiled else wide @ matrix.t()
+        if gated:
+            gate, up = made.chunk(2, 1)
+            made = torch.nn.functional.silu(gate) * up
+        if out is not None:
+            return out.copy_(made + out.double())
+        return made.to(dtype or x.dtype)
+
+    monkeypatch.setattr(kernels, "TRUE", ())
+    monkeypatch.setattr(kernels, "ATTENTIONS", ())
+    monkeypatch.setattr(kernels, "serve", lambda device: True)
+    monkeypatch.setattr(kernels, "product", product)
+    monkeypatch.setattr(
+        kernels, "unit", lambda x, floor: x / torch.hypot(x.norm(dim=1), floor)[:, None]
+    )
+    monkeypatch.setattr(kernels, "_speed", lambda *_: 0.0)
+    assert ("error" in kernels.measure(ASKED)) == spoiled

@@ -57,6 +57,7 @@ SECTIONS: Final = (
     _section("f", "chain", 90),
     _section("g", "live", 45, live=True),
     _section("h", "memory", 120),
+    _section("i", "kernels", 90),
 )
 
 

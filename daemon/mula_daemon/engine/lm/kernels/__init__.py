@@ -16,10 +16,14 @@ from typing import Final
 
 import torch
 
+from mula_daemon.engine.lm.kernels.attention import mix
 from mula_daemon.engine.lm.kernels.few_rows import GROUP, Weights, pack_int4, product
+from mula_daemon.engine.lm.kernels.norm import unit
 from mula_daemon.engine.lm.kernels.steps import Steps
 
-__all__ = ["GROUP", "OLDEST", "Steps", "Weights", "pack_int4", "product", "serve"]
+__all__ = [
+    "GROUP", "OLDEST", "Steps", "Weights", "mix", "pack_int4", "product", "serve", "unit",
+]  # fmt: skip
 
 OLDEST: Final = (8, 0)
 """The first compute capability with bfloat16 matrix units: for those before, the kernels would be

@@ -35,7 +35,7 @@ WAITS = {
     ("read", "frame_loop.py", "FrameLoop._finish"),  # the codes of a frame
     ("Event.synchronize", "sound.py", "Pending.wait"),  # the end of a clip, with nothing else to do
     ("recording", "frame_graph.py", "recorder.<locals>.record"),
-    ("pageable copy", "rope.py", "rotations"),  # once for each length, and kept
+    ("pageable copy", "rope.py", "rotation_table"),  # once for all usual lengths, and kept
     ("pageable copy", "heart_codec.py", "HeartCodec.to"),  # after the last frame
     ("read", "heart_codec.py", "HeartCodec.to"),
     ("Stream.synchronize", "sound.py", "CodecLane.wait"),
