@@ -20,7 +20,9 @@ from mula_bridge.control.messages import (
     LiveCommand,
     Notice,
     Origin,
+    Panic,
     Report,
+    Stop,
 )
 from mula_bridge.errors import BadInput, MulaError, Unavailable
 from mula_daemon.audio import Speaker
@@ -126,6 +128,11 @@ class LivePlay(Handler[LiveCommand, FellSilent | GoOn]):
             case _:
                 assert_never(event)
 
+    def hush(self, command: Stop | Panic) -> None:
+        """At a panic nothing goes on; what runs is cancelled with all other jobs."""
+        if isinstance(command, Panic):
+            self._stay_ended()
+
     def dump(self, origin: Origin) -> None:
         """Tell one origin whether live play is on."""
         self._publish(LiveChanged(self._is_on), to=origin)
@@ -209,15 +216,20 @@ class LivePlay(Handler[LiveCommand, FellSilent | GoOn]):
         return bool(self._job) or self._goes_on
 
     def _switch(self, origin: Origin) -> None:
-        ended = self._goes_on and not self._job
-        self._goes_on = False
-        if self._job:
-            self._jobs.cancel(self._job, origin)
-        elif ended:
-            self._publish(LiveChanged(False))
+        if self._is_on:
+            self._stay_ended()
+            if self._job:
+                self._jobs.cancel(self._job, origin)
         else:
             self._tries = 0
             self._begin(origin)
+
+    def _stay_ended(self) -> None:
+        """Let no other job follow, not even one that has ended."""
+        ended = self._goes_on and not self._job
+        self._goes_on = False
+        if ended:
+            self._publish(LiveChanged(False))
 
     def _go_on(self) -> None:
         self._goes_on = False

@@ -9,8 +9,8 @@ from time import perf_counter_ns
 import numpy as np
 import pytest
 
-from mula_bridge.control.messages.commands import Live, SetKnob
-from mula_bridge.control.messages.reports import JobChanged, LiveChanged, Notice
+from mula_bridge.control.messages.commands import Live, Panic, QueryStatus, SetKnob
+from mula_bridge.control.messages.reports import JobChanged, LiveChanged, Notice, StatusReport
 from mula_bridge.control.messages.states import JobState
 from mula_daemon.engine.messages import Ended
 from mula_daemon.engine.seam import AudioBlock, Frame, FrameKnobs
@@ -138,6 +138,29 @@ def test_whoever_switches_off_between_two_jobs_is_obeyed(
     rig.mailbox.put(Live(True), ALICE)
     rig.ear.wait(JobChanged, lambda now: now.id == "live2" and now.state is JobState.RUNNING)
     assert rig.host.runs[-1].seeds == (7,)
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_at_a_panic_nothing_goes_on(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, has_ended: bool
+) -> None:
+    rig = begin(2)
+    job = hush(rig)
+    rig.ear.wait(Notice)
+    if has_ended:  # and the next one is about to be queued
+        post = rig.mailbox.post
+        monkeypatch.setattr(
+            rig.mailbox, "post", lambda event: None if isinstance(event, GoOn) else post(event)
+        )
+        end(rig, job, JobState.CANCELLED)
+        rig.mailbox.put(Panic(), ALICE)
+    else:
+        rig.mailbox.put(Panic(), ALICE)
+        rig.mailbox.put(QueryStatus(), ALICE)
+        rig.ear.wait(StatusReport)
+        end(rig, job, JobState.CANCELLED)
+    rig.ear.wait(LiveChanged, lambda changed: not changed.on)
+    assert len(rig.host.runs) == 1
 
 
 def test_a_model_that_ends_live_play_is_followed_and_it_is_said(begin: Begin) -> None:
