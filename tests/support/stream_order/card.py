@@ -24,7 +24,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from mula_daemon.engine.lm.rope import rotation_table
 from support.stream_order.clocks import Clock, Clocks, Memory
@@ -259,7 +258,7 @@ class PretendedCard:
         if name in _ASKING:
             self.clocks.launch(self.current.number, reads, writes, _site())
             self.wait(self.clocks.record(self.current.number), f"{name.removeprefix('aten::')}")
-        fresh = [x for x in tree_leaves(made) if isinstance(x, Tensor) and self.known(x) is None]
+        fresh = [x for x in _leaves(made) if isinstance(x, Tensor) and self.known(x) is None]
         if not fresh and not writes:
             return  # a view
         if name != "aten::_local_scalar_dense":
@@ -432,7 +431,7 @@ class Graph:
         self._own[storage._cdata] = storage
 
     def note(self, work: Any, reads: list[Memory], writes: list[Memory]) -> None:
-        self._noted.append((tree_map_only(Tensor, self._hold, work), reads, writes))
+        self._noted.append((_mapped(work, Tensor, self._hold), reads, writes))
 
     def _hold(self, x: Tensor) -> Tensor | _Lent:
         number = not x.dim() and self._card.known(x) is None
@@ -448,12 +447,12 @@ class Graph:
         with _disable_current_modes():
             for noted, reads, writes in self._noted:
                 try:
-                    func, args, kwargs, made = tree_map_only(_Lent, _Lent.back, noted)
+                    func, args, kwargs, made = _mapped(noted, _Lent, _Lent.back)
                 except ReferenceError as error:
                     card.clocks.report(f"replayed when it is gone: {error}")
                     continue
                 again = func(*args, **kwargs)
-                for old, new in zip(tree_leaves(made), tree_leaves(again), strict=True):
+                for old, new in zip(_leaves(made), _leaves(again), strict=True):
                     if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
                         old.copy_(new)
                 card.clocks.launch(stream, reads, writes, f"replay at {site}")
@@ -651,5 +650,25 @@ def _touched(func: Any, args: Any, kwargs: Any) -> tuple[list[Tensor], list[Tens
     for argument, value in given:
         writes = argument.alias_info is not None and argument.alias_info.is_write
         into = written if writes else read
-        into += [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
+        into += [leaf for leaf in _leaves(value) if isinstance(leaf, Tensor)]
     return read, written
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What lies in tuples and lists."""
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
+def _mapped(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """The same with everything of that kind changed."""
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, tuple | list):
+        return [_mapped(each, kind, change) for each in value]
+    if isinstance(value, dict):
+        return {key: _mapped(each, kind, change) for key, each in value.items()}
+    return value

@@ -27,7 +27,7 @@ TOY = {
     "llama-tiny": Flavour(3, 4, 2, 64, 160, 2048),
     "llama-tiny-decoder": Flavour(2, 2, 1, 48, 96, 16),
 }
-QUICK = StreamSettings(first=4, context=4, hop=4, steps=1, guidance=1.25)
+STREAM = StreamSettings(first=4, context=4, hop=4, steps=1, guidance=1.25)
 CLIP = ClipRequest("j", ("techno",), (3,), bpm=480, bars=1)  # 7 frames
 LIVE = ClipRequest("j", ("techno",), (3,), endless=True, follows=Texts(("techno",)))
 
@@ -68,7 +68,7 @@ def rig() -> Iterator[Rig]:
 
 def warm(codec: str = "auto") -> heartmula.HeartMulaEngine:
     engine = heartmula.HeartMulaEngine(
-        REFERENCE, device="cuda", precision="float32", codec=codec, stream=QUICK, flavours=TOY
+        REFERENCE, device="cuda", precision="float32", codec=codec, stream=STREAM, flavours=TOY
     )
     engine.warm_up()
     return engine
@@ -103,6 +103,10 @@ def a_clip(rig: Rig) -> None:
 
 def four_takes(rig: Rig) -> None:
     perform(rig.engine, ClipRequest("j", ("techno",), (3, 4, 5, 6), bpm=480, bars=1))
+
+
+def live_play_of_four_takes(rig: Rig) -> None:
+    perform(rig.engine, ClipRequest("j", ("techno",), (3, 4, 5, 6), endless=True), stop=12)
 
 
 def a_morph(rig: Rig) -> None:
@@ -176,6 +180,7 @@ Scene = Callable[[Rig], None]
 SCENES: list[Scene] = [
     a_clip,
     four_takes,
+    live_play_of_four_takes,
     a_morph,
     a_morph_begun_and_ended_while_playing,
     live_play_beyond_its_window,
@@ -211,18 +216,15 @@ def _place(site: str) -> tuple[str, str]:
     return file.partition(":")[0], function
 
 
-LONG: set[Scene] = {
-    live_play_beyond_its_window,
-    given_up_while_texts_are_read,
-    four_takes,
-    a_morph,
-    a_morph_begun_and_ended_while_playing,
-}
+QUICK: set[Scene] = {a_clip, tags_changed_twice_quickly, frames_that_could_not_be_recorded}
 
 
 @pytest.mark.parametrize(
     "scene",
-    [pytest.param(s, marks=pytest.mark.slow if s in LONG else (), id=s.__name__) for s in SCENES],
+    [
+        pytest.param(scene, marks=() if scene in QUICK else pytest.mark.slow, id=scene.__name__)
+        for scene in SCENES
+    ],
 )
 def test_everything_is_in_order(rig: Rig, scene: Scene) -> None:
     found(rig.card)
@@ -242,6 +244,7 @@ def test_frames_go_before_the_codec_and_before_primings(rig: Rig) -> None:
     assert played.beside.priority == codec.priority == 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_live_play_replays_what_was_recorded_before_it_began(rig: Rig) -> None:
     played, codec = rig.engine._player, rig.engine._codec
     assert played is not None and codec is not None
@@ -258,6 +261,7 @@ def test_live_play_replays_what_was_recorded_before_it_began(rig: Rig) -> None:
     assert sum(graph.replays for graph in steps) > 10
 
 
+@pytest.mark.slow
 def test_a_stream_for_each_priming_would_be_wrong(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +310,7 @@ CAUGHT: dict[str, Scene] = {
 NEEDLESS = {"synchronize in sound.py Pending.took_s"}  # what it waits for is there by then
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ordering", CAUGHT)
 def test_nothing_that_orders_work_may_be_left_out(
     rig: Rig, ordering: str, request: pytest.FixtureRequest
