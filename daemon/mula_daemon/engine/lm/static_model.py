@@ -88,7 +88,7 @@ class StaticModel:
 
         ``counts`` (bool [R, begin+S]) is False at padding, which must lie on the left.
         """
-        return self.backbone.start(x, state, causal_mask(counts, begin), begin)[:, -1]
+        return self.backbone.start(x, state, causal_mask(counts, begin), begin)
 
     def embed_frames(self, codes: Tensor, text: Tensor | None = None) -> Tensor:
         """[..., C] codes (and text ids that broadcast to [...]) -> [..., D]."""

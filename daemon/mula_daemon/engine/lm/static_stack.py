@@ -197,7 +197,7 @@ class StaticStack:
         """The first two positions of every row: [R, 2, D] -> the second's hidden state [R, D].
         May overwrite ``x``."""
         if self.steps is None:
-            return self.start(x, state)[:, 1]
+            return self.start(x, state)
         begin = state.numbers[:1]
         out = self.steps.run(x.flatten(0, 1), state.pairs, state.turns, begin, 2, new=2)
         return out.view(x.shape)[:, 1]
@@ -205,10 +205,10 @@ class StaticStack:
     def start(
         self, x: Tensor, state: StackState, mask: Tensor | None = None, begin: int = 0
     ) -> Tensor:
-        """S positions at once: [R, S, D] -> [R, S, D], into slots ``begin..begin+S-1``.
+        """S positions at once, into slots ``begin..begin+S-1``: [R, S, D] -> the last's [R, D].
 
         ``mask`` (bool [R, 1, S, begin+S]) says who sees whom; without one, for the first
-        positions only, it is causal.
+        positions only, it is causal. In the last layer the others leave keys and values alone.
         """
         flavour = self.flavour
         heads, head = flavour.kv_heads, flavour.head_dim
@@ -226,15 +226,20 @@ class StaticStack:
             qkv = qkv.permute(0, 2, 3, 1, 4)  # [R, M, G + 2, S, H]
             pairs[:, :, begin:end] = qkv[:, :, -2:].flatten(0, 1)
             known = pairs[:, :, :end].unflatten(0, (rows, heads))  # [R, M, 2, end, H]
+            query = qkv[:, :, :-2]
+            if layer is self.layers[-1]:
+                query, length = query[:, :, :, -1:], 1
+                seen = mask[:, :, -1:].repeat(1, 1, group, 1)
+                flat = flat.view(x.shape)[:, -1].clone()
             # No fused kernel for CUDA knows groups and a mask: the group's queries count as more
             # positions, which read the same keys.
             mixed = F.scaled_dot_product_attention(
-                qkv[:, :, :-2].flatten(2, 3), known[:, :, 0], known[:, :, 1], seen, scale=1.0
+                query.flatten(2, 3), known[:, :, 0], known[:, :, 1], seen, scale=1.0
             ).view(rows, heads, group, length, head)  # one axis becomes two: always a view
             layer.out.add(flat, mixed.permute(0, 3, 1, 2, 4).reshape(-1, width))
             gate, up = layer.gate_up(self.unit(flat)).chunk(2, -1)
             layer.down.add(flat, F.silu(gate).mul_(up))
-        return self.unit(flat).view(x.shape)
+        return self.unit(flat)
 
 
 def turn(x: Tensor, turns: Tensor) -> None:
