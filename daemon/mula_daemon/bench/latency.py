@@ -244,6 +244,8 @@ class HeardMoves:
     ahead_ms: float
     leads_ms: Sequence[float]
     """The lead at each move."""
+    periods_ms: Sequence[float] = ()
+    """From the begin of each frame to that of the next."""
 
     @property
     def after_the_port_ms(self) -> float:
@@ -260,10 +262,15 @@ class HeardMoves:
         kept_ms = frame_ms + self.ahead_ms + SPARE_NS / 1e6
         computing_ms = fmean(self.leads_ms) - kept_ms
         measured = fmean(one.whole for one in self.measured) - computing_ms
-        added = hop_ms / 2 + kept_ms - after_the_port_ms
+        # A move while a burst is made is heard with the next of its frames: of hop - 1 frames'
+        # time each, it saves the frames that are left, which is half a frame's time for each.
+        within = [ms for ms in self.periods_ms if ms < frame_ms / 2]
+        saved_ms = percentile(within, 50) * (self.engine.burst_frames - 1) / 2 if within else 0.0
+        added = hop_ms / 2 - saved_ms + kept_ms - after_the_port_ms
         return {
             "measured": round(measured, 1),
             "half_a_hop": hop_ms / 2,
+            "moves_within_a_burst": round(-saved_ms, 1),
             "a_frame": frame_ms,
             "kept_ahead_and_margin": round(kept_ms - frame_ms, 1),
             "after_the_port": round(-after_the_port_ms, 1),
@@ -310,7 +317,7 @@ def listen(parsed: argparse.Namespace, settings: Mapping[str, str]) -> HeardMove
         "said": [note for note in engine.notes if note.startswith("live")],
     }
     lost = len(sent) - len(measured)
-    return HeardMoves(measured, figures, lost, engine, ahead_ms, leads_ms)
+    return HeardMoves(measured, figures, lost, engine, ahead_ms, leads_ms, periods(trace))
 
 
 def _send(player: LivePlayer, changes: int) -> tuple[list[tuple[float, int]], list[float]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from mula_bridge.control.messages.reports import FrameReport
@@ -49,3 +52,20 @@ def test_what_no_faster_machine_would_save_is_what_is_added_up() -> None:
     assert found["added_up"] == found["measured"] == 80 + kept_ms - 10
     assert found["difference"] == 0
     assert heard.not_computing(0.0)["difference"] == -10
+
+
+def test_a_move_within_a_burst_need_not_wait_for_the_next_one() -> None:
+    """Simulated: bursts of 4 frames of 12 ms each; a knob is turned at any time."""
+    hop, frame_ms, lead_ms = 4, 12.0, 300.0
+    moves = []
+    for tenth in range(hop * 800):
+        at_ms = tenth / 10
+        frame = math.ceil(at_ms / frame_ms)
+        begun_ms = frame * frame_ms if frame < hop else hop * 80.0
+        heard_ms = lead_ms + (frame if frame < hop else hop) * 80.0
+        moves.append(MeasuredMoves(heard_ms - at_ms, begun_ms - at_ms, 0.0, None))
+    engine = replace(CLOCKED, burst_frames=hop)
+    periods_ms = [12.0, 12.0, 12.0, 284.0] * 3
+    found = HeardMoves(moves, {}, 0, engine, 0.0, [lead_ms], periods_ms).not_computing(0.0)
+    assert found["moves_within_a_burst"] == -18.0
+    assert found["difference"] == pytest.approx(0, abs=0.5)
