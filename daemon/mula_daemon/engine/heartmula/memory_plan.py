@@ -99,6 +99,8 @@ class Demand:
     rereads: bool = False
     latents: int = 154
     """Of a window of the codec."""
+    live: bool = False
+    """Whether it has no end; ``frames`` are then those between two readings."""
 
     @property
     def rows(self) -> int:
@@ -115,6 +117,8 @@ class Demand:
         return next((extent for extent in EXTENTS if extent >= self.read_slots), self.read_slots)
 
     def __str__(self) -> str:
+        if self.live:
+            return "live play"
         count = "one take" if self.takes == 1 else f"{self.takes} takes"
         seconds = self.frames / FRAMES_PER_SECOND
         length = f"{seconds / 60:.2g} minutes" if seconds >= 120 else f"{seconds:.0f} s"

@@ -237,6 +237,7 @@ class HeartMulaEngine:
             text=max(len(each.tags_ids) + 1 + len(each.lyrics_ids) for each in prompts),
             prompts=len(prompts),
             rereads=clip.endless,
+            live=clip.endless,
             latents=LATENTS_PER_FRAME * max(settings.first, settings.context + settings.hop),
         )
         flow = "" if self._codec.device.type == "cpu" else self._flow

@@ -1,6 +1,7 @@
 """What HeartMuLa's engine does besides the laws of every engine, on the reference's toy."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -134,6 +135,10 @@ def test_a_clip_that_cannot_fit_is_refused_before_it_begins(
     with pytest.raises(Unavailable, match=r"6 takes of 32 s need .* fit; take fewer takes"):
         next(engine.generate(many, FrameKnobs))
     assert forgotten == [None]
+    free = [0, 0]
+    with pytest.raises(Unavailable, match=r"^live play needs .* are free; take fewer takes"):
+        next(engine.generate(replace(CLIP, endless=True), FrameKnobs))
+    forgotten.pop()
     free = [0, 10**12]
     assert len(sound(list(engine.generate(CLIP, FrameKnobs)))) == 48_000
     assert forgotten == [None, None]
