@@ -21,18 +21,19 @@ def attend(
     tops_ptr,
     slots,
     bias_stride,
+    chunks,
     heads: tl.constexpr,
     group: tl.constexpr,
     head: tl.constexpr,
     new: tl.constexpr,
     biased: tl.constexpr,
-    chunks: tl.constexpr,
+    parted: tl.constexpr,
     chunk: tl.constexpr,
     block: tl.constexpr,
     height: tl.constexpr,
     wide: tl.constexpr,
 ):
-    """See `attention.mix`. With one chunk ``out`` is the result; with more it takes sums that
+    """See `attention.mix`. Unless it is ``parted`` ``out`` is the result; else it takes sums that
     `join` divides, and ``tops`` what each chunk's softmax counts from, and its total."""
     batch = tl.program_id(0)
     part = tl.program_id(1)
@@ -113,7 +114,7 @@ def attend(
         )
         sums *= kept[:, None]
         sums = tl.dot(share.to(value.dtype), value, sums, input_precision="ieee")
-    if chunks == 1:
+    if not parted:
         at = ((row * new + place) * heads + own) * group + index % group
         mixed = (sums / total[:, None]).to(out_ptr.dtype.element_ty)
         tl.store(out_ptr + at[:, None] * head + spot[None, :], mixed, mask=asked)
@@ -129,11 +130,11 @@ def join(
     parts_ptr,
     tops_ptr,
     out_ptr,
+    chunks,
     heads: tl.constexpr,
     group: tl.constexpr,
     head: tl.constexpr,
     new: tl.constexpr,
-    chunks: tl.constexpr,
     wide: tl.constexpr,
 ):
     """One query's ``out`` [H] from what each chunk found; see `attend`."""
@@ -144,11 +145,11 @@ def join(
     each: tl.constexpr = group * new
     at = batch * chunks * each + index
     top = tl.load(tops_ptr + 2 * at)
-    for chunk in tl.static_range(1, chunks):
+    for chunk in range(1, chunks):
         top = tl.maximum(top, tl.load(tops_ptr + 2 * (at + chunk * each)))
-    total = 0.0
+    total = top * 0.0
     sums = tl.zeros((wide,), dtype=tl.float32)
-    for chunk in tl.static_range(chunks):
+    for chunk in range(chunks):
         here = at + chunk * each
         kept = tl.exp(tl.load(tops_ptr + 2 * here) - top)
         total += kept * tl.load(tops_ptr + 2 * here + 1)

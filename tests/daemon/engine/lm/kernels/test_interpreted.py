@@ -6,7 +6,7 @@ import pytest
 
 from support import kernel_checks as checks
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize(
