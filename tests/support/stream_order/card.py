@@ -15,7 +15,6 @@ Whatever orders work is listed in ``card.orderings``, by what it is and where; t
 from __future__ import annotations
 
 import contextlib
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -27,9 +26,17 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from mula_daemon.engine.lm.rope import rotation_table
 from support.stream_order.clocks import Clock, Clocks, Memory
+from support.stream_order.stand_ins import (
+    CUDA,
+    Event,
+    Generator,
+    Graph,
+    Patch,
+    Stream,
+    leaves,
+    site,
+)
 
-CUDA = torch.device("cuda", 0)
-PRODUCT = "mula_daemon"
 GIGABYTES = 80 * 10**9
 
 _ASKING = {  # they need what is on the card to go on
@@ -79,11 +86,11 @@ class PretendedCard:
 
     def __enter__(self) -> Self:
         rotation_table.cache_clear()  # of a card that was there before
-        patch = _Patch()
+        patch = Patch()
         self._stack.callback(patch.undo)
         for name, stand_in in self._stand_ins().items():
             patch(torch.cuda, name, stand_in)
-        patch(torch, "Generator", _Generator)
+        patch(torch, "Generator", Generator)
         patch(torch.Tensor, "record_stream", self._record_stream())
         self._stack.enter_context(_Functions(self))
         self._stack.enter_context(_Operations(self))
@@ -97,7 +104,7 @@ class PretendedCard:
         card = self
         return {
             "Stream": lambda device=None, priority=0, **_: Stream(
-                card, f"{_site()}'s stream", priority
+                card, f"{site()}'s stream", priority
             ),
             "Event": lambda *_, **__: Event(card),
             "CUDAGraph": lambda *_, **__: Graph(card),
@@ -120,7 +127,7 @@ class PretendedCard:
 
     def heeds(self, ordering: str) -> bool:
         """Note something that orders work; whether it is to have an effect."""
-        named = f"{ordering} in {_site(line=False)}"
+        named = f"{ordering} in {site(line=False)}"
         self.orderings.add(named)
         return named != self.ignored
 
@@ -152,8 +159,8 @@ class PretendedCard:
     def wait(self, until: Clock, what: str) -> None:
         """The host waits for the work of ``until``."""
         if self._graph is not None:
-            self.clocks.report(f"wait while recording: {_site()}")
-        self.clocks.host_waits(until, what, _site())
+            self.clocks.report(f"wait while recording: {site()}")
+        self.clocks.host_waits(until, what, site())
         self.settle(self.clocks.host)
 
     def _record_stream(self) -> Callable[[Tensor, Stream], None]:
@@ -206,7 +213,7 @@ class PretendedCard:
         """Have the memory of ``tensor`` be the card's own, or pinned."""
         storage = tensor.untyped_storage()
         key = storage._cdata
-        memory = Memory(self.current.number, _site(), pinned)
+        memory = Memory(self.current.number, site(), pinned)
 
         def gone(_: object) -> None:
             if self._memory.pop(key, None):
@@ -238,7 +245,7 @@ class PretendedCard:
         if self._graph is not None:
             self._graph.note(work, reads, writes)
         else:
-            self.clocks.launch(self.current.number, reads, writes, _site())
+            self.clocks.launch(self.current.number, reads, writes, site())
 
     def note(self, func: Any, args: Any, kwargs: Any, made: Any) -> None:
         """An operation that was done: on the card, if anything of it lies there."""
@@ -256,9 +263,9 @@ class PretendedCard:
         reads = [] if name.startswith(_LIKE) else [m for m in map(self.known, read) if m]
         writes = [m for m in map(self.known, written) if m]
         if name in _ASKING:
-            self.clocks.launch(self.current.number, reads, writes, _site())
+            self.clocks.launch(self.current.number, reads, writes, site())
             self.wait(self.clocks.record(self.current.number), f"{name.removeprefix('aten::')}")
-        fresh = [x for x in _leaves(made) if isinstance(x, Tensor) and self.known(x) is None]
+        fresh = [x for x in leaves(made) if isinstance(x, Tensor) and self.known(x) is None]
         if not fresh and not writes:
             return  # a view
         if name != "aten::_local_scalar_dense":
@@ -270,9 +277,9 @@ class PretendedCard:
 
     def _on_host(self, read: list[Tensor], written: list[Tensor]) -> None:
         for memory in filter(None, map(self.known, read)):
-            self.clocks.host_reads(memory, _site())
+            self.clocks.host_reads(memory, site())
         for memory in filter(None, map(self.known, written)):
-            self.clocks.host_writes(memory, _site())
+            self.clocks.host_writes(memory, site())
 
     def _refuse_mixed(self, name: str, tensors: list[Tensor]) -> None:
         strangers = [x for x in tensors if not self.is_here(x) and x.dim()]
@@ -282,7 +289,7 @@ class PretendedCard:
             if any(x.dtype in (torch.bool, torch.uint8) for x in tensors[1:]):
                 self.wait(self.clocks.record(self.current.number), "index by mask")
         elif strangers:
-            self.clocks.report(f"tensors of two devices: {name} at {_site()}")
+            self.clocks.report(f"tensors of two devices: {name} at {site()}")
 
     def _copy(self, func: Any, args: Any, kwargs: Any, made: Any) -> None:
         target, source = args[:2]
@@ -304,7 +311,7 @@ class PretendedCard:
         straight = target.dtype == source.dtype and outside.is_contiguous()
         pageable = pinned is None or not straight
         if here and pinned is not None:
-            self.clocks.host_reads(pinned, _site())
+            self.clocks.host_reads(pinned, site())
         self.launch(
             [m for m in (out_of,) if m], [m for m in (into,) if m], (func, args, kwargs, made)
         )
@@ -315,7 +322,7 @@ class PretendedCard:
         elif self._graph is not None:
             pass  # nothing moves yet
         elif here:
-            self._leaving.append((until, source, source.clone(), _site()))
+            self._leaving.append((until, source, source.clone(), site()))
         else:
             self._arriving.append((until, target, target.clone()))
             target.view(torch.uint8).fill_(0xFF) if target.dim() else None
@@ -332,148 +339,6 @@ class PretendedCard:
         made.copy_(given)
         self._copy(torch.ops.aten.copy_.default, (made, given, non_blocking), {}, made)
         return made
-
-
-class Stream:
-    """Stands for `torch.cuda.Stream`."""
-
-    def __init__(self, card: PretendedCard, name: str, priority: int = 0) -> None:
-        self._card = card
-        self.priority = priority
-        self.number = card.clocks.open(name)
-        self.cuda_stream = self.number
-        self.device = CUDA
-
-    def wait_stream(self, other: Stream) -> None:
-        clocks = self._card.clocks
-        if self._card.heeds("wait_stream"):
-            clocks.stream_waits(self.number, clocks.record(other.number))
-
-    def wait_event(self, event: Event) -> None:
-        event.wait(self)
-
-    def record_event(self, event: Event | None = None) -> Event:
-        event = event or Event(self._card)
-        event.record(self)
-        return event
-
-    def synchronize(self) -> None:
-        if self._card.heeds("synchronize"):
-            self._card.wait(self._card.clocks.record(self.number), "Stream.synchronize")
-
-    def query(self) -> bool:
-        return False
-
-
-class Event:
-    """Stands for `torch.cuda.Event`."""
-
-    def __init__(self, card: PretendedCard) -> None:
-        self._card = card
-        self._clock: Clock = {}
-        self._asked = 0
-
-    def record(self, stream: Stream | None = None) -> None:
-        self._clock = self._card.clocks.record((stream or self._card.current).number)
-        self._asked = 0
-
-    def wait(self, stream: Stream | None = None) -> None:
-        if self._card.heeds("wait_event"):
-            self._card.clocks.stream_waits((stream or self._card.current).number, self._clock)
-
-    def synchronize(self) -> None:
-        if self._card.heeds("synchronize"):
-            self._card.wait(self._clock, "Event.synchronize")
-
-    def query(self) -> bool:
-        self._asked += 1
-        if self._card.patient and self._asked == 1:
-            return False
-        self._card.clocks.host_knows(self._clock)
-        self._card.settle(self._card.clocks.host)
-        return True
-
-    def elapsed_time(self, _end: Event) -> float:
-        return 1.0
-
-
-class Graph:
-    """Stands for `torch.cuda.CUDAGraph`: does what it has noted again, on the same memory.
-
-    What was made while it was recorded is its own. The rest is not kept alive by it, as on a card.
-    """
-
-    def __init__(self, card: PretendedCard) -> None:
-        self._card = card
-        self._noted: list[tuple[Any, list[Memory], list[Memory]]] = []
-        self._own: dict[int, Any] = {}
-        self._pool = Memory(0, "a pool of graphs")
-        self.priority = 0
-        self.replays = 0
-
-    @contextlib.contextmanager
-    def recording(self, pool: Memory | None, stream: Stream | None) -> Iterator[None]:
-        card = self._card
-        card.wait_for_all("recording")
-        stream = stream or card.recording_stream()
-        self._pool, self.priority = pool or self._pool, stream.priority
-        with card.on(stream):
-            card._graph = self
-            try:
-                yield
-            finally:
-                card._graph = None
-
-    def pool(self) -> Memory:
-        return self._pool
-
-    def own(self, storage: Any) -> None:
-        self._own[storage._cdata] = storage
-
-    def note(self, work: Any, reads: list[Memory], writes: list[Memory]) -> None:
-        self._noted.append((_mapped(work, Tensor, self._hold), reads, writes))
-
-    def _hold(self, x: Tensor) -> Tensor | _Lent:
-        number = not x.dim() and self._card.known(x) is None
-        mine = x.untyped_storage()._cdata in self._own
-        return x if mine or number else _Lent(x, _site())
-
-    @torch.inference_mode()
-    def replay(self) -> None:
-        card = self._card
-        self.replays += 1
-        stream, site = card.current.number, _site()
-        card.clocks.launch(stream, [], [self._pool], f"replay at {site}")
-        with _disable_current_modes():
-            for noted, reads, writes in self._noted:
-                try:
-                    func, args, kwargs, made = _mapped(noted, _Lent, _Lent.back)
-                except ReferenceError as error:
-                    card.clocks.report(f"replayed when it is gone: {error}")
-                    continue
-                again = func(*args, **kwargs)
-                for old, new in zip(_leaves(made), _leaves(again), strict=True):
-                    if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
-                        old.copy_(new)
-                card.clocks.launch(stream, reads, writes, f"replay at {site}")
-        card.clocks.launch(stream, [], [self._pool], f"replay at {site}")
-
-
-class _Lent:
-    """A tensor that a graph has seen and does not keep."""
-
-    def __init__(self, x: Tensor, site: str) -> None:
-        self._storage = weakref.ref(x.untyped_storage())
-        self._meta = x.storage_offset(), x.size(), x.stride()
-        self._dtype = x.dtype
-        self._site = site
-
-    def back(self) -> Tensor:
-        """Raises ``ReferenceError``."""
-        storage = self._storage()
-        if storage is None:
-            raise ReferenceError(self._site)
-        return torch.empty(0, dtype=self._dtype).set_(storage, *self._meta)
 
 
 class _Operations(TorchDispatchMode):
@@ -560,7 +425,7 @@ class _Functions(TorchFunctionMode):
         if self._card.is_here(x):
             return self._move(x, torch.device("cpu"), None, False)
         if (memory := self._card.known(x)) is not None:
-            self._card.clocks.host_reads(memory, _site())
+            self._card.clocks.host_reads(memory, site())
         return x
 
     def _numpy(self, x: Tensor, *, force: bool = False) -> Any:
@@ -595,49 +460,8 @@ class _Functions(TorchFunctionMode):
         return self._move(made, CUDA, None, False) if _is_cuda(device) else made
 
 
-class _Generator(torch.Generator):
-    """Draws on the CPU whatever the card it is asked for."""
-
-    def __new__(cls, device: torch.device | str = "cpu") -> Self:
-        return super().__new__(cls, "cpu")
-
-
-class _Patch:
-    """Attributes replaced, and put back."""
-
-    def __init__(self) -> None:
-        self._before: list[tuple[Any, str, Any]] = []
-
-    def __call__(self, owner: Any, name: str, value: Any) -> None:
-        self._before.append((owner, name, vars(owner).get(name)))
-        setattr(owner, name, value)
-
-    def undo(self) -> None:
-        for owner, name, value in reversed(self._before):
-            if value is None:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, value)
-
-
 def _is_cuda(device: object) -> bool:
     return device is not None and torch.device(device).type == "cuda"  # type: ignore[call-overload, no-any-return]
-
-
-def _site(*, line: bool = True) -> str:
-    """The innermost place in the product: file, line and function."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        if PRODUCT in code.co_filename:
-            name = code.co_filename.rsplit("/", 1)[-1]
-            return (
-                f"{name}:{frame.f_lineno} {code.co_qualname}"
-                if line
-                else f"{name} {code.co_qualname}"
-            )
-        frame = frame.f_back  # type: ignore[assignment]
-    return "a test"
 
 
 def _touched(func: Any, args: Any, kwargs: Any) -> tuple[list[Tensor], list[Tensor]]:
@@ -650,25 +474,5 @@ def _touched(func: Any, args: Any, kwargs: Any) -> tuple[list[Tensor], list[Tens
     for argument, value in given:
         writes = argument.alias_info is not None and argument.alias_info.is_write
         into = written if writes else read
-        into += [leaf for leaf in _leaves(value) if isinstance(leaf, Tensor)]
+        into += [leaf for leaf in leaves(value) if isinstance(leaf, Tensor)]
     return read, written
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """What lies in tuples and lists."""
-    if isinstance(value, tuple | list):
-        for each in value:
-            yield from _leaves(each)
-    else:
-        yield value
-
-
-def _mapped(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """The same with everything of that kind changed."""
-    if isinstance(value, kind):
-        return change(value)
-    if isinstance(value, tuple | list):
-        return [_mapped(each, kind, change) for each in value]
-    if isinstance(value, dict):
-        return {key: _mapped(each, kind, change) for key, each in value.items()}
-    return value
