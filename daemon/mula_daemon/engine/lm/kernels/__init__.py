@@ -36,7 +36,7 @@ def serve(device: torch.device) -> bool:
     """Whether products and attention on ``device`` may be these kernels."""
     if device.type != "cuda" or not has_triton():
         return False
-    return torch.cuda.get_device_capability(device) >= OLDEST
+    return torch.cuda.get_device_capability(device) >= OLDEST and can_launch(device)
 
 
 @cache
@@ -49,3 +49,18 @@ def has_triton() -> bool:
         "there is no Triton. On Windows, the package triton-windows has it"
     )
     return False
+
+
+@cache
+def can_launch(device: torch.device) -> bool:
+    """The smallest of the kernels can be compiled and launched on ``device``."""
+    try:
+        unit(torch.ones(1, 16, device=device), torch.ones((), device=device))
+    except Exception as error:  # whatever a compiler that is missing or too old raises
+        log.warning(
+            "frames take longer here than they need to: Triton cannot compile (%s). "
+            "It wants a C compiler, and the headers of this Python",
+            error,
+        )
+        return False
+    return True

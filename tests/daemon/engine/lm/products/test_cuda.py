@@ -58,6 +58,7 @@ def test_many_rows_have_their_weights_widened(precision: Precision) -> None:
 
 def test_cards_below_the_oldest_are_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
     card = torch.device("cuda", 0)
+    monkeypatch.setattr(kernels, "can_launch", lambda device: True)
     for capability, expected in (((7, 5), False), ((8, 0), True), ((12, 0), True)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
         monkeypatch.setattr(kernels, "has_triton", lambda: True)
@@ -65,6 +66,24 @@ def test_cards_below_the_oldest_are_not_served(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(kernels, "has_triton", lambda: False)
         assert not kernels.serve(card)
     assert not kernels.serve(CPU)
+
+
+def test_where_nothing_can_be_compiled_torch_has_the_products(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("Failed to find C compiler")
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(kernels, "has_triton", lambda: True)
+    monkeypatch.setattr(kernels, "unit", fail)
+    monkeypatch.setattr(torch, "ones", lambda *shape, device: None)
+    kernels.can_launch.cache_clear()
+    try:
+        assert not kernels.serve(torch.device("cuda", 0))
+    finally:
+        kernels.can_launch.cache_clear()
+    assert "C compiler" in caplog.text
 
 
 @pytest.mark.parametrize("precision", Precision)
