@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from itertools import product
 from time import perf_counter
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import torch
 from mula_daemon.bench.gpu.plan import CardQuestions
 from mula_daemon.bench.gpu.run import say
 from mula_daemon.bench.random_codec import CODECS, random_codec
-from mula_daemon.engine.heartmula.codec import HeartCodec
+from mula_daemon.engine.heartmula.codec import Arithmetic, HeartCodec
 from mula_daemon.engine.heartmula.model import CodecLane, StreamSettings, measure_window
 from mula_daemon.engine.lm import recorder
 
@@ -22,23 +22,26 @@ WHOLE: Final = 372
 """Frames of a full window: 29.76 s."""
 HOPS: Final = (2, 4, 8)
 CONTEXTS: Final = (52, 25)
-KINDS: Final = (("float32", torch.float32), ("tf32", torch.float32), ("bfloat16", torch.bfloat16))
-"""Of the flow transformer; convolutions are float32 always."""
+LOADED: Final = (torch.float32, torch.bfloat16)
+"""Types of the flow transformer that a memory plan may choose; convolutions are float32 always."""
 
 
 def measure(asked: CardQuestions) -> dict[str, Any]:
-    """By type: a full decode, and each window one kernel after another and as a graph."""
+    """A full decode by type; each window, loaded as float32, in each arithmetic that live play may
+    choose: one kernel after another, and as a graph."""
     device = torch.device(asked.device)
+    on_card = device.type == "cuda"
     figures: dict[str, Any] = {"whole": {}, "windows": []}
-    for name, dtype in KINDS if device.type == "cuda" else KINDS[:1]:
+    for dtype in LOADED if on_card else LOADED[:1]:
+        name = str(dtype).removeprefix("torch.")
         codec = random_codec(CODECS[asked.size], device, dtype)
-        with _narrow(name == "tf32"):
-            figures["whole"][name] = _whole(codec, 6 if asked.toy else WHOLE)
-            say(f"  {name}, a whole clip: {figures['whole'][name]}")
-            for row in _windows(codec, name, asked.toy):
+        figures["whole"][name] = _whole(codec, 6 if asked.toy else WHOLE)
+        say(f"  {name}, a whole clip: {figures['whole'][name]}")
+        if dtype is torch.float32:
+            for row in _windows(codec, tuple(Arithmetic) if on_card else (), asked.toy):
                 figures["windows"].append(row)
                 say(f"  {row}")
-    if device.type != "cuda":
+    if not on_card:
         figures["note"] = "on a CPU nothing is recorded, and float32 is what it is fit for"
     return figures
 
@@ -56,32 +59,25 @@ def _whole(codec: HeartCodec, frames: int) -> dict[str, float]:
     return {"first_s": round(took[0], 3), "s": round(took[1], 3), "rtf": _rtf(took[1], frames)}
 
 
-def _windows(codec: HeartCodec, name: str, toy: bool) -> Iterator[dict[str, Any]]:
+def _windows(codec: HeartCodec, flows: Sequence[Arithmetic], toy: bool) -> Iterator[dict[str, Any]]:
     record = recorder(codec.device)
     lane = CodecLane(codec.device)
-    for context in (4,) if toy else CONTEXTS:
-        for hop in HOPS:
-            settings = StreamSettings(first=hop, context=context, hop=hop, steps=2 if toy else 10)
-            codec.record_with(None)
-            row: dict[str, Any] = {"type": name, "context": context, "hop": hop}
-            row["eager_ms"] = round(measure_window(codec, settings, lane) * 1e3, 2)
-            if record is not None:
-                codec.record_with(record)
-                seconds = measure_window(codec, settings, lane)
-                row["graph_ms"] = round(seconds * 1e3, 2)
-                row["recorded"] = codec.graphs.recordings
-                row["graph_rtf"] = _rtf(seconds, hop)
-            yield row
-
-
-@contextmanager
-def _narrow(tf32: bool) -> Iterator[None]:
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = tf32
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+    for flow, context, hop in product(
+        flows or (Arithmetic.LOADED,), (4,) if toy else CONTEXTS, HOPS
+    ):
+        settings = StreamSettings(
+            first=hop, context=context, hop=hop, steps=2 if toy else 10, flow=flow
+        )
+        codec.record_with(None)
+        row: dict[str, Any] = {"flow": str(flow) or "float32", "context": context, "hop": hop}
+        row["eager_ms"] = round(measure_window(codec, settings, lane) * 1e3, 2)
+        if record is not None:
+            codec.record_with(record)
+            seconds = measure_window(codec, settings, lane)
+            row["graph_ms"] = round(seconds * 1e3, 2)
+            row["recorded"] = codec.graphs.recordings
+            row["graph_rtf"] = _rtf(seconds, hop)
+        yield row
 
 
 def _rtf(seconds: float, frames: int) -> float:
