@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mula_daemon.engine.heartmula.codec.config import CHANNELS, CodecConfig
 from mula_daemon.engine.heartmula.codec.precision import full_precision
 
-CHUNK = 64  # latents at a time, of all takes; with published sizes an activation is then 63 MB
+CHUNK = 32  # latents at a time, of all takes; with published sizes an activation is then 31 MB
 DILATIONS = (1, 3, 5, 7, 9)
 LEVELS = 9  # the latents the decoder was trained on are multiples of 1 / LEVELS
 
