@@ -247,6 +247,33 @@ def norms() -> None:
             assert (unit(x, floor)[1].double().norm() - wanted[1].norm()).abs() < 1e-3
 
 
+def the_trial() -> None:
+    """What is tried before the kernels are used: right ones pass, and each wrong one is named."""
+    from unittest import mock
+
+    from mula_daemon.engine.lm.kernels import few_rows, trial
+
+    cpu, half = torch.device("cpu"), torch.float16
+    assert trial.failed(cpu, half) == ""
+
+    def spoiled(name: str) -> Callable[..., Tensor]:
+        right = getattr(trial, name)
+        return lambda *given, **named: right(*given, **named).mul_(1.1)
+
+    for name, said in (("unit", "norm"), ("product", "float16 product"), ("mix", "attention")):
+        with mock.patch.object(trial, name, spoiled(name)):
+            assert trial.failed(cpu, half) == said
+    for form, said in ((few_rows.INT8, "int8 product"), (few_rows.INT4, "int4 product")):
+        right = trial.product
+
+        def wrong(x: Tensor, weights: Any, form: int = form, **named: Any) -> Tensor:
+            made = right(x, weights, **named)  # noqa: B023
+            return made * torch.nan if weights.form == form else made
+
+        with mock.patch.object(trial, "product", wrong):
+            assert trial.failed(cpu, half) == said
+
+
 def whole_steps() -> None:
     """Frames of a toy model on the kernels are those of the plain path, weights being the same."""
     from dataclasses import replace

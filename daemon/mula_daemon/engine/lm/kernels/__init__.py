@@ -4,7 +4,7 @@ A frame of a few rows reads weights and does little else, so each kernel does al
 beside one reading. A layer is five of them, and one more where the cache is long: norm, queries,
 keys and values; their turning, the cache and attention; the product behind it, added; norm, gate
 and up; down, added. They need Triton, and may be launched where `serve` says so. Everything that
-they do has a plain form, which is what they are tested against.
+they do has a plain form, which is what they are tested against, and tried against once a process.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mula_daemon.engine.lm.kernels.attention import mix
 from mula_daemon.engine.lm.kernels.few_rows import GROUP, Weights, pack_int4, product
 from mula_daemon.engine.lm.kernels.norm import unit
 from mula_daemon.engine.lm.kernels.steps import Steps
+from mula_daemon.engine.lm.kernels.trial import failed
 
 __all__ = [
     "GROUP", "OLDEST", "Steps", "Weights", "mix", "pack_int4", "product", "serve", "unit",
@@ -36,7 +37,7 @@ def serve(device: torch.device) -> bool:
     """Whether products and attention on ``device`` may be these kernels."""
     if device.type != "cuda" or not has_triton():
         return False
-    return torch.cuda.get_device_capability(device) >= OLDEST and can_launch(device)
+    return torch.cuda.get_device_capability(device) >= OLDEST and are_right(device)
 
 
 @cache
@@ -52,10 +53,10 @@ def has_triton() -> bool:
 
 
 @cache
-def can_launch(device: torch.device) -> bool:
-    """The smallest of the kernels can be compiled and launched on ``device``."""
+def are_right(device: torch.device) -> bool:
+    """The kernels can be compiled for ``device``, and make there what they should."""
     try:
-        unit(torch.ones(1, 16, device=device), torch.ones((), device=device))
+        wrong = failed(device)
     except Exception as error:  # whatever a compiler that is missing or too old raises
         log.warning(
             "frames take longer here than they need to: Triton cannot compile (%s). "
@@ -63,4 +64,10 @@ def can_launch(device: torch.device) -> bool:
             error,
         )
         return False
-    return True
+    if wrong:
+        log.warning(
+            "frames take longer here than they need to: the kernel for %s makes something else "
+            "than it should on this card, so none of them is used. mula bench gpu tells more",
+            wrong,
+        )
+    return not wrong

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
         checks.attention,
         checks.sums_do_not_depend_on_the_extent,
         checks.norms,
+        checks.the_trial,
         checks.whole_steps,
     ],
 )

@@ -1,5 +1,7 @@
 """What can be had of the products for cards without a card; the rest skips."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -58,7 +60,7 @@ def test_many_rows_have_their_weights_widened(precision: Precision) -> None:
 
 def test_cards_below_the_oldest_are_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
     card = torch.device("cuda", 0)
-    monkeypatch.setattr(kernels, "can_launch", lambda device: True)
+    monkeypatch.setattr(kernels, "are_right", lambda device: True)
     for capability, expected in (((7, 5), False), ((8, 0), True), ((12, 0), True)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
         monkeypatch.setattr(kernels, "has_triton", lambda: True)
@@ -68,22 +70,35 @@ def test_cards_below_the_oldest_are_not_served(monkeypatch: pytest.MonkeyPatch) 
     assert not kernels.serve(CPU)
 
 
-def test_where_nothing_can_be_compiled_torch_has_the_products(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(*arguments: object) -> None:
-        raise RuntimeError("Failed to find C compiler")
-
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """One that nothing is known of but its name."""
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     monkeypatch.setattr(kernels, "has_triton", lambda: True)
-    monkeypatch.setattr(kernels, "unit", fail)
-    monkeypatch.setattr(torch, "ones", lambda *shape, device: None)
-    kernels.can_launch.cache_clear()
-    try:
-        assert not kernels.serve(torch.device("cuda", 0))
-    finally:
-        kernels.can_launch.cache_clear()
+    kernels.are_right.cache_clear()
+    yield torch.device("cuda", 0)
+    kernels.are_right.cache_clear()
+
+
+def test_where_nothing_can_be_compiled_torch_has_the_products(
+    card: torch.device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(device: torch.device) -> str:
+        raise RuntimeError("Failed to find C compiler")
+
+    monkeypatch.setattr(kernels, "failed", fail)
+    assert not kernels.serve(card)
     assert "C compiler" in caplog.text
+
+
+def test_where_a_kernel_makes_something_else_torch_has_the_products(
+    card: torch.device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for wrong in ("attention", ""):
+        monkeypatch.setattr(kernels, "failed", lambda device, wrong=wrong: wrong)
+        assert kernels.serve(card) == (not wrong)
+        kernels.are_right.cache_clear()
+    assert "the kernel for attention" in caplog.text
 
 
 @pytest.mark.parametrize("precision", Precision)
