@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     for row in figures["grid"]:
         print(
             f"context {row['context']:>3}  hop {row['hop']:>3}  steps {row['steps']:>2}  "
-            f"guidance {row['guidance']:<5g} {row['flow'] or 'as loaded':9} "
+            f"guidance {row['guidance']:<5g} {row['flow']:9} "
             f"{row['log_mel_db']:6.2f} dB  RTF {row['rtf']:.3f}"
         )
     print_json(

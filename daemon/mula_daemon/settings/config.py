@@ -62,8 +62,8 @@ class Config:
         "how it streams: first, context, hop (frames of 80 ms), steps, guidance "
         "(default first=77,context=52,hop=25,steps=10,guidance=1.25; flow=tf32 or "
         "flow=bfloat16 computes less exactly on a GPU; see mula bench codec); live play chooses "
-        "what is not named (flow= holds the loaded type), and with bursts=0 makes frames one by "
-        "one")
+        "what is not named (flow=loaded computes as the transformer was loaded), and with bursts=0 "
+        "makes frames one by one")
     ending: str = choice(
         "ending", "go-on", ("go-on", "stop"), str,
         "whether HeartMuLa may end a clip early; live play it never ends (default {default})")

@@ -69,7 +69,7 @@ def _windows(codec: HeartCodec, flows: Sequence[Arithmetic], toy: bool) -> Itera
             first=hop, context=context, hop=hop, steps=2 if toy else 10, flow=flow
         )
         codec.record_with(None)
-        row: dict[str, Any] = {"flow": str(flow) or "float32", "context": context, "hop": hop}
+        row: dict[str, Any] = {"flow": str(flow), "context": context, "hop": hop}
         row["eager_ms"] = round(measure_window(codec, settings, lane) * 1e3, 2)
         if record is not None:
             codec.record_with(record)

@@ -11,7 +11,7 @@ class Arithmetic(StrEnum):
     """How the flow transformer computes: in the type it was loaded as; in that type, but with the
     inputs of products rounded to 10 bits (TF32, on CUDA alone); or in bfloat16, on a copy."""
 
-    LOADED = ""
+    LOADED = "loaded"
     TF32 = "tf32"
     BFLOAT16 = "bfloat16"
 

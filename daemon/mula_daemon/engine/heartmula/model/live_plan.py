@@ -221,4 +221,4 @@ def _all_but_one_per_cent(seconds: deque[float]) -> float:
 
 def _steps(settings: StreamSettings) -> str:
     said = "1 step" if settings.steps == 1 else f"{settings.steps} steps"
-    return f"{said} of {settings.flow}" if settings.flow else said
+    return f"{said} of {settings.flow}" if settings.flow is not Arithmetic.LOADED else said

@@ -273,7 +273,7 @@ def _arithmetic(name: str) -> Arithmetic:
     try:
         return Arithmetic(name)
     except ValueError:
-        raise UnknownName("arithmetic of the codec", name, filter(None, Arithmetic)) from None
+        raise UnknownName("arithmetic of the codec", name, Arithmetic) from None
 
 
 def _last(x: Tensor, count: int) -> Tensor:

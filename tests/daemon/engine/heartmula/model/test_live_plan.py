@@ -162,7 +162,7 @@ def test_both_cards_come_below_the_goal_with_all_steps_and_context(
     assert f"in 10 steps of {flow}: a knob" in plan.words
     assert plan.windows is not None and set(plan.windows) == set(HOPS)
     # Who wants the type that was loaded gets longer hops.
-    exact = choose(StreamSettings.parse("flow="), frame_s, window_s, FLOWS)
+    exact = choose(StreamSettings.parse("flow=loaded"), frame_s, window_s, FLOWS)
     assert (exact.settings.flow, exact.settings.hop) == (Arithmetic.LOADED, 4)
 
 
