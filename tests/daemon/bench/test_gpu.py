@@ -102,7 +102,7 @@ def test_kernels_are_held_against_float64(monkeypatch: pytest.MonkeyPatch, spoil
 
     monkeypatch.setattr(kernels, "TRUE", ())
     monkeypatch.setattr(kernels, "ATTENTIONS", ())
-    monkeypatch.setattr(kernels, "serve", lambda device: True)
+    monkeypatch.setattr(kernels, "are_meant_for", lambda device: True)
     monkeypatch.setattr(kernels, "product", product)
     monkeypatch.setattr(
         kernels, "unit", lambda x, floor: x / torch.hypot(x.norm(dim=1), floor)[:, None]

@@ -17,7 +17,15 @@ from mula_daemon.bench.card_clock import seconds
 from mula_daemon.bench.gpu.plan import CardQuestions
 from mula_daemon.bench.gpu.run import say
 from mula_daemon.engine.lm import RopeScaling, rotations
-from mula_daemon.engine.lm.kernels import GROUP, Weights, mix, pack_int4, product, serve, unit
+from mula_daemon.engine.lm.kernels import (
+    GROUP,
+    Weights,
+    are_meant_for,
+    mix,
+    pack_int4,
+    product,
+    unit,
+)
 
 TRUE: Final = (
     (3072, 5120, "normed"),
@@ -53,7 +61,7 @@ ATTENTIONS: Final = (
 def measure(asked: CardQuestions) -> dict[str, Any]:
     """The largest distance of each kind and form, and where it is; how fast a product reads."""
     device = torch.device(asked.device)
-    if not serve(device):
+    if not are_meant_for(device):
         return {"skipped": "no kernel of ours serves here: they want a card from sm_80 on, Triton"}
     generator = torch.Generator(device).manual_seed(0)
     figures: dict[str, Any] = {"products": {}, "read_gb_per_s": {}}

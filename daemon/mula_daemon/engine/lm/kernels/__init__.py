@@ -23,7 +23,8 @@ from mula_daemon.engine.lm.kernels.steps import Steps
 from mula_daemon.engine.lm.kernels.trial import failed
 
 __all__ = [
-    "GROUP", "OLDEST", "Steps", "Weights", "mix", "pack_int4", "product", "serve", "unit",
+    "GROUP", "OLDEST", "Steps", "Weights", "are_meant_for", "mix", "pack_int4", "product", "serve",
+    "unit",
 ]  # fmt: skip
 
 OLDEST: Final = (8, 0)
@@ -35,9 +36,14 @@ log = logging.getLogger(__name__)
 
 def serve(device: torch.device) -> bool:
     """Whether products and attention on ``device`` may be these kernels."""
+    return are_meant_for(device) and are_right(device)
+
+
+def are_meant_for(device: torch.device) -> bool:
+    """Whether ``device`` is of the kind that the kernels were written for."""
     if device.type != "cuda" or not has_triton():
         return False
-    return torch.cuda.get_device_capability(device) >= OLDEST and are_right(device)
+    return torch.cuda.get_device_capability(device) >= OLDEST
 
 
 @cache
