@@ -1,8 +1,8 @@
 """Whether the card that is there is one for HeartMuLa. Imports torch when asked; never raises.
 
 An NVIDIA card is by its compute capability: 8.0 is the A100 and, as 8.6, the RTX 30 series. Below,
-there are no bfloat16 units, Triton does not promise to work (its README: 8.0 and later; our int8
-kernel compiles for 7.5 to code that spills), and torch's int4 kernel refuses.
+there are no bfloat16 units, Triton does not promise to work (its README: 8.0 and later; a product
+of ours compiled for 7.5 to code that spills), and torch's int4 kernel refuses.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ from mula_daemon.engine.heartmula.codec import (
 from mula_daemon.engine.heartmula.model.effort import Effort
 
 LIVE_HOP: Final = 8
-"""Frames a window adds in live play: a knob is heard within two seconds. Shorter
-ones cost more, each being denoised with all its context."""
+"""Frames a window adds in live play at most: with more a knob is heard seconds later. Shorter
+windows cost more, each being denoised with all its context (see `live_plan`)."""
 
 
 @dataclass(frozen=True)
