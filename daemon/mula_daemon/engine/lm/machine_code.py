@@ -114,6 +114,38 @@ def read(fields: Mapping[str, str], *names: str) -> str:
     )
 
 
+SUMS: Final = """
+; 8 floats to 4, those at a distance of 4 added.
+define internal <4 x float> @halve(<8 x float> %f) alwaysinline {
+  %low = shufflevector <8 x float> %f, <8 x float> poison, <4 x i32> <i32 0, i32 1, i32 2, i32 3>
+  %high = shufflevector <8 x float> %f, <8 x float> poison, <4 x i32> <i32 4, i32 5, i32 6, i32 7>
+  %sum = fadd <4 x float> %low, %high
+  ret <4 x float> %sum
+}
+
+; neighbours of a and then of b added.
+define internal <4 x float> @pairs(<4 x float> %a, <4 x float> %b) alwaysinline {
+  %even = shufflevector <4 x float> %a, <4 x float> %b, <4 x i32> <i32 0, i32 2, i32 4, i32 6>
+  %odd = shufflevector <4 x float> %a, <4 x float> %b, <4 x i32> <i32 1, i32 3, i32 5, i32 7>
+  %sum = fadd <4 x float> %even, %odd
+  ret <4 x float> %sum
+}
+
+; the sums of four vectors.
+define internal <4 x float> @gather(<8 x float> %a, <8 x float> %b, <8 x float> %c,
+    <8 x float> %d) alwaysinline {
+  %a4 = call <4 x float> @halve(<8 x float> %a)
+  %b4 = call <4 x float> @halve(<8 x float> %b)
+  %c4 = call <4 x float> @halve(<8 x float> %c)
+  %d4 = call <4 x float> @halve(<8 x float> %d)
+  %ab = call <4 x float> @pairs(<4 x float> %a4, <4 x float> %b4)
+  %cd = call <4 x float> @pairs(<4 x float> %c4, <4 x float> %d4)
+  %abcd = call <4 x float> @pairs(<4 x float> %ab, <4 x float> %cd)
+  ret <4 x float> %abcd
+}
+"""
+"""For programs: `@gather` makes of four vectors their four sums, always in the same order."""
+
 TEAM: Final = """
 declare void @GOMP_parallel(ptr, ptr, i32, i32)
 declare i32 @omp_get_thread_num()

@@ -18,7 +18,7 @@ import ctypes
 from functools import cache
 from typing import Final
 
-from mula_daemon.engine.lm.machine_code import MachineCode, compiled, members, read, structure
+from mula_daemon.engine.lm.machine_code import SUMS, MachineCode, compiled, members, read, structure
 
 STEP: Final = 16
 """Of the depth, which is a multiple of it."""
@@ -116,7 +116,10 @@ def block(name: str, rows: int) -> str:
         "  %scale = load <4 x float>, ptr %scales, align 4",
     ]
     for r in range(rows):
-        four = ", ".join(f"<8 x i32> %new{r}{c}" for c in range(COLUMNS))
+        four = ", ".join(f"<8 x float> %exact{r}{c}" for c in range(COLUMNS))
+        lines += [
+            f"  %exact{r}{c} = sitofp <8 x i32> %new{r}{c} to <8 x float>" for c in range(COLUMNS)
+        ]
         lines += [
             f"  %four{r} = call <4 x float> @gather({four})",
             f"  %atstep{r} = getelementptr float, ptr %steps, i64 {r}",
@@ -159,36 +162,7 @@ define internal <8 x i32> @dot(<16 x i16> %a, <16 x i16> %b, <8 x i32> %sums) al
   ret <8 x i32> %new
 }}
 
-; 8 floats to 4, those at a distance of 4 added.
-define internal <4 x float> @halve(<8 x i32> %whole) alwaysinline {{
-  %f = sitofp <8 x i32> %whole to <8 x float>
-  %low = shufflevector <8 x float> %f, <8 x float> poison, <4 x i32> <i32 0, i32 1, i32 2, i32 3>
-  %high = shufflevector <8 x float> %f, <8 x float> poison, <4 x i32> <i32 4, i32 5, i32 6, i32 7>
-  %sum = fadd <4 x float> %low, %high
-  ret <4 x float> %sum
-}}
-
-; neighbours of a and then of b added.
-define internal <4 x float> @pairs(<4 x float> %a, <4 x float> %b) alwaysinline {{
-  %even = shufflevector <4 x float> %a, <4 x float> %b, <4 x i32> <i32 0, i32 2, i32 4, i32 6>
-  %odd = shufflevector <4 x float> %a, <4 x float> %b, <4 x i32> <i32 1, i32 3, i32 5, i32 7>
-  %sum = fadd <4 x float> %even, %odd
-  ret <4 x float> %sum
-}}
-
-; the sums of four columns.
-define internal <4 x float> @gather(<8 x i32> %a, <8 x i32> %b, <8 x i32> %c, <8 x i32> %d)
-    alwaysinline {{
-  %a4 = call <4 x float> @halve(<8 x i32> %a)
-  %b4 = call <4 x float> @halve(<8 x i32> %b)
-  %c4 = call <4 x float> @halve(<8 x i32> %c)
-  %d4 = call <4 x float> @halve(<8 x i32> %d)
-  %ab = call <4 x float> @pairs(<4 x float> %a4, <4 x float> %b4)
-  %cd = call <4 x float> @pairs(<4 x float> %c4, <4 x float> %d4)
-  %abcd = call <4 x float> @pairs(<4 x float> %ab, <4 x float> %cd)
-  ret <4 x float> %abcd
-}}
-
+{SUMS}
 ; the first "left" of four results where they belong.
 define internal void @put(ptr %out, <4 x float> %y, i64 %left, i64 %add) alwaysinline {{
 entry:
