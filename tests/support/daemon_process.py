@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
+from support.processes import children
+
 MULA = Path(sys.executable).with_name("mula")
 
 
@@ -54,10 +56,7 @@ class DaemonProcess:
 
     def engine_pid(self) -> int:
         """Process id of the engine: of the children that are no resource tracker the last one."""
-        import psutil
-
-        children = psutil.Process(self.process.pid).children()
-        spawned = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        spawned = children("spawn_main", self.process.pid)
         if not spawned:
             raise AssertionError("no engine process")
         return int(max(spawned, key=lambda child: child.create_time()).pid)

@@ -1,11 +1,16 @@
-"""A place before ordinary programs for the threads that sound and controls depend on."""
+"""A place before ordinary programs for the threads that sound and controls depend on, and one
+behind them for work that nobody waits for."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from typing import Final
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 _NICE: Final = -11
 """What PulseAudio and PipeWire ask for where they get no real-time scheduling."""
@@ -17,7 +22,9 @@ _FIRST: Final = 4
 """Between."""
 _THREAD_PRIORITY_HIGHEST: Final = 2
 _THREAD_PRIORITY_NORMAL: Final = 0
-_QOS_CLASS_USER_INTERACTIVE, _QOS_CLASS_DEFAULT = 0x21, 0x15
+_THREAD_MODE_BACKGROUND_BEGIN: Final = 0x10000
+_QOS_CLASS_USER_INTERACTIVE, _QOS_CLASS_DEFAULT, _QOS_CLASS_BACKGROUND = 0x21, 0x15, 0x09
+_LEAST: Final = 19
 
 
 def hurry(*, first: bool = False) -> None:
@@ -44,6 +51,25 @@ def relax() -> None:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
             return
     _place(0, _THREAD_PRIORITY_NORMAL, _QOS_CLASS_DEFAULT)
+
+
+def behind_others(work: Callable[[], T]) -> T:
+    """Do ``work`` in a thread that lets all others go first, wait for its end, and return what it
+    returns, or raise what it raises.
+
+    In a thread of its own because without rights nobody gets out of that place again, as
+    sched(7) says. Threads that the work begins stay in it, too.
+    """
+    with ThreadPoolExecutor(1, "behind others", _fall_behind) as thread:
+        return thread.submit(work).result()
+
+
+def _fall_behind() -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            return
+    _place(_LEAST, _THREAD_MODE_BACKGROUND_BEGIN, _QOS_CLASS_BACKGROUND)
 
 
 def _place(nice: int, windows: int, quality: int) -> None:

@@ -2,7 +2,8 @@
 
 Reading torch takes longer than anything else of a start that a musician waits for. A small engine
 is even warm by then; of a large one neither card nor weights are touched before it is told to
-begin.
+begin. One in waiting reads in a thread that lets all others go first: two seconds of a busy
+processor would be heard in what the engine plays meanwhile.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Spare:
                     child.connection.send(Begin())
                     return child
             child.end()
-        child = self._spawn()
+        child = self._spawn(spare=False)
         try:
             child.connection.send(Begin())
         except OSError:
@@ -92,7 +93,7 @@ class Spare:
                 return
             if self._waiting is not None:
                 self._waiting.end()
-            self._waiting = self._spawn()
+            self._waiting = self._spawn(spare=True)
 
     def drop(self) -> None:
         """End the one that waits, and keep none any more."""
@@ -102,12 +103,15 @@ class Spare:
                 self._waiting.end()
                 self._waiting = None
 
-    def _spawn(self) -> EngineChild:
+    def _spawn(self, *, spare: bool) -> EngineChild:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         try:
             process = context.Process(
-                target=worker_main, args=(theirs, self._spec), name="mula-engine", daemon=True
+                target=worker_main,
+                args=(theirs, self._spec, spare),
+                name="mula-engine",
+                daemon=True,
             )
             process.start()
         except BaseException:

@@ -13,15 +13,16 @@ import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter, perf_counter_ns
 from typing import Final
 
 from mula_bridge.control.messages import JobState
 from mula_bridge.errors import MulaError
-from mula_bridge.net import call_process, hurry, relax
+from mula_bridge.net import behind_others, call_process, hurry, relax
 from mula_bridge.speech import unfailing
 from mula_daemon.engine.engines import build, is_small, libraries
 from mula_daemon.engine.messages import (
@@ -60,23 +61,31 @@ PROBE: Final = ClipRequest("probe", (), (0,), bars=1)
 
 
 @unfailing()
-def main(connection: Connection, spec: EngineSpec) -> None:
+def main(connection: Connection, spec: EngineSpec, spare: bool) -> None:
     """Run an engine until the daemon says Quit or goes away, or until it can work no more. The
-    process's only thread."""
+    process's first thread, and the only one of ours.
+
+    A ``spare`` reads its libraries while another engine plays, and must not be heard.
+    """
     # Control-C in a terminal goes to the whole process group; the daemon decides when we stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(NoDaemon):
         inbox = Orders(connection)
         call_process("mula-spare")
-        for library in libraries(spec):
-            with contextlib.suppress(Exception):  # who builds the engine says what is wrong
-                importlib.import_module(library)
+        read = partial(_read, libraries(spec))
+        behind_others(read) if spare else read()
         built = _ahead(spec)
         if inbox.wait_to_begin():
             call_process("mula-engine")
             inbox.send(_work(inbox, built or _build(spec)))
     # A daemon that died leaves nobody to report to, and torch's exit can be slow.
     os._exit(0)
+
+
+def _read(libraries: Sequence[str]) -> None:
+    for library in libraries:
+        with contextlib.suppress(Exception):  # who builds the engine says what is wrong
+            importlib.import_module(library)
 
 
 def _ahead(spec: EngineSpec) -> Engine | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing import Pipe
-from time import monotonic
+from pathlib import Path
+from time import monotonic, sleep
 
 import psutil
 import pytest
@@ -14,6 +17,7 @@ from mula_daemon.engine import spare as spare_module
 from mula_daemon.engine.engines import ENGINES, is_small, libraries
 from mula_daemon.engine.messages import Alive, Begun, EngineSpec, FromEngine, Quit, Ready
 from mula_daemon.engine.spare import EngineChild, Spare
+from support.processes import children
 
 
 @pytest.fixture
@@ -28,8 +32,16 @@ def spare() -> Iterator[Spare]:
 
 def waiting() -> list[psutil.Process]:
     """Processes of ours that wait."""
-    children = psutil.Process().children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return children("spawn_main")
+
+
+def behind_others(pid: int) -> bool:
+    """Whether a thread of that process lets all others go first; while it ends nobody knows."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):
+            if os.sched_getscheduler(int(thread.name)) == os.SCHED_IDLE:
+                return True
+    return False
 
 
 def until_ready(child: EngineChild) -> list[FromEngine]:
@@ -49,6 +61,24 @@ def test_who_takes_gets_the_one_that_waits(spare: Spare) -> None:
     taken = spare.take()
     assert taken.process.pid == child.pid
     taken.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the place of a thread")
+def test_only_one_that_waits_reads_behind_whoever_plays(spare: Spare) -> None:
+    if os.sched_getscheduler(0) == os.SCHED_IDLE:
+        pytest.skip("all that this process begins is behind others")
+    taken = spare.take()
+    seen = False
+    while not taken.connection.poll(0.01):
+        seen = seen or behind_others(taken.process.pid or 0)
+    assert not seen
+    taken.end()
+    spare.keep()
+    (child,) = waiting()
+    end = monotonic() + 30
+    while not behind_others(child.pid):
+        assert monotonic() < end
+        sleep(0.01)
 
 
 def test_one_waits_at_most(spare: Spare) -> None:
@@ -81,7 +111,7 @@ def test_one_that_hangs_before_it_is_warm_is_not_taken(
     age_s: float, warm: bool, taken: bool
 ) -> None:
     spare = Spare(EngineSpec("tone"))
-    kept = spare._spawn()
+    kept = spare._spawn(spare=True)
     if warm:
         assert kept.connection.poll(30)  # it says that it waits
     else:
