@@ -18,8 +18,9 @@ _CHUNK: Final = 1 << 16
 _NEAR: Final = 1 << 14
 _SHIFT: Final = 1 << 13
 _LOUD: Final = 1e-4
-_STRETCH: Final = 1 << 18
-"""Frames, some 5 s: a fault at the first sound of one is none at the next one's."""
+_STRETCH: Final = 1 << 14
+"""Frames, a third of a second. What begins is looked for so much later, when it was not heard as
+it was played, then after twice as long, and so on: a fault, or a minute of them, hides nothing."""
 _TRIES: Final = 10
 _AGAIN: Final = 512
 """So many frames alike in a row, and a fault is over."""
@@ -41,8 +42,8 @@ class Fault:
 def place(heard: Samples, played: Samples) -> int:
     """The frame of ``heard`` [n, 2] at which ``played`` [m, 2] begins.
 
-    Found by the first sound in it; if that was not heard as it was played, by the first sound of
-    a later stretch. Raises MulaError when none is there, sample for sample.
+    Found by the first sound in it; if that was not heard as it was played, by a later one.
+    Raises MulaError when none is there, sample for sample.
     """
     starts = _sounds(played)
     if not starts:
@@ -61,14 +62,17 @@ def place(heard: Samples, played: Samples) -> int:
 
 
 def _sounds(played: Samples) -> list[int]:
-    """Where the first sound is in each of the first stretches of ``played`` that have one."""
+    """The first sound of ``played``, and the next one after twice as long, and so on."""
     starts: list[int] = []
-    for begin in range(0, len(played), _STRETCH):
+    step = _STRETCH
+    begin = 0
+    while begin < len(played) and len(starts) < _TRIES:
         loud = np.flatnonzero(np.abs(played[begin : begin + _STRETCH, 0]) > _LOUD)
         if len(loud):
             starts.append(begin + int(loud[0]))
-        if len(starts) == _TRIES:
-            break
+            begin, step = begin + step, 2 * step
+        else:
+            begin += _STRETCH
     return starts
 
 

@@ -84,6 +84,15 @@ def test_a_beginning_that_was_left_out_does_not_hide_the_rest() -> None:
     assert fault.at == 0
 
 
+@pytest.mark.parametrize("seconds", [1, 30])
+def test_faults_all_over_the_beginning_do_not_hide_the_rest(seconds: int) -> None:
+    """Nothing at first is heard as it was played; then all of it is, so much later."""
+    played = noise(48_000 * (2 * seconds + 4))
+    head = 48_000 * seconds
+    heard = joined(noise(head + 4321, seed=5), played[head:])
+    assert place(heard, played) == 4321
+
+
 def test_what_was_heard_instead_is_told() -> None:
     with pytest.raises(MulaError, match="of 2 blocks of 65536 frames 1 had sound"):
         place(joined(noise(1000, seed=7), flat(100_000, 0.0)), PLAYED)
