@@ -20,7 +20,6 @@ from typing import Final
 
 from mula_bridge.control import BEATS_PER_BAR
 from mula_bridge.control.messages import SetKnob, StartTransport
-from mula_bridge.errors import MulaError
 from mula_daemon.bench.faults import find_near, place
 from mula_daemon.bench.figures import print_json, spread
 from mula_daemon.bench.jack_port import PortCapture
@@ -48,10 +47,7 @@ def main(argv: Sequence[str]) -> int:
         sleep(_SETTLE_S)
         player.begin()
         lines = _change_tempo(player, parsed.seconds, parsed.every)
-        recording = player.app.live.recording
-        if recording is None:
-            raise MulaError(f"live play ended by itself: {player.notes.ended}")
-        per_bar = BEATS_PER_BAR * recording.engine.frames_per_beat
+        per_bar = BEATS_PER_BAR * player.playing().engine.frames_per_beat
         underruns = player.app.speaker.stats().underruns
         player.collect()
         bars = len(player.made) // per_bar

@@ -8,7 +8,8 @@ import threading
 
 
 def child(program: str, *arguments: str) -> subprocess.Popen[str]:
-    """Run a module of this folder. ``communicate`` ends its input, and returns what it said."""
+    """Run a module of this folder. ``communicate`` ends its input, and returns what it said; so
+    does leaving a ``with``, but for what it said."""
     return subprocess.Popen(
         [sys.executable, "-m", f"mula_daemon.bench.{program}", *arguments],
         stdin=subprocess.PIPE,

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns, sleep
 from typing import Any, Final
@@ -62,12 +63,24 @@ class Ear:
         """Raises Unavailable when there is nothing to hear, or no JACK client to be had."""
         self._path = folder / "heard.f32"
         self._process = child("jack_port", str(self._path))
+        try:
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "listening\n":
             raise Unavailable("no JACK client could be made to listen with")
         for side in ("0", "1"):
             player, ear = _port(f":out_{side}"), _port(f":in_{side}")
-            subprocess.run(["jack_connect", player, ear], check=True, capture_output=True)
+            # A busy server may refuse this, too.
+            wait_for(
+                partial(_connected, player, ear),
+                f"JACK would not connect {player} to {ear}",
+                seconds=_PATIENCE_S,
+            )
 
     def stop(self) -> PortCapture:
         """What it heard."""
@@ -75,6 +88,11 @@ class Ear:
         times = np.fromfile(self._path.with_name(self._path.name + ".times"), np.int64)
         sound = np.memmap(self._path, np.float32, "r")
         return PortCapture(sound.reshape(-1, 2), times.reshape(-1, 2))
+
+    def close(self) -> None:
+        """End it, if it still listens; what it heard is then of no use to anybody."""
+        with self._process:
+            self._process.kill()
 
 
 class PortTape:
@@ -91,7 +109,11 @@ class PortTape:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        wait_for(lambda: _recorders() > before, "jack_rec did not start", seconds=_PATIENCE_S)
+        try:
+            wait_for(lambda: _recorders() > before, "jack_rec did not start", seconds=_PATIENCE_S)
+        except BaseException:
+            self.close()
+            raise
 
     def stop(self) -> Samples:
         """All of it, float32 [n, 2], once its seconds are over. Raises MulaError when it had to
@@ -113,6 +135,16 @@ class PortTape:
                 part = file.read(1 << 20, dtype="float32", always_2d=True)
                 sound[start : start + len(part)] = part
         return sound
+
+    def close(self) -> None:
+        """End it, if it still records."""
+        with self._process:
+            self._process.kill()
+
+
+def _connected(player: str, ear: str) -> bool:
+    done = subprocess.run(["jack_connect", player, ear], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def _ports() -> list[str]:

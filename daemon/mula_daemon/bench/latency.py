@@ -34,7 +34,6 @@ from mula_bridge.control.messages import (
     SetKnob,
     SetTags,
 )
-from mula_bridge.errors import Unavailable
 from mula_bridge.osc import encode
 from mula_daemon.app import App, running
 from mula_daemon.bench.faults import find_near, place
@@ -291,10 +290,7 @@ def listen(parsed: argparse.Namespace, settings: Mapping[str, str]) -> HeardMove
         sleep(1.0 + max(leads_ms) / 1e3)
         player.collect()
         ahead_ms = player.app.speaker.ahead_ns / 1e6
-        recording = player.app.live.recording
-        if recording is None:
-            raise Unavailable(f"live play ended by itself: {player.notes.ended}")
-        engine = recording.engine
+        engine = player.playing().engine
         underruns = player.app.speaker.stats().underruns
         measured = _measured(player, trace, ear.stop(), sent)
     whole = [one.whole for one in measured]
@@ -331,8 +327,7 @@ def _send(player: LivePlayer, changes: int) -> tuple[list[tuple[float, int]], li
         for number in range(changes):
             # Far enough apart to hear, and no value twice.
             value = round((1.0 if number % 2 else 2.0) + number * 0.003, 3)
-            recording = player.app.live.recording
-            leads_ms += [] if recording is None else [recording.lead_ns / 1e6]
+            leads_ms.append(player.playing().lead_ns / 1e6)
             sent.append((value, perf_counter_ns()))
             peer.send(encode("/mula/knob/cfg", (value,)))
             sleep(chance.uniform(_SHORTEST_S, _LONGEST_S))

@@ -33,12 +33,13 @@ from mula_bridge.control.messages import Capture as CaptureBars
 from mula_daemon.bench.child import child
 from mula_daemon.bench.faults import Fault, common, faults, place
 from mula_daemon.bench.figures import print_json, spread
-from mula_daemon.bench.jack_port import PortCapture, PortTape
+from mula_daemon.bench.jack_port import PortCapture
 from mula_daemon.bench.live_player import LivePlayer, add_settings, live_player
 from mula_daemon.bench.stalls import stalls
 
 SWEEPS: Final = 20
 """Knob moves a second."""
+_KNOBS: Final = (("cfg", 1.0, 4.0), ("top_k", 20, 80), ("morph", 0.0, 1.0))
 _SETTLED_S: Final = 90.0
 """After so long every bounded buffer is full: memory is compared from here on."""
 _CAPTURE_S: Final = 60.0
@@ -65,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     waits = not parsed.hurried
     with live_player(parsed.engine, parsed.period, settings, waits=waits) as player:
         seconds = round(parsed.minutes * 60) + _ROUND_S
-        tapes = [PortTape(player.folder, seconds, number) for number in range(2)]
+        tapes = [player.tape(seconds, number) for number in range(2)]
         player.begin()
         with stalls() as stood_still:
             sent, memory, peaks = _load(player, parsed.minutes * 60, parsed.messages)
@@ -160,27 +161,29 @@ def _load(
     assert address is not None
     interface = app.interface.pid if app.interface is not None else None
     pids = {"daemon": os.getpid(), "engine": app.engine.pid, "audio": interface}
-    load = child("osc_client", "load", address[0], str(address[1]), str(messages))
     began = moved = captured = monotonic()
     settled: dict[str, float] = {}
     moves = 0
-    while (now := monotonic()) - began < seconds:
-        if not settled and now - began > min(_SETTLED_S, seconds / 2):
-            settled = _memory_mb(pids, "VmRSS")
-        if now - captured > _CAPTURE_S:
-            captured = now
-            player.emit(CaptureBars(2))
-        # Two bars there and back, one knob after the other.
-        name, low, high = (("cfg", 1.0, 4.0), ("top_k", 20, 80), ("morph", 0.0, 1.0))[moves % 3]
-        travel = 0.5 + 0.5 * math.sin((now - began) * math.pi / 4)
-        player.emit(SetKnob(name, low + (high - low) * travel))
-        moves += 1
-        if moves % SWEEPS == 0:
-            player.collect()
-        moved += 1 / SWEEPS
-        sleep(max(0.0, moved - monotonic()))
-    grown = {name: round(mb - settled[name], 1) for name, mb in _memory_mb(pids, "VmRSS").items()}
-    return int(load.communicate()[0]) + moves, grown, _memory_mb(pids, "VmHWM")
+    with child("osc_client", "load", address[0], str(address[1]), str(messages)) as load:
+        while (now := monotonic()) - began < seconds:
+            if not settled and now - began > min(_SETTLED_S, seconds / 2):
+                settled = _memory_mb(pids, "VmRSS")
+            if now - captured > _CAPTURE_S:
+                captured = now
+                player.emit(CaptureBars(2))
+            # Two bars there and back, one knob after the other.
+            name, low, high = _KNOBS[moves % len(_KNOBS)]
+            travel = 0.5 + 0.5 * math.sin((now - began) * math.pi / 4)
+            player.emit(SetKnob(name, low + (high - low) * travel))
+            moves += 1
+            if moves % SWEEPS == 0:
+                player.collect()
+            moved += 1 / SWEEPS
+            sleep(max(0.0, moved - monotonic()))
+        resident = _memory_mb(pids, "VmRSS")
+        grown = {name: round(mb - settled[name], 1) for name, mb in resident.items()}
+        sent = int(load.communicate()[0])
+    return sent + moves, grown, _memory_mb(pids, "VmHWM")
 
 
 def _memory_mb(pids: Mapping[str, int | None], what: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from array import array
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +23,13 @@ from mula_bridge.control.messages import (
     Report,
     SetTags,
 )
+from mula_bridge.errors import Unavailable
 from mula_daemon.app import App, running
 from mula_daemon.audio import Samples
 from mula_daemon.bench.jack_dummy import JackDummy, jack_dummy
-from mula_daemon.bench.jack_port import Ear
+from mula_daemon.bench.jack_port import Ear, PortTape
 from mula_daemon.jobs import JobWatch
-from mula_daemon.live import PlayedFrame
+from mula_daemon.live import LiveRecording, PlayedFrame
 from mula_daemon.settings import load_config
 
 _WARM_S: Final = 180.0
@@ -71,7 +72,8 @@ class LivePlayer:
         self.tempi: list[float] = []
         """Of each frame, in quarters a minute."""
         self._path = folder / "played.f32"
-        self._file = self._path.open("wb")
+        self._open = ExitStack()
+        self._file = self._open.enter_context(self._path.open("wb"))
         self._next = 0
 
     def emit(self, command: Command) -> None:
@@ -80,13 +82,33 @@ class LivePlayer:
 
     def listen(self) -> Ear:
         """An ear at the daemon's port, from now on."""
-        return Ear(self.folder)
+        ear = Ear(self.folder)
+        self._open.callback(ear.close)
+        return ear
+
+    def tape(self, seconds: int, number: int = 0) -> PortTape:
+        """A recorder at the daemon's port, from now on."""
+        tape = PortTape(self.folder, seconds, number)
+        self._open.callback(tape.close)
+        return tape
 
     def begin(self) -> None:
-        """Play live."""
+        """Play live. Raises Unavailable when it does not begin."""
         self.emit(SetTags(("techno",)))
         self.emit(Live(True))
         self.notes.wait(lambda: self.notes.count(JobState.RUNNING), 10)
+
+    def playing(self) -> LiveRecording:
+        """What is being played. Raises Unavailable when that has ended by itself."""
+        recording = self.app.live.recording
+        if recording is None:
+            said = ", ".join(self.notes.ended) or "nobody said why"
+            raise Unavailable(f"live play ended by itself: {said}")
+        return recording
+
+    def close(self) -> None:
+        """End whatever listens, and let go of what was written."""
+        self._open.close()
 
     def collect(self) -> None:
         """Write down what was made since the last call; at least once in half a minute."""
@@ -120,5 +142,7 @@ def live_player(
         with running(load_config({**options, **settings}).alone(), [notes, *listeners]) as app:
             notes.until_ready(_WARM_S)
             player = LivePlayer(app, notes, folder, server)
-            yield player
-            player._file.close()
+            try:
+                yield player
+            finally:
+                player.close()

@@ -53,13 +53,11 @@ def stalls() -> Iterator[Stalls]:
     """Watch during the body, in a process of its own; without real-time priority other programs
     count as stalls, too."""
     found = Stalls()
-    watch = child("stalls")
-    assert watch.stdout is not None
-    watch.stdout.readline()
-    stolen_ms = _stolen_ms()
-    try:
+    with child("stalls") as watch:
+        assert watch.stdout is not None
+        watch.stdout.readline()
+        stolen_ms = _stolen_ms()
         yield found
-    finally:
         found.stolen_ms = round(_stolen_ms() - stolen_ms, 1)
         found.seen += [(at_ns, ms) for at_ns, ms in json.loads(watch.communicate()[0])]
 

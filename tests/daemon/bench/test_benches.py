@@ -17,7 +17,9 @@ REFERENCE = Path(__file__).parents[2] / "data/heartmula_reference"
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    said = capsys.readouterr()
+    assert said.out, said.err
+    found = json.loads(said.out.splitlines()[-1])
     assert isinstance(found, dict)
     return found
 
@@ -55,7 +57,8 @@ def test_audition(capsys: pytest.CaptureFixture[str]) -> None:
 def test_heartmula_at_the_port_one_by_one_and_in_bursts(capsys: pytest.CaptureFixture[str]) -> None:
     toy = ["--engine", "heartmula", "--checkpoint", str(REFERENCE), "--changes", "4"]
     quick = ["--codec-stream", "context=4,steps=1,guidance=1"]
-    main(["bench", "latency", "--audio", *toy, *quick])  # not all may be found on a busy machine
+    status = main(["bench", "latency", "--audio", *toy, *quick])
+    assert status in (0, 1)  # not all may be found on a busy machine
     figures = last_line(capsys)
     for way in ("one_by_one", "bursts"):
         figured = figures[way]

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from time import perf_counter_ns, sleep
 
-import psutil
-
 from mula_daemon.bench.stalls import WORTH_MS, Stalls, stalls
+from support.processes import children
 
 
 def test_the_longest_stall_near_a_moment_is_told() -> None:
@@ -19,9 +18,7 @@ def test_a_watch_ends_with_the_body_and_tells_only_what_was_in_it() -> None:
     began = perf_counter_ns()
     with stalls() as seen:
         assert seen.seen == []
-        (watch,) = [
-            one for one in psutil.Process().children() if "stalls" in " ".join(one.cmdline())
-        ]
+        (watch,) = children("mula_daemon.bench.stalls")
         watch.suspend()  # for the watch that is a machine that stands still
         sleep(0.2)
         watch.resume()
