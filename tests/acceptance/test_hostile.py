@@ -22,6 +22,9 @@ from support.daemon_process import daemon_process
 from support.ports import free_udp_port
 
 SECONDS = 14.0
+AT_ONCE_MS = 50
+"""What a hand takes for an answer at once; a queue that grows is longer before a second is over.
+``mula bench osc`` says how many there are."""
 FIXED = (
     b"",
     b"/",
@@ -106,21 +109,18 @@ def test_a_flood_hurts_neither_the_clip_nor_the_last_value(tmp_path: Path) -> No
     pinged = answered["lost"] + len(answered["round_trips_ms"])
     assert answered["lost"] / pinged <= 0.05 + 1.5 * dropped
     assert dropped < 0.6
-    assert percentile(answered["round_trips_ms"], 50) < 10
+    assert percentile(answered["round_trips_ms"], 50) < AT_ONCE_MS
 
 
 @pytest.mark.slow
 @pytest.mark.clock
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_ping_is_answered_at_once_beside_20_000_packets_a_second(kind: str) -> None:
-    """In the middle: how late the last of a hundred is says more of what else the machine does.
-
-    ``mula bench osc`` prints that, too.
-    """
+    """In the middle: how late the last of a hundred is says more of what else the machine does."""
     figures = flooded(2.0, kind, RATE)
     assert figures["packets_per_second"] > RATE / 4
     assert figures["lost"] == 0
-    assert figures["round_trip_ms"]["p50"] < 10
+    assert figures["round_trip_ms"]["p50"] < AT_ONCE_MS
 
 
 def dropped_by_the_kernel(port: int) -> int:
