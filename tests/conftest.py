@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
 from support.numba_cache import take_numba_cache
@@ -24,6 +25,18 @@ _BY_THE_CLOCK = ("jack", "puredata", "ardour", "liblo", "clock")
 _FIRST = ("clock", "librosa")
 _LEAST = 19  # the nice value of who goes last
 _HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-cov begins in earnest
+def pytest_sessionstart() -> None:
+    """Have what takes no part in coverage not be traced in pytest-xdist's processes either.
+
+    pytest-cov 7.1 begins there when it is loaded, and once more with the session. It pauses the
+    second for a test, and so wakes the first, which nobody reads.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        while (begun := Coverage.current()) is not None:
+            begun.stop()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
