@@ -4,6 +4,7 @@ The engine itself, on a card that is pretended: see `support.stream_order`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import torch
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.heartmula.memory_plan import Sizes
 from mula_daemon.engine.heartmula.model import engine as heartmula
+from mula_daemon.engine.heartmula.model.live_measure import WindowMeasure, measure_frames
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 from mula_daemon.engine.lm import frame_graph, player, priming
 from mula_daemon.engine.lm.language_model import Flavour
@@ -29,6 +31,7 @@ TOY = {
 }
 STREAM = StreamSettings(first=4, context=4, hop=4, steps=1, guidance=1.25)
 CLIP = ClipRequest("j", ("techno",), (3,), bpm=480, bars=1)  # 7 frames
+QUICK_S = 1e-3
 LIVE = ClipRequest("j", ("techno",), (3,), endless=True, follows=Texts(("techno",)))
 
 WAITS = {
@@ -44,14 +47,17 @@ WAITS = {
 
 
 class Rig(NamedTuple):
+    bursts: bool
+    """How live play is made; else frames come one by one, beside windows."""
     card: PretendedCard
     engine: heartmula.HeartMulaEngine
     late: heartmula.HeartMulaEngine
     """Its codec comes after the last frame."""
 
 
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
+@pytest.fixture(scope="module", params=[False, True], ids=["one_by_one", "bursts"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    bursts: bool = request.param
     with pytest.MonkeyPatch.context() as patch:
         # So that a toy crosses from one recording, and one piece, to the next.
         patch.setattr(heartmula, "USUAL_POSITIONS", 64)
@@ -63,14 +69,37 @@ def rig() -> Iterator[Rig]:
         # Counting weights takes seconds, and there is room enough.
         patch.setattr(heartmula, "sizes_of", lambda *_: Sizes())
         with PretendedCard() as card:
-            yield Rig(card, warm(), warm("after"))
+            yield Rig(bursts, card, warm(bursts), warm(bursts, "after"))
 
 
-def warm(codec: str = "auto") -> heartmula.HeartMulaEngine:
-    engine = heartmula.HeartMulaEngine(
-        REFERENCE, device="cuda", precision="float32", codec=codec, stream=STREAM, flavours=TOY
-    )
-    engine.warm_up()
+class QuickWindows(WindowMeasure):
+    """Makes the windows, and takes no account of what else this machine does."""
+
+    def __call__(self, settings: StreamSettings) -> float | None:
+        super().__call__(settings)
+        return QUICK_S
+
+
+def quick_frames(make: Callable[[], object]) -> float:
+    """The same for frames."""
+    measure_frames(make)
+    return QUICK_S
+
+
+def warm(bursts: bool, codec: str = "auto") -> heartmula.HeartMulaEngine:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heartmula, "measure_frames", quick_frames)
+        patch.setattr(heartmula, "WindowMeasure", QuickWindows)
+        engine = heartmula.HeartMulaEngine(
+            REFERENCE,
+            device="cuda",
+            precision="float32",
+            codec=codec,
+            stream=replace(STREAM, bursts=int(bursts)),
+            flavours=TOY,
+        )
+        engine.warm_up()
+    assert engine._live.in_bursts == (bursts and codec != "after")
     return engine
 
 
@@ -278,9 +307,11 @@ def test_a_stream_for_each_priming_would_be_wrong(
 def test_recording_everything_on_one_stream_would_be_wrong(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if rig.bursts:
+        pytest.skip("nothing is made beside a window")
     real = torch.cuda.graph
     monkeypatch.setattr(torch.cuda, "graph", lambda graph, pool, *_, **__: real(graph, pool))
-    engine = warm()
+    engine = warm(rig.bursts)
     found(rig.card)
     perform(engine, LIVE, stop=12)
     assert any("cuBLAS's workspace" in each for each in found(rig.card))
