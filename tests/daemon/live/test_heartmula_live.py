@@ -13,6 +13,7 @@ from mula_daemon.engine.heartmula.model.streaming import StreamSettings
 from mula_daemon.engine.lm.language_model import Flavour
 from mula_daemon.engine.seam import ClipRequest, FrameKnobs
 from support.live_worker import play_live
+from support.steady_machine import steady_machine
 
 REFERENCE = Path(__file__).parents[2] / "data" / "heartmula_reference"
 TOY = {
@@ -30,9 +31,7 @@ def test_bursts_are_paced_by_the_ear_and_each_is_heard_a_lead_after_its_knobs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.set_num_threads(1)
-    module = "mula_daemon.engine.heartmula.model.engine."  # whose plan hangs on no busy machine
-    monkeypatch.setattr(module + "measure_frames", lambda _: 0.01)
-    monkeypatch.setattr(module + "WindowMeasure", lambda *_: lambda settings: 0.05)
+    steady_machine(monkeypatch, frame_s=0.01, step_s=0.05)
     engine = HeartMulaEngine(REFERENCE, precision="float32", stream=STREAM, flavours=TOY)
     engine.warm_up()
     recording, frames = play_live(

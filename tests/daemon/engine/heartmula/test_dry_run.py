@@ -26,6 +26,7 @@ from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, Strea
 from mula_daemon.engine.lm import recorder, rotations
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Texts
 from support.dry_card import CARD, DryCard, HostRead, dry_card
+from support.steady_machine import steady_machine
 
 FEW = "few layers"
 
@@ -37,10 +38,7 @@ def card() -> Iterator[DryCard]:
         backbone, decoder = (replace(each, layers=1) for each in (model.backbone, model.decoder))
         patch.setitem(SIZES, FEW, replace(model, backbone=backbone, decoder=decoder))
         patch.setitem(CODECS, FEW, replace(codec, layers=1, layers_2=1))
-        measured = "mula_daemon.engine.heartmula.model.engine.measure_frames"
-        patch.setattr(
-            measured, lambda make: make() and 0.005
-        )  # what a dry frame takes says nothing
+        steady_machine(patch)  # what a dry frame takes says nothing
         yield card
 
 

@@ -14,7 +14,6 @@ import torch
 from mula_bridge.errors import Unavailable
 from mula_daemon.engine.heartmula.memory_plan import Sizes
 from mula_daemon.engine.heartmula.model import engine as heartmula
-from mula_daemon.engine.heartmula.model.live_measure import WindowMeasure, measure_frames
 from mula_daemon.engine.heartmula.model.streaming import StreamingDecoder, StreamSettings
 from mula_daemon.engine.lm import frame_graph, player, priming
 from mula_daemon.engine.lm.language_model import Flavour
@@ -22,6 +21,7 @@ from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.lm.priming import Priming
 from mula_daemon.engine.lm.sampling import CodePolicy
 from mula_daemon.engine.seam import ClipRequest, Frame, FrameKnobs, Texts
+from support.steady_machine import steady_machine
 from support.stream_order import PretendedCard
 
 REFERENCE = Path(__file__).parents[4] / "data" / "heartmula_reference"
@@ -31,7 +31,6 @@ TOY = {
 }
 STREAM = StreamSettings(first=4, context=4, hop=4, steps=1, guidance=1.25)
 CLIP = ClipRequest("j", ("techno",), (3,), bpm=480, bars=1)  # 7 frames
-QUICK_S = 1e-3
 LIVE = ClipRequest("j", ("techno",), (3,), endless=True, follows=Texts(("techno",)))
 
 WAITS = {
@@ -72,24 +71,9 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
             yield Rig(bursts, card, warm(bursts), warm(bursts, "after"))
 
 
-class QuickWindows(WindowMeasure):
-    """Makes the windows, and takes no account of what else this machine does."""
-
-    def __call__(self, settings: StreamSettings) -> float | None:
-        super().__call__(settings)
-        return QUICK_S
-
-
-def quick_frames(make: Callable[[], object]) -> float:
-    """The same for frames."""
-    measure_frames(make)
-    return QUICK_S
-
-
 def warm(bursts: bool, codec: str = "auto") -> heartmula.HeartMulaEngine:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heartmula, "measure_frames", quick_frames)
-        patch.setattr(heartmula, "WindowMeasure", QuickWindows)
+        steady_machine(patch)
         engine = heartmula.HeartMulaEngine(
             REFERENCE,
             device="cuda",

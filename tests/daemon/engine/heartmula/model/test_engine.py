@@ -20,6 +20,7 @@ from mula_daemon.engine.lm.frame_loop import FrameLoop
 from mula_daemon.engine.lm.language_model import Flavour
 from mula_daemon.engine.lm.player import Player
 from mula_daemon.engine.seam import AudioBlock, ClipRequest, Frame, FrameKnobs, Texts, Timing
+from support.steady_machine import steady_machine
 
 REFERENCE = Path(__file__).parents[4] / "data" / "heartmula_reference"
 TOY = {
@@ -39,12 +40,9 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def idle_machine() -> Iterator[None]:
-    """What is measured at warm-up does not depend on what else runs here."""
+def steady() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mula_daemon.engine.heartmula.model.engine.measure_frames", lambda _: 0.01)
-        measure = "mula_daemon.engine.heartmula.model.engine.WindowMeasure"
-        patch.setattr(measure, lambda _codec, _lane: lambda settings: 0.004 * settings.steps)
+        steady_machine(patch, frame_s=0.01, step_s=0.004)
         yield
 
 
