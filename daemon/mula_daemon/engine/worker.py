@@ -73,6 +73,8 @@ def main(connection: Connection, spec: EngineSpec, spare: bool) -> None:
         inbox = Orders(connection)
         call_process("mula-spare")
         read = partial(_read, libraries(spec))
+        # What a library begins threads for while it is read stays behind, too: of those that are
+        # read here that is scipy's BLAS, which no engine uses.
         behind_others(read) if spare else read()
         built = _ahead(spec)
         if inbox.wait_to_begin():
