@@ -33,6 +33,7 @@ from mula_daemon.live import LiveRecording, PlayedFrame
 from mula_daemon.settings import load_config
 
 _WARM_S: Final = 180.0
+_BEGUN_S: Final = 10.0
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +97,8 @@ class LivePlayer:
         """Play live. Raises Unavailable when it does not begin."""
         self.emit(SetTags(("techno",)))
         self.emit(Live(True))
-        self.notes.wait(lambda: self.notes.count(JobState.RUNNING), 10)
+        if not self.notes.wait(lambda: self.notes.count(JobState.RUNNING), _BEGUN_S):
+            raise Unavailable(f"live play did not begin within {_BEGUN_S:g} s")
 
     def playing(self) -> LiveRecording:
         """What is being played. Raises Unavailable when that has ended by itself."""
