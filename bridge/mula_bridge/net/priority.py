@@ -25,6 +25,7 @@ _THREAD_PRIORITY_NORMAL: Final = 0
 _THREAD_MODE_BACKGROUND_BEGIN: Final = 0x10000
 _QOS_CLASS_USER_INTERACTIVE, _QOS_CLASS_DEFAULT, _QOS_CLASS_BACKGROUND = 0x21, 0x15, 0x09
 _LEAST: Final = 19
+"""The nice value of who goes last, where there is no SCHED_IDLE."""
 
 
 def hurry(*, first: bool = False) -> None:
@@ -58,7 +59,8 @@ def behind_others(work: Callable[[], T]) -> T:
     returns, or raise what it raises.
 
     In a thread of its own because without rights nobody gets out of that place again, as
-    sched(7) says. Threads that the work begins stay in it, too.
+    sched(7) says. Threads that the work begins stay in it, too. Any thread; one that holds what
+    others wait for makes them wait for as long as the machine is busy.
     """
     with ThreadPoolExecutor(1, "behind others", _fall_behind) as thread:
         return thread.submit(work).result()
